@@ -1,0 +1,28 @@
+"""The stages of a KubeOS image, for doit: `doit vm_img config=kbimg.toml [out=DIR]`."""
+
+from kbimg_tasks.session import Session
+
+session = Session.from_doit()
+
+DOIT_CONFIG = {
+    "default_tasks": ["vm_img"],
+    "reporter": session.reporter,
+    # Threads: a program's parent-death signal follows the thread that started it, and threads
+    # die with the one process that a user can kill.
+    "num_process": session.workers,
+    "par_type": "thread",
+    # What is made is told by the stages' own stamps, which survive a killed build.
+    "backend": "sqlite3",
+    "dep_file": ":memory:",
+    "sort": "definition",
+}
+
+
+def task_images():
+    """One task for each kind of image."""
+    yield from session.image_tasks()
+
+
+def task_stages():
+    """One task for each stage, in build order."""
+    yield from session.stage_tasks()

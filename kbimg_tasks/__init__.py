@@ -1,0 +1,1 @@
+"""kbimg: KubeOS images as a doit task graph."""

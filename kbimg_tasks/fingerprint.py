@@ -1,0 +1,111 @@
+"""What a stage's result depends on, as one digest.
+
+The fingerprint is taken over the rendered steps, the user's files and our own data files among the
+arguments (content, modes, owners), the code of our tools that the steps run, and the identities of
+the artifacts that it needs. The identity of a small file is its content, so a stage that was made
+again with the same outcome causes no further work; that of anything large is the fingerprint of the
+stage that made it, so nothing of many megabytes is ever hashed.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import hmac
+import os
+import re
+import stat
+from functools import lru_cache
+from pathlib import Path
+from typing import Callable, Iterator
+
+from kbimg_tasks.layout import DATA
+from kbimg_tasks.render import command_line, symbolic
+from kbimg_tasks.stage import Artifact, Data, Secret, Source, Stage
+
+TOOLS = Path(__file__).resolve().parent / "tools"
+SMALL_BYTES = 1 << 20
+_TOOL_NAME = re.compile(r"kbimg_tasks\.tools\.(\w+)")
+
+
+def of(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> str:
+    """The fingerprint of a stage, in hexadecimal.
+
+    `identity` answers for the artifacts of other stages. `key` is mixed into the digest of secrets,
+    so that nobody can try passwords on a fingerprint.
+    """
+    parts = list(_parts(stage, identity, key))
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _parts(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> Iterator[str]:
+    text = symbolic(stage)
+    yield from (repr(artifact) for artifact in stage.artifacts)
+    yield text(stage.clock)
+    yield from (command_line(step, text) for step in stage.steps)
+    for arg in stage.args():
+        if isinstance(arg, Secret):
+            yield hmac.new(key, arg.text.encode(), hashlib.sha256).hexdigest()
+        elif isinstance(arg, Source):
+            yield tree(arg.path)
+        elif isinstance(arg, Data):
+            yield tree(DATA / arg.name)
+        elif isinstance(arg, str):
+            for name in _TOOL_NAME.findall(arg):
+                yield code(TOOLS / f"{name}.py")
+    for artifact in stage.needs():
+        yield identity(artifact)
+
+
+def of_artifact(path: Path, made_from: str) -> str:
+    """The identity of a published artifact whose stage has the fingerprint `made_from`."""
+    if path.is_file() and path.stat().st_size <= SMALL_BYTES:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{made_from}/{path.name}"
+
+
+def tree(path: Path) -> str:
+    """A digest of a file's or directory's content, modes, owners and links; never of its times."""
+    digest = hashlib.sha256()
+    for name, full in _walk(path):
+        try:
+            status = os.lstat(full)
+        except FileNotFoundError:
+            return "absent"
+        digest.update(f"{name}\0{status.st_mode:o}\0{status.st_uid}:{status.st_gid}\0".encode(
+            "utf-8", "surrogateescape"))
+        if stat.S_ISREG(status.st_mode):
+            with open(full, "rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+        elif stat.S_ISLNK(status.st_mode):
+            digest.update(os.fsencode(os.readlink(full)))
+    return digest.hexdigest()
+
+
+def _walk(path: Path) -> Iterator[tuple]:
+    # A link that the user names stands for what it leads to, one inside a directory for itself.
+    top = os.path.realpath(path)
+    yield "", top
+    for folder, folders, files in os.walk(top):
+        folders.sort()
+        for name in sorted(folders + files):
+            full = os.path.join(folder, name)
+            yield os.path.relpath(full, top), full
+
+
+@lru_cache(maxsize=None)
+def code(path: Path) -> str:
+    """A digest of what a Python file does: comments and docstrings do not count."""
+    module = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(module):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+            and isinstance(body[0].value.value, str)
+        ):
+            body[0].value.value = ""
+    return hashlib.sha256(ast.dump(module).encode()).hexdigest()

@@ -1,0 +1,54 @@
+"""Where things lie: results in the output directory, all else below its `.kbimg`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import field, frozen
+
+from kbimg_tasks.stage import Artifact
+
+DATA = Path(__file__).resolve().parent / "data"
+PRIVATE_FOLDER = ".kbimg"
+
+
+@frozen
+class Layout:
+    """The paths of one output directory, and of the cache that all builds of the machine share."""
+
+    out: Path
+    cache: Path = field(default=Path("/var/cache/kbimg"))
+
+    @property
+    def private(self) -> Path:
+        """What is not for the user: stages, logs, keys of fingerprints. Mode 700."""
+        return self.out / PRIVATE_FOLDER
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that builds here; its text names that process."""
+        return self.private / "lock"
+
+    def stage(self, name: str) -> Path:
+        """The folder of a stage's published artifacts and of its stamp."""
+        return self.private / "stages" / name
+
+    def stamp(self, name: str) -> Path:
+        """What the stage was made from; written last, so a stage without one is not made."""
+        return self.stage(name) / "stamp.json"
+
+    def partial(self, name: str) -> Path:
+        """Where a stage is being made."""
+        return self.private / "partial" / name
+
+    def log(self, name: str) -> Path:
+        """Everything that the stage's programs printed in their last run."""
+        return self.private / "logs" / f"{name}.log"
+
+    def published(self, artifact: Artifact) -> Path:
+        """Where an artifact lies when it is whole."""
+        return (self.out if artifact.is_result else self.stage(artifact.stage)) / artifact.name
+
+    def unpublished(self, artifact: Artifact) -> Path:
+        """Where an artifact lies while its stage is being made."""
+        return self.partial(artifact.stage) / artifact.name

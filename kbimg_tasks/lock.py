@@ -1,0 +1,40 @@
+"""One build at a time in an output directory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from typing import Dict
+
+from kbimg_tasks import stamps
+from kbimg_tasks.layout import Layout
+
+_held: Dict[str, int] = {}
+
+
+class Busy(SystemExit):
+    """Another process builds in this output directory; the text names it."""
+
+
+def hold(layout: Layout) -> None:
+    """Take the output directory for as long as this process lives.
+
+    The kernel gives the lock back when its holder dies, however it dies (flock(2)): there is no
+    stale lock. Workers forked from a holder share it.
+    """
+    if str(layout.lock) in _held:
+        return
+    stamps.prepare(layout)
+    number = os.open(layout.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(number, 1000).decode("utf-8", "replace").strip()
+        os.close(number)
+        print(f"{layout.out}: another build is at work here: {holder}. Wait for it, end it, or "
+              "choose another directory with out=DIR.", file=sys.stderr)
+        raise Busy(1) from None
+    os.ftruncate(number, 0)
+    os.write(number, f"process {os.getpid()}, {' '.join(sys.argv)}\n".encode())
+    _held[str(layout.lock)] = number

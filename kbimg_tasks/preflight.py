@@ -1,0 +1,112 @@
+"""What a build needs of this machine, found out before the first stage; all that is missing at once.
+
+The programs are those of the planned steps; only the packages that bring them are written down, in
+`data/programs.toml`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Set
+
+import tomli
+
+from kbimg_tasks.layout import DATA, Layout
+from kbimg_tasks.sandbox import CONTAINMENT
+from kbimg_tasks.stage import Arg, Interpreter, OneOf, Stage, Step
+
+MIB = 1 << 20
+SELINUX = Path("/sys/fs/selinux/enforce")
+FILESYSTEMS = Path("/proc/filesystems")
+ARCHITECTURES = ("x86_64",)
+
+
+def problems(stages: Iterable[Stage], layout: Layout, needed_mib: int) -> List[str]:
+    """Everything about this host that would make the stages fail, each with what to do."""
+    return [
+        *_root(),
+        *_architecture(),
+        *_programs(stages),
+        *_selinux(),
+        *_overlay(layout),
+        *_space(layout, needed_mib),
+    ]
+
+
+def _root() -> Iterator[str]:
+    if os.geteuid() != 0:
+        yield "building needs root: packages set owners, and their scriptlets run in a chroot"
+
+
+def _architecture() -> Iterator[str]:
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
+        yield f"this host is {machine}; images are built on {', '.join(ARCHITECTURES)}"
+
+
+def programs(stages: Iterable[Stage]) -> Set[OneOf]:
+    """The programs of this host that the stages run, those they are run behind included."""
+    wanted = {OneOf((CONTAINMENT[0],)), OneOf((CONTAINMENT[CONTAINMENT.index("--") + 1],))}
+    for stage in stages:
+        for step in stage.steps:
+            wanted.update(_of_step(step))
+    return wanted
+
+
+def _of_step(step: Step) -> Iterator[OneOf]:
+    yield from (OneOf((name,)) for name in step.also_runs)
+    argv: tuple[Arg, ...] = step.argv
+    while argv:
+        program, rest = argv[0], argv[1:]
+        sandboxed = isinstance(program, Interpreter) and rest[1] == "kbimg_tasks.tools.sandboxed"
+        if not isinstance(program, Interpreter):
+            yield program if isinstance(program, OneOf) else OneOf((str(program),))
+        if program == "flock":
+            argv = rest[2:]
+        elif sandboxed and "--chroot" not in rest[: rest.index("--")]:
+            argv = rest[rest.index("--") + 1 :]
+        else:
+            return
+
+
+def _programs(stages: Iterable[Stage]) -> Iterator[str]:
+    packages: Dict[str, Dict[str, str]] = tomli.loads(
+        (DATA / "programs.toml").read_text(encoding="utf-8"))
+    for wanted in sorted(programs(stages), key=lambda one: one.names):
+        if any(shutil.which(name) for name in wanted.names):
+            continue
+        entry = packages.get(wanted.names[0], {})
+        debian, openeuler = entry.get("debian", "?"), entry.get("openeuler", "?")
+        yield (f"no program {' or '.join(wanted.names)}: it is in the package {debian} on Debian, "
+               f"{openeuler} on openEuler")
+
+
+def _selinux() -> Iterator[str]:
+    try:
+        enforcing = SELINUX.read_text(encoding="ascii").strip() == "1"
+    except OSError:
+        return
+    if enforcing:
+        yield "SELinux is enforcing, and would label the image as this host: run setenforce 0"
+
+
+def _overlay(layout: Layout) -> Iterator[str]:
+    if "overlay" not in FILESYSTEMS.read_text(encoding="ascii").split():
+        # The kernel loads it by itself at the first mount, if it is there at all.
+        release = os.uname().release
+        module = Path("/lib/modules") / release / "kernel/fs/overlayfs"
+        if not module.is_dir():
+            yield f"the kernel {release} has no overlay file system: modprobe overlay"
+
+
+def _space(layout: Layout, needed_mib: int) -> Iterator[str]:
+    for folder, needed in ((layout.out, needed_mib),):
+        there = folder
+        while not there.exists():
+            there = there.parent
+        free = shutil.disk_usage(there).free // MIB
+        if free < needed:
+            yield f"{folder}: this build needs {needed} MiB there, and {free} MiB are free"

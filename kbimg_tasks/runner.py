@@ -1,0 +1,183 @@
+"""Performs a stage: its programs one after the other, then its artifacts published.
+
+With `vm` the only module that starts processes. Everything runs in namespaces that end with this
+process (see `sandbox`), and in the stage's own folder, so an abort leaves nothing but that folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections import deque
+from contextlib import ExitStack
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT
+from typing import IO, Callable, Dict, List
+
+import plumbum
+from plumbum.commands import CommandNotFound
+
+from kbimg_tasks import recovery, stamps
+from kbimg_tasks.layout import Layout
+from kbimg_tasks.render import Renderer, actual, command_line
+from kbimg_tasks.sandbox import CONTAINMENT
+from kbimg_tasks.stage import Cache, Secret, Stage, Step, Text
+
+LAST_LINES = 15
+# What programs may see of the caller's environment; the rest would make builds differ.
+PASSED_ON = ("PATH", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
+             "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # fmt: skip
+PACKAGE_PARENT = Path(__file__).resolve().parent.parent
+
+Report = Callable[[str, int, int, str], None]
+"""Told of a stage's progress: its name, how many, of how many (0: unknown), of what."""
+
+
+class StageFailed(Exception):
+    """A stage could not be made; the text is for the user."""
+
+
+def perform(stage: Stage, layout: Layout, report: Report) -> None:
+    """Make a stage and publish it. Raises StageFailed; what was published before stays."""
+    started = time.monotonic()
+    made_from = stamps.current(layout, stage)
+    partial, log = layout.partial(stage.name), layout.log(stage.name)
+    text = actual(stage, layout)
+    try:
+        recovery.delete(partial)
+        partial.mkdir(parents=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        for cache in (arg for arg in stage.args() if isinstance(arg, Cache)):
+            (layout.cache / cache.name).mkdir(parents=True, exist_ok=True)
+        with open(log, "wb") as transcript:
+            for step in stage.steps:
+                _Execution(stage, step, text, transcript, log, report).run()
+        _publish(stage, layout, int(text(stage.clock)))
+        stamps.write(layout, stage, made_from, time.monotonic() - started)
+        recovery.delete(partial)
+    except OSError as error:
+        raise StageFailed(f"{stage.name}: {error.strerror}: {error.filename}") from error
+    except recovery.StillMounted as error:
+        raise StageFailed(f"{stage.name}: {error}") from error
+
+
+class _Execution:
+    """One step being run."""
+
+    def __init__(self, stage: Stage, step: Step, text: Renderer, transcript: IO[bytes],
+                 log: Path, report: Report) -> None:  # fmt: skip
+        self.stage, self.step, self.text = stage, step, text
+        self.transcript, self.log, self.report = transcript, log, report
+        self.last: deque = deque(maxlen=LAST_LINES)
+
+    def run(self) -> None:
+        """Run to the end, or raise StageFailed."""
+        self.transcript.write(f"$ {command_line(self.step, self.text)}\n".encode())
+        self.transcript.flush()
+        argv = [*CONTAINMENT, *map(self.text, self.step.argv)]
+        with ExitStack() as held:
+            streams = self._streams(held)
+            try:
+                process = plumbum.local[argv[0]].popen(
+                    argv[1:], env=self._environment(), cwd="/", start_new_session=True, **streams)
+            except CommandNotFound as error:
+                raise StageFailed(f"{self.stage.name}: no program {error.program}") from error
+            try:
+                self._feed(process)
+                self._read(process.stdout or process.stderr)
+                status = process.wait()
+            except BaseException:
+                # The group is `unshare` alone; the namespace's other processes die with it.
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise
+            finally:
+                for pipe in (process.stdin, process.stdout, process.stderr):
+                    if pipe:
+                        pipe.close()
+        if status != 0:
+            raise StageFailed(self._failure(status))
+
+    def _streams(self, held: ExitStack) -> Dict[str, object]:
+        stdin = self.step.stdin
+        given: object = PIPE
+        if stdin is None:
+            given = DEVNULL
+        elif not isinstance(stdin, (Secret, Text)):
+            given = held.enter_context(open(self.text(stdin), "rb"))
+        if self.step.stdout is None:
+            return {"stdin": given, "stdout": PIPE, "stderr": STDOUT}
+        path = self.text(self.step.stdout)
+        mode = 0o644 if getattr(self.step.stdout, "is_result", False) else 0o600
+        number = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, mode)
+        return {"stdin": given, "stdout": held.enter_context(os.fdopen(number, "wb")),
+                "stderr": PIPE}  # fmt: skip
+
+    def _feed(self, process) -> None:
+        if process.stdin:
+            try:
+                process.stdin.write(self.step.stdin.text.encode())
+                process.stdin.close()
+            except BrokenPipeError:
+                pass  # the program's own exit status tells more
+            process.stdin = None
+
+    def _read(self, stream: IO[bytes]) -> None:
+        progress = self.step.progress
+        pattern = re.compile(progress.pattern.encode()) if progress else None
+        total = int(self.text(progress.total)) if progress else 0
+        count = 0
+        for line in stream:
+            self.transcript.write(line)
+            self.transcript.flush()
+            self.last.append(line.decode("utf-8", "replace").rstrip())
+            if progress and pattern and pattern.search(line):
+                count += 1
+                self.report(self.stage.name, count, total, progress.unit)
+
+    def _environment(self) -> Dict[str, str]:
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environment.update(
+            LC_ALL="C.UTF-8", TZ="UTC", HOME="/root", PYTHONDONTWRITEBYTECODE="1",
+            PYTHONPATH=str(PACKAGE_PARENT))  # fmt: skip
+        environment.update((name, self.text(value)) for name, value in self.step.env)
+        return environment
+
+    def _failure(self, status: int) -> str:
+        how = f"exit status {status}"
+        if status < 0 or status > 128:
+            number = -status if status < 0 else status - 128
+            how = f"ended by signal {number}"
+        lines = "".join(f"    {line}\n" for line in self.last) or "    (it printed nothing)\n"
+        return (
+            f"{self.stage.name}: a program failed with {how}. Its last lines:\n{lines}"
+            f"  command: {command_line(self.step, self.text)}\n"
+            f"  whole log: {self.log}")
+
+
+def _publish(stage: Stage, layout: Layout, clock: int) -> None:
+    """Put the artifacts in their places; from here on they are whole."""
+    missing: List[str] = [artifact.name for artifact in stage.artifacts
+                          if not os.path.lexists(layout.unpublished(artifact))]  # fmt: skip
+    if missing:
+        raise StageFailed(f"{stage.name}: its programs succeeded without making {missing}")
+    layout.stage(stage.name).mkdir(parents=True, exist_ok=True)
+    layout.stamp(stage.name).unlink(missing_ok=True)
+    for artifact in stage.artifacts:
+        made, place = layout.unpublished(artifact), layout.published(artifact)
+        if artifact.is_private:
+            made.chmod(0o600)
+        if artifact.is_tree:
+            _age(made, clock)
+            recovery.delete(place)
+        os.replace(made, place)
+
+
+def _age(tree: Path, clock: int) -> None:
+    """Give everything later than the clock the clock's time: it was made by this build."""
+    for folder, _, files in os.walk(tree, topdown=False):
+        for path in (*(os.path.join(folder, name) for name in files), folder):
+            if os.lstat(path).st_mtime > clock:
+                os.utime(path, (clock, clock), follow_symlinks=False)

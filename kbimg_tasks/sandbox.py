@@ -1,0 +1,58 @@
+"""Where a step runs: argument list in, argument list out, so that a plan shows it."""
+
+from __future__ import annotations
+
+from typing import Tuple, Union
+
+from attrs import evolve, frozen
+
+from kbimg_tasks.stage import Arg, Artifact, Scratch, Step, joined, tool
+
+# Every program of a build runs behind these. The parent-death signal ends `unshare` when the build
+# dies, `--kill-child` ends the first process of the PID namespace with it, and the kernel then ends
+# every other process of that namespace and drops its mounts: prctl(2), unshare(1),
+# pid_namespaces(7).
+CONTAINMENT = (
+    "setpriv", "--pdeathsig", "KILL", "--",
+    "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child=KILL",
+    "--mount-proc", "--",
+)  # fmt: skip
+
+# While a tree is worked on, what belongs to /var goes to the copy that nodes fill theirs from.
+FACTORY_AS_VAR = ("/usr/share/factory/var", "/var")
+
+
+@frozen
+class Sandbox:
+    """A root tree mounted for one step, seen by nothing else.
+
+    `layers` are merged, the lowest first. Changes go to `upper`; without one the tree is read-only.
+    `root` is where the tree is mounted, or, without layers, a directory that is there already.
+    """
+
+    root: Union[Scratch, Artifact]
+    layers: Tuple[Artifact, ...] = ()
+    upper: Union[Artifact, None] = None
+    binds: Tuple[Tuple[Arg, str], ...] = ()
+    moves: Tuple[Tuple[str, str], ...] = ()
+    tmpfs: Tuple[str, ...] = ()
+    kernel: bool = False
+    chroot: bool = False
+
+    def running_in(self) -> Sandbox:
+        """The same tree with programs run inside it, as in a chroot."""
+        return evolve(self, chroot=True, kernel=True)
+
+    def wrap(self, step: Step) -> Step:
+        """The step that mounts the tree and then does `step`."""
+        argv = [joined("--root=", self.root)]
+        argv += [joined("--layer=", layer) for layer in self.layers]
+        if self.upper:
+            argv += [joined("--upper=", self.upper), joined("--work=", Scratch("overlay-work"))]
+        argv += [joined("--bind=", source, ":", target) for source, target in self.binds]
+        argv += [f"--move={source}:{target}" for source, target in self.moves]
+        argv += [f"--tmpfs={target}" for target in self.tmpfs]
+        argv += ["--kernel"] if self.kernel else []
+        argv += ["--chroot"] if self.chroot else []
+        wrapped = tool("sandboxed", *argv, "--", *step.argv)
+        return evolve(step, argv=wrapped.argv)

@@ -1,0 +1,217 @@
+"""The values that a build is planned in: artifacts, steps and stages.
+
+A stage is its steps. The edges of the graph, the fingerprint, the host check, what `clean` removes
+and the shell text of the log are all derived from them, so nothing is declared twice. Values only:
+nothing here touches the disk.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterator, Optional, Tuple, Union
+
+from attrs import evolve, field, frozen
+
+
+@frozen
+class Artifact:
+    """Something a stage makes: a file, or a directory tree.
+
+    A `result` lies in the output directory under its own name, where the user looks for it; all
+    else lies in the stage's own folder below `.kbimg`. A `private` one is for root's eyes only.
+    One that `holds_tree` takes about as much room as the root tree.
+    """
+
+    stage: str
+    name: str
+    is_tree: bool = False
+    is_result: bool = False
+    is_private: bool = False
+    holds_tree: bool = False
+
+
+@frozen
+class Scratch:
+    """A path in the stage's work directory that is thrown away with it."""
+
+    name: str
+
+
+@frozen
+class Source:
+    """A file or directory of the user's: its content, modes and owners count for the stage."""
+
+    path: Path
+
+
+@frozen
+class Data:
+    """A file or directory of the package's own `data` folder."""
+
+    name: str
+
+
+@frozen
+class Cache:
+    """A folder that all builds of this machine share; what is in it never counts for a stage."""
+
+    name: str
+
+
+@frozen
+class Interpreter:
+    """The Python that builds; our own tools run under it."""
+
+
+@frozen
+class OneOf:
+    """The first of several programs that the host has; which one makes no difference."""
+
+    names: Tuple[str, ...]
+
+
+@frozen
+class Text:
+    """Text for a program's standard input."""
+
+    text: str
+
+
+@frozen
+class Content:
+    """The text of a small file artifact, known only while building (a kernel version, say)."""
+
+    artifact: Artifact
+
+
+@frozen
+class Joined:
+    """Several parts that make one argument, such as `--layer=` and an artifact's path."""
+
+    parts: Tuple[Arg, ...]
+
+
+@frozen
+class Secret:
+    """Text for a program's standard input that no argument list, log or database may show."""
+
+    name: str
+    text: str = field(repr=False)
+
+
+Arg = Union[str, Artifact, Scratch, Source, Data, Cache, Interpreter, OneOf, Content, Joined]
+Stdin = Union[Arg, Text, Secret]
+
+
+def joined(*parts: Arg) -> Joined:
+    """One argument out of several parts."""
+    return Joined(parts)
+
+
+@frozen
+class Progress:
+    """How a step's output tells how far it is: lines that match `pattern`, out of `total`."""
+
+    pattern: str
+    total: Arg
+    unit: str
+
+
+@frozen
+class Step:
+    """One program to run: an argument list, never a shell's text."""
+
+    argv: Tuple[Arg, ...]
+    stdin: Optional[Stdin] = None
+    stdout: Optional[Union[Artifact, Scratch]] = None
+    env: Tuple[Tuple[str, Arg], ...] = ()
+    also_runs: Tuple[str, ...] = ()
+    progress: Optional[Progress] = None
+
+    def fed(self, stdin: Stdin) -> Step:
+        """The same step with its standard input taken from a file or a secret."""
+        return evolve(self, stdin=stdin)
+
+    def into(self, stdout: Union[Artifact, Scratch]) -> Step:
+        """The same step with its standard output written to a file."""
+        return evolve(self, stdout=stdout)
+
+    def behind(self, *argv: Arg) -> Step:
+        """The same step with its program started by another one."""
+        return evolve(self, argv=argv + self.argv)
+
+    def using(self, *programs: str) -> Step:
+        """The same step, saying which programs its own program runs in turn."""
+        return evolve(self, also_runs=programs)
+
+    def counting(self, pattern: str, total: Arg, unit: str) -> Step:
+        """The same step with its progress read off its output."""
+        return evolve(self, progress=Progress(pattern, total, unit))
+
+
+def run(*argv: Arg, **env: Arg) -> Step:
+    """A step that runs a program, with `env` added to its environment."""
+    return Step(argv=argv, env=tuple(sorted(env.items())))
+
+
+def tool(name: str, *argv: Arg, **env: Arg) -> Step:
+    """A step that runs one of our own programs in `kbimg_tasks/tools`."""
+    return run(Interpreter(), "-m", f"kbimg_tasks.tools.{name}", *argv, **env)
+
+
+@frozen
+class Stage:
+    """A node of the graph: what it makes (`summary`), its steps and its artifacts.
+
+    `watches` are files whose content counts although no argument names them, since a program of
+    the stage finds them by itself.
+    `clock` is the time in seconds since the epoch that stands in everything the stage makes
+    (https://reproducible-builds.org/specs/source-date-epoch/).
+    """
+
+    name: str
+    summary: str
+    clock: Arg = "0"
+    artifacts: Tuple[Artifact, ...] = ()
+    steps: Tuple[Step, ...] = ()
+    watches: Tuple[Source, ...] = ()
+
+    def __getitem__(self, name: str) -> Artifact:
+        """The artifact of that name."""
+        return next(artifact for artifact in self.artifacts if artifact.name == name)
+
+    def args(self) -> Iterator[Stdin]:
+        """Every argument, flat, in the order of the steps."""
+        yield from self.watches
+        yield from _flat(self.clock)
+        for step in self.steps:
+            for arg in step.argv:
+                yield from _flat(arg)
+            for _, value in step.env:
+                yield from _flat(value)
+            for arg in (step.stdin, step.stdout):
+                if arg is not None:
+                    yield from _flat(arg)
+            if step.progress:
+                yield from _flat(step.progress.total)
+
+    def needs(self) -> Tuple[Artifact, ...]:
+        """The artifacts of other stages among the arguments: the edges of the graph."""
+        wanted = {}
+        for arg in self.args():
+            artifact = arg.artifact if isinstance(arg, Content) else arg
+            if isinstance(artifact, Artifact) and artifact.stage != self.name:
+                wanted[artifact] = None
+        return tuple(wanted)
+
+    def sources(self) -> Tuple[Source, ...]:
+        """The user's files among the arguments."""
+        return tuple(dict.fromkeys(arg for arg in self.args() if isinstance(arg, Source)))
+
+
+def _flat(arg: Stdin) -> Iterator[Stdin]:
+    if isinstance(arg, Joined):
+        for part in arg.parts:
+            yield from _flat(part)
+    else:
+        yield arg

@@ -1,0 +1,36 @@
+"""The root tree as a tar, which upgrades and network installations unpack."""
+
+from __future__ import annotations
+
+from kbimg_tasks.sandbox import Sandbox
+from kbimg_tasks.stage import Arg, Artifact, Stage, run, tool
+
+
+def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
+    """kubeos.tar: owners, modes and extended attributes kept, names sorted.
+
+    The same tree gives the same bytes: pax headers (POSIX.1-2008, pax) without access and change
+    times, and without the process number that GNU tar puts into their names.
+    """
+    name = "kubeos_tar"
+    archive = Artifact(name, "kubeos.tar", is_result=True, holds_tree=True)
+    return Stage(
+        name, "kubeos.tar, the root tree that upgrades unpack", clock, (archive,),
+        steps=(
+            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={root_mib}")),
+            tree.wrap(run(
+                "tar", "--create", "--file", archive, "--directory", tree.root,
+                "--format=posix", "--sort=name", "--numeric-owner",
+                "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+                "--xattrs", "--xattrs-include=*", "--acls", ".")),
+        ),
+    )  # fmt: skip
+
+
+def checksum(made: Stage) -> Stage:
+    """The SHA-256 sum of a stage's result, beside it."""
+    (result,) = made.artifacts
+    name = f"{made.name}_sha256"
+    sums = Artifact(name, f"{result.name}.sha256", is_result=True)
+    return Stage(name, f"the SHA-256 sum of {result.name}", "0", (sums,),
+                 (tool("sum_file", result).into(sums),))  # fmt: skip

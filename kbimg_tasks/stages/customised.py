@@ -1,0 +1,115 @@
+"""What the configuration puts into the root tree, over the installed packages."""
+
+from __future__ import annotations
+
+from typing import Iterator, Optional, Tuple
+
+from kbimg_tasks.config.model import ChrootScript, Config, CopyFile, User
+from kbimg_tasks.ids import Ids
+from kbimg_tasks.sandbox import FACTORY_AS_VAR, Sandbox
+from kbimg_tasks.stage import (
+    Arg,
+    Artifact,
+    Data,
+    Scratch,
+    Secret,
+    Source,
+    Stage,
+    Step,
+    joined,
+    run,
+    tool,
+)
+
+UNITS = "/usr/lib/systemd/system"
+MOUNTS = ("persist.mount", "etc.mount", "opt-cni.mount", "var.mount", "boot-efi.mount",
+          "tmp.mount")  # fmt: skip
+AGENT = "os-agent.service"
+# By hand, since the unit need not be there: an image without Kubernetes is a legal one.
+KUBELET = ("/etc/systemd/system/multi-user.target.wants/kubelet.service",
+           f"{UNITS}/kubelet.service")  # fmt: skip
+
+
+def customised(config: Config, ids: Ids, layers: Tuple[Artifact, ...], clock: Arg) -> Stage:
+    """The configuration's own part of the tree, as the topmost layer."""
+    name = "customised"
+    layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
+    tree = Sandbox(root=root, layers=layers, upper=layer, moves=(FACTORY_AS_VAR,))
+    inside = tree.running_in()
+    assert config.from_repo is not None
+    steps = [
+        *_system(tree, inside, root, config),
+        tree.wrap(_set_password(root, "root", Secret("root_passwd",
+                                config.from_repo.root_passwd.reveal() + "\n"), clock)),
+    ]  # fmt: skip
+    for entry in config.copy_files:
+        steps.append(tree.wrap(_copy(root, entry)))
+    for user in config.users:
+        steps += _user(tree, inside, root, user, ids, clock)
+    if config.systemd_service.name:
+        steps.append(inside.wrap(
+            run("systemctl", "enable", "--", *config.systemd_service.name)))
+    if config.chroot_script:
+        steps += _script(tree, inside, root, config.chroot_script, clock)
+    steps.append(tree.wrap(tool(
+        "list_factory", joined(root, "/usr/share/factory/var"),
+        joined(root, "/usr/lib/tmpfiles.d/kubeos-var.conf"))))
+    return Stage(name, "units, users, files and scripts of the configuration", clock,
+                 (layer,), tuple(steps))  # fmt: skip
+
+
+def _system(tree: Sandbox, inside: Sandbox, root: Scratch, config: Config) -> Iterator[Step]:
+    """What every KubeOS image has, whatever is configured."""
+    assert config.from_repo is not None
+    release = "/usr/lib/os-release"
+    units = tuple(Data(f"units/{unit}") for unit in (*MOUNTS, AGENT))
+    yield tree.wrap(run("install", "--mode=500", "--owner=0", "--group=0",
+                        Source(config.from_repo.agent_path), joined(root, "/usr/bin/os-agent")))
+    yield tree.wrap(run("install", "--mode=644", joined("--target-directory=", root, UNITS),
+                        *units))
+    yield tree.wrap(run("install", "-D", "--mode=644", Data("system/journald.conf"),
+                        joined(root, "/usr/lib/systemd/journald.conf.d/10-kubeos.conf")))
+    yield tree.wrap(tool("fill", Data("system/os-release"), joined(root, release),
+                         f"VERSION={config.from_repo.version}"))
+    yield tree.wrap(run("ln", "--symbolic", "--force", "../usr/lib/os-release",
+                        joined(root, "/etc/os-release")))
+    yield inside.wrap(run("systemctl", "enable", *MOUNTS, AGENT))
+    link, unit = KUBELET
+    yield inside.wrap(run("ln", "--symbolic", "--force", unit, link))
+
+
+def _set_password(root: Scratch, user: str, secret: Arg, clock: Arg) -> Step:
+    step = tool("set_password", joined(root, "/etc/shadow"), user, SOURCE_DATE_EPOCH=clock)
+    return step.fed(secret)
+
+
+def _copy(root: Scratch, entry: CopyFile) -> Step:
+    options = [joined("--root=", root)]
+    options += [f"--create-dir={entry.create_dir}"] if entry.create_dir else []
+    options += [f"--mode={entry.mode:04o}"] if entry.mode is not None else []
+    options += [f"--owner={entry.owner}"] if entry.owner else []
+    return tool("copy_into", *options, "--", Source(entry.src), entry.dst)
+
+
+def _user(tree: Sandbox, inside: Sandbox, root: Scratch, user: User, ids: Ids,
+          clock: Arg) -> Iterator[Step]:  # fmt: skip
+    """The account and its password. A group of the user's own name is made, another must exist."""
+    own_group = user.primary_group in (None, user.name)
+    group = ("--user-group",) if own_group else ("--gid", str(user.primary_group))
+    extra = ("--groups", ",".join(user.groups)) if user.groups else ()
+    hashed = Scratch(f"password-of-{user.name}")
+    salt = ids.crypt_salt(f"user/{user.name}")
+    yield inside.wrap(run("useradd", "--create-home", "--shell", "/bin/bash", *group, *extra,
+                          "--", user.name, SOURCE_DATE_EPOCH=clock))
+    yield (run("openssl", "passwd", "-6", "-stdin", "-salt", salt)
+           .fed(Secret(f"users.{user.name}.passwd", user.passwd.reveal() + "\n")).into(hashed))
+    yield tree.wrap(_set_password(root, user.name, hashed, clock))
+
+
+def _script(tree: Sandbox, inside: Sandbox, root: Scratch, script: ChrootScript,
+            clock: Arg) -> Iterator[Step]:  # fmt: skip
+    place = f"/{script.path.name}"
+    yield tree.wrap(run("install", "--mode=755", Source(script.path), joined(root, place)))
+    yield inside.wrap(run(place, SOURCE_DATE_EPOCH=clock))
+    if script.rm:
+        yield tree.wrap(run("rm", "--", joined(root, place)))

@@ -1,0 +1,108 @@
+"""From package names to an installed tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional, Tuple
+
+from kbimg_tasks.config.model import FromRepo
+from kbimg_tasks.sandbox import Sandbox
+from kbimg_tasks.stage import (
+    Arg,
+    Artifact,
+    Cache,
+    Content,
+    Data,
+    OneOf,
+    Scratch,
+    Source,
+    Stage,
+    joined,
+    run,
+    tool,
+)
+
+DNF = OneOf(("dnf", "yum"))
+DNF_CACHE = Cache("dnf")
+# dnf takes its cache folder to be inside the installroot.
+DNF_CACHE_INSIDE = "/var/cache/dnf"
+# Where every RPM distribution that KubeOS stands on has the database; Debian's rpm would put it
+# into root's home.
+RPM_DATABASE = "_dbpath /var/lib/rpm"
+# Mounted while packages are installed, so nothing of a package can be put there.
+MOUNTED = "_netsharedpath /dev:/proc:/sys"
+# A package as `rpm --verbose` prints it when it has been installed.
+INSTALLED = r"^[^\s:]+-[^\s-]+-[^\s-]+$"
+DOWNLOADED = r"^\(\d+/\d+\): "
+
+
+def packages(
+    source: FromRepo, added: Tuple[str, ...], repomds: Tuple[Path, ...], epoch: Optional[str]
+) -> Stage:
+    """Which packages, exactly, and all of them downloaded.
+
+    `added` are the names that every image of this kind needs, `repomds` the index files of
+    repositories on this machine. The cache folder is used by one dnf at a time: dnf's own locks
+    name process numbers, which mean nothing across PID namespaces.
+    """
+    name = "packages"
+    lock, listing, count, clock = (
+        Artifact(name, file) for file in ("packages.lock", "packages.list", "count", "clock"))
+    resolved, root = Scratch("resolved"), Scratch("installroot")
+    wanted = tuple(dict.fromkeys(source.rpmlist + added))
+    dnf = run(
+        DNF, joined("--installroot=", root), joined("--config=", Source(source.repo_path)),
+        joined("--setopt=reposdir=", Scratch("no-other-repositories")),
+        f"--setopt=cachedir={DNF_CACHE_INSIDE}", "--setopt=keepcache=True",
+        "--setopt=install_weak_deps=False",
+        "--setopt=plugins=True", joined("--setopt=pluginpath=", Data("dnf")),
+        "--setopt=varsdir=/etc/dnf/vars,/etc/yum/vars",
+        "--assumeyes", "--downloadonly", "install", "--", *map(_package, wanted),
+        HOME=Scratch("home"), KBIMG_RESOLVED=resolved, KBIMG_DNF_CACHE=DNF_CACHE,
+    )  # fmt: skip
+    where = Sandbox(root=root, binds=((DNF_CACHE, DNF_CACHE_INSIDE),))
+    return Stage(
+        name, "which packages exactly, resolved and downloaded", clock=epoch or "0",
+        artifacts=(lock, listing, count, clock),
+        steps=(
+            where.wrap(dnf).behind("flock", "--no-fork", DNF_CACHE)
+            .counting(DOWNLOADED, "0", "packages downloaded"),
+            tool("lock_packages", resolved, joined("--lock=", lock), joined("--list=", listing),
+                 joined("--count=", count), joined("--clock=", clock)),
+        ),
+        watches=tuple(Source(path) for path in repomds),
+    )  # fmt: skip
+
+
+def _package(name: str) -> Arg:
+    """A package as dnf's argument; an RPM file of the user's counts with its content."""
+    is_file = name.endswith(".rpm") and name.startswith("/")
+    return Source(Path(name)) if is_file else name
+
+
+def rootfs(resolved: Stage, clock: Arg) -> Stage:
+    """The installed tree, without anything that belongs to one machine or one build.
+
+    rpm installs what dnf chose: its transaction is what dnf's would be, without dnf's history and
+    logs, which differ from build to build. The kernel's scriptlet finds a dracut that does nothing.
+    """
+    name = "rootfs"
+    tree = Artifact(name, "rootfs", is_tree=True, holds_tree=True)
+    kernel_version, compressor = Artifact(name, "kernel-version"), Artifact(name, "compressor")
+    rpm = run(
+        "rpm", joined("--root=", tree), "--define", RPM_DATABASE, "--define", MOUNTED,
+        "--nosignature", "--install", "--verbose", resolved["packages.list"],
+        HOME=Scratch("home"), SOURCE_DATE_EPOCH=clock,
+    )  # fmt: skip
+    return Stage(
+        name, "the packages installed into one tree", clock,
+        artifacts=(tree, kernel_version, compressor),
+        steps=(
+            run("install", "-D", "-m", "644", Data("dracut/later.conf"),
+                joined(tree, "/etc/dracut.conf.d/00-kbimg-later.conf")),
+            Sandbox(root=tree, kernel=True).wrap(rpm)
+            .counting(INSTALLED, Content(resolved["count"]), "packages installed"),
+            tool("finish_install", tree, joined("--kernel-version=", kernel_version),
+                 joined("--compressor=", compressor)),
+        ),
+    )  # fmt: skip

@@ -1,0 +1,180 @@
+"""Copy a file or directory into a root tree, as `cp -r` does, and never out of it.
+
+Usage: copy_into --root ROOT [--create-dir DIR] [--mode OCTAL] [--owner USER[:GROUP]] SOURCE TARGET
+
+TARGET and DIR are paths of the tree: symbolic links below it are followed as a process with that
+root would follow them, and a path that climbs above the root is refused. What is new belongs to
+root and has the source's mode less 022, unless `--mode` and `--owner` say otherwise: they hold for
+everything copied, a mode giving directories the x that goes with each r. Names of users and groups
+are those of the tree's own /etc/passwd and /etc/group.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+from attrs import frozen
+
+LINKS_AT_MOST = 40  # path_resolution(7)
+
+
+class Refused(Exception):
+    """The copy cannot be made; the text says why."""
+
+
+def resolve(root: Path, path: str) -> Path:
+    """The host's path of the tree's `path`, with every link on the way followed inside the tree."""
+    waiting = _names(path)
+    there: List[str] = []
+    links = 0
+    while waiting:
+        name = waiting.pop(0)
+        if name == "..":
+            if not there:
+                raise Refused(f"{path} leads out of the root tree")
+            there.pop()
+            continue
+        full = root.joinpath(*there, name)
+        if not full.is_symlink():
+            there.append(name)
+            continue
+        links += 1
+        if links > LINKS_AT_MOST:
+            raise Refused(f"{path}: too many symbolic links")
+        target = os.readlink(full)
+        if target.startswith("/"):
+            there = []
+        waiting = _names(target) + waiting
+    return root.joinpath(*there)
+
+
+def _names(path: str) -> List[str]:
+    return [name for name in path.split("/") if name not in ("", ".")]
+
+
+def identity(root: Path, owner: str) -> Tuple[int, int]:
+    """The numbers of `user[:group]` in the tree; a user alone brings its own group."""
+    user, _, group = owner.partition(":")
+    uid, gid = _entry(root / "etc/passwd", user, "user")
+    if group:
+        gid = _entry(root / "etc/group", group, "group")[0]
+    return uid, gid
+
+
+def _entry(table: Path, name: str, kind: str) -> Tuple[int, int]:
+    for line in table.read_text(encoding="utf-8").splitlines():
+        fields = line.split(":")
+        if len(fields) > 3 and name in (fields[0], fields[2]):
+            return int(fields[2]), int(fields[3]) if fields[3].isdigit() else 0
+    if name.isdigit():
+        return int(name), int(name)
+    raise Refused(f"no {kind} {name} in the image's /{table.relative_to(table.parent.parent)}")
+
+
+@frozen
+class Copy:
+    """One copying: where, and what the copies shall be."""
+
+    root: Path
+    mode: Optional[int]
+    owner: Optional[Tuple[int, int]]
+
+    def add(self, source: Path, target: str) -> None:
+        """Copy `source`, whatever it is, to exactly `target`."""
+        status = os.lstat(source)
+        if stat.S_ISDIR(status.st_mode):
+            self._directory(source, target, status)
+        elif stat.S_ISLNK(status.st_mode):
+            self._link(source, target)
+        elif stat.S_ISREG(status.st_mode):
+            self._file(source, target, status)
+        else:
+            raise Refused(f"{source} is neither a file, a directory nor a link")
+
+    def _directory(self, source: Path, target: str, status: os.stat_result) -> None:
+        place = resolve(self.root, target)
+        if place.exists() and not place.is_dir():
+            raise Refused(f"{target} is no directory in the image, but {source} is one")
+        if not place.exists():
+            place.mkdir()
+            mode = status.st_mode if self.mode is None else self.mode | (self.mode & 0o444) >> 2
+            self._settle(place, mode)
+        for name in sorted(os.listdir(source)):
+            self.add(source / name, f"{target}/{name}")
+
+    def _link(self, source: Path, target: str) -> None:
+        parent, _, name = target.rpartition("/")
+        place = resolve(self.root, parent) / name
+        if place.is_dir() and not place.is_symlink():
+            raise Refused(f"{target} is a directory in the image, but {source} is a link")
+        place.unlink(missing_ok=True)
+        place.symlink_to(os.readlink(source))
+        if self.owner:
+            os.chown(place, *self.owner, follow_symlinks=False)
+
+    def _file(self, source: Path, target: str, status: os.stat_result) -> None:
+        place = resolve(self.root, target)
+        if place.is_dir():
+            raise Refused(f"{target} is a directory in the image, but {source} is a file")
+        fresh = not place.exists()
+        shutil.copyfile(source, place)
+        if fresh or self.mode is not None or self.owner:
+            kept = status.st_mode if fresh else place.stat().st_mode
+            self._settle(place, kept if self.mode is None else self.mode)
+
+    def _settle(self, place: Path, mode: int) -> None:
+        if self.owner:
+            os.chown(place, *self.owner)
+        mode = stat.S_IMODE(mode)
+        os.chmod(place, mode if self.mode is not None else mode & ~0o7022)
+
+
+def copy(root: Path, source: Path, target: str, create_dir: Optional[str],
+         mode: Optional[int], owner: Optional[str]) -> None:
+    """Do one entry of `copy_files`; Refused says why it cannot be done."""
+    if create_dir:
+        resolve(root, create_dir).mkdir(parents=True, exist_ok=True)
+    copying = Copy(root, mode, identity(root, owner) if owner else None)
+    place = resolve(root, target)
+    if place.is_dir():
+        target = f"{target.rstrip('/')}/{source.name}"
+    elif target.endswith("/") and not source.is_dir():
+        raise Refused(f"{target} is not there in the image; create_dir makes it")
+    elif not place.parent.is_dir():
+        raise Refused(f"{os.path.dirname(target.rstrip('/'))} is not there in the image; "
+                      "create_dir makes it")
+    # A link that the user names stands for what it leads to.
+    copying.add(source.resolve(), target)
+
+
+def main() -> int:
+    """Copy, or say in one line why not."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--create-dir")
+    parser.add_argument("--mode", type=lambda text: int(text, 8))
+    parser.add_argument("--owner")
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target")
+    options = parser.parse_args()
+    os.umask(0o022)
+    try:
+        copy(options.root, options.source, options.target, options.create_dir,
+             options.mode, options.owner)
+    except Refused as error:
+        print(f"copy_into: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"copy_into: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""Make an installed tree one that many nodes can start from.
+
+Usage: finish_install TREE --kernel-version FILE --compressor FILE
+
+Removes what belongs to one machine or one moment (machine-id, ssh host keys, random seed, logs,
+caches, the package manager's history), gives the kernel its unversioned name, and moves /var to the
+factory that systemd-tmpfiles fills a node's own /var from (tmpfiles.d(5), "C"). Writes the version
+of the kernel that is in the tree, and the command that compresses an initramfs fastest in a form
+that this kernel unpacks, by its CONFIG_RD_ options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import List
+
+FACTORY = "usr/share/factory/var"
+# Made anew on every node, or of no use on any.
+UNWANTED = (
+    "boot/initramfs-*", "boot/initrd*", "boot/loader",
+    "etc/dracut.conf.d/00-kbimg-later.conf",
+    "etc/machine-info", "etc/ssh/ssh_host_*", "etc/.pwd.lock", "etc/*-",
+    "root/.bash_history", "root/.rpmdb", "root/.rpmmacros",
+    "var/cache/dnf", "var/cache/yum", "var/cache/ldconfig/aux-cache",
+    "var/lib/dnf", "var/lib/systemd/random-seed", "var/lib/systemd/credential.secret",
+    "var/lib/rpm/.rpm.lock", "var/lib/rpm/*-shm", "var/lib/rpm/*-wal", "var/lib/rpm/__db.*",
+    "var/log/dnf*", "var/log/hawkey*", "var/log/yum*", "var/log/anaconda", "var/log/*.log",
+    "var/log/journal/*", "var/tmp/*", "run/*", "tmp/*", ".autorelabel",
+)  # fmt: skip
+# Kernel option, program in the tree, command; the fastest first.
+COMPRESSORS = (
+    ("CONFIG_RD_ZSTD", "usr/bin/zstd", "zstd -3 -T0 -q"),
+    ("CONFIG_RD_LZ4", "usr/bin/lz4", "lz4 -l -1"),
+    ("CONFIG_RD_GZIP", "usr/bin/pigz", "pigz -6 -n"),
+    ("CONFIG_RD_GZIP", "usr/bin/gzip", "gzip -1 -n"),
+)
+
+
+class Unusable(Exception):
+    """The installed packages cannot become an image; the text says why."""
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a tree."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def kernel_version(tree: Path) -> str:
+    """The one kernel of the tree; Unusable when there is none, or more than one."""
+    versions = sorted(
+        path.name[len("vmlinuz-"):]
+        for path in (tree / "boot").glob("vmlinuz-*")
+        if (tree / "usr/lib/modules" / path.name[len("vmlinuz-"):]).is_dir()
+    )
+    if len(versions) != 1:
+        found = ", ".join(versions) if versions else "none"
+        raise Unusable(
+            f"expected one kernel in /boot with its modules, found {found}; "
+            "is `kernel` in from_repo.rpmlist, in one version?")
+    return versions[0]
+
+
+def compressor(tree: Path, version: str) -> str:
+    """The command for dracut's --compress."""
+    config = tree / "boot" / f"config-{version}"
+    lines = config.read_text(encoding="utf-8").splitlines() if config.is_file() else []
+    for option, program, command in COMPRESSORS:
+        if (f"{option}=y" in lines or not lines) and (tree / program).exists():
+            return command
+    raise Unusable("none of zstd, lz4, pigz and gzip is installed: add gzip to from_repo.rpmlist")
+
+
+def clear_identity(tree: Path) -> None:
+    """An empty machine-id, for the initramfs to put each node's own in its place."""
+    machine_id = tree / "etc/machine-id"
+    machine_id.unlink(missing_ok=True)
+    machine_id.touch()
+    machine_id.chmod(0o444)
+    bus = tree / "var/lib/dbus/machine-id"
+    if bus.is_symlink() or bus.exists():
+        bus.unlink()
+        bus.symlink_to("/etc/machine-id")
+
+
+def move_var(tree: Path) -> None:
+    """/var becomes the factory's copy, and an empty mount point takes its place."""
+    factory = tree / FACTORY
+    if factory.exists():
+        raise Unusable(f"a package has put files in /{FACTORY}, the place of the factory copy")
+    factory.parent.mkdir(parents=True, exist_ok=True)
+    os.rename(tree / "var", factory)
+    (tree / "var").mkdir(mode=0o755)
+    # A mount point that belongs to the node's systemd, whatever the packages thought of it.
+    for name, mode in (("persist", 0o755), ("boot/efi", 0o700), ("opt/cni", 0o755)):
+        if not (tree / name).is_dir():
+            (tree / name).mkdir(parents=True, mode=mode)
+
+
+def finish(tree: Path) -> List[str]:
+    """Do all of it; the kernel's version and the compressing command."""
+    for pattern in UNWANTED:
+        for path in sorted(tree.glob(pattern)):
+            remove(path)
+    version = kernel_version(tree)
+    command = compressor(tree, version)
+    os.rename(tree / "boot" / f"vmlinuz-{version}", tree / "boot/vmlinuz")
+    (tree / "boot" / f".vmlinuz-{version}.hmac").unlink(missing_ok=True)
+    clear_identity(tree)
+    move_var(tree)
+    return [version, command]
+
+
+def main() -> int:
+    """Finish the tree, or say in one line why it cannot be."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("tree", type=Path)
+    parser.add_argument("--kernel-version", type=Path, required=True)
+    parser.add_argument("--compressor", type=Path, required=True)
+    options = parser.parse_args()
+    try:
+        version, command = finish(options.tree)
+    except Unusable as error:
+        print(f"finish_install: {error}", file=sys.stderr)
+        return 1
+    options.kernel_version.write_text(version + "\n", encoding="utf-8")
+    options.compressor.write_text(command + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

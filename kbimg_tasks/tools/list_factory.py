@@ -1,0 +1,69 @@
+"""Write the tmpfiles.d file that fills a node's /var from the factory copy.
+
+Usage: list_factory FACTORY TARGET
+
+Every directory, file and link below FACTORY gets a line of its own with its mode and owner
+(tmpfiles.d(5): d, C, L). One line for the whole tree would be shorter, but systemd copies a
+directory only where none is yet: what a later version of the image adds to a directory that the
+node has already would then never arrive.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Iterator
+
+HEADER = "# /var of a new node, and what a new version of the image adds to it.\n"
+
+
+def quoted(path: str) -> str:
+    """A path as one field: specifiers doubled, and in quotes if it must be (tmpfiles.d(5))."""
+    if "\n" in path:
+        raise SystemExit(f"list_factory: tmpfiles.d has no way to name {path!r}")
+    text = path.replace("%", "%%")
+    if not any(character in text for character in " \t\"'\\"):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def line(path: str, full: str) -> str:
+    """The line that makes `path` like `full`; empty for what tmpfiles.d cannot copy."""
+    status = os.lstat(full)
+    ids = f"{stat.S_IMODE(status.st_mode):04o} {status.st_uid} {status.st_gid}"
+    if stat.S_ISDIR(status.st_mode):
+        return f"d {quoted(path)} {ids} -\n"
+    if stat.S_ISREG(status.st_mode):
+        # Without an argument systemd takes the path's own copy below /usr/share/factory.
+        return f"C {quoted(path)} {ids} -\n"
+    if stat.S_ISLNK(status.st_mode):
+        # The argument is the rest of the line: it has specifiers, but no quoting.
+        return f"L {quoted(path)} - - - - {os.readlink(full).replace('%', '%%')}\n"
+    return ""
+
+
+def lines(factory: Path) -> Iterator[str]:
+    """One line for each thing below the factory, parents first."""
+    for folder, folders, files in os.walk(factory):
+        folders.sort()
+        for name in sorted(folders + files):
+            full = os.path.join(folder, name)
+            yield line("/var/" + os.path.relpath(full, factory), full)
+
+
+def main() -> int:
+    """Write one file."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("factory", type=Path)
+    parser.add_argument("target", type=Path)
+    options = parser.parse_args()
+    options.target.parent.mkdir(parents=True, exist_ok=True)
+    options.target.write_text(HEADER + "".join(lines(options.factory)), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""Check that a root tree fits the ext4 partition meant for it, before an image of it is written.
+
+Usage: measure_tree TREE --root-mib MIB
+
+Prints the MiB that the tree needs. Counts what mke2fs will use: whole blocks of 4 KiB, an
+extent block for large files, one inode for each name that is not a second hard link; and what the
+file system keeps for itself at that size: inode tables, bitmaps, spare group descriptors, journal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Tuple
+
+BLOCK_BYTES = 4096
+INODE_BYTES = 256
+BYTES_AN_INODE = 16384  # mke2fs.conf(5), inode_ratio
+BLOCKS_A_GROUP = 32768
+FAST_LINK_BYTES = 59  # a shorter target lies in the inode itself
+FIXED_INODES = 11
+MIB = 1 << 20
+# Journal blocks by file system blocks, as e2fsprogs chooses them.
+JOURNALS = ((32768, 1024), (262144, 4096), (524288, 8192), (4194304, 16384), (8388608, 32768))
+
+
+def need(tree: Path) -> Tuple[int, int]:
+    """Blocks and inodes for everything below `tree`, without following links or mounts."""
+    blocks, inodes, seen = 0, 0, set()
+    for folder, folders, files in os.walk(tree):
+        for name in folders + files:
+            status = os.lstat(os.path.join(folder, name))
+            if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+            inodes += 1
+            blocks += _blocks(status)
+        # A directory entry takes 8 bytes and its name, padded to 4.
+        blocks += max(1, -(-sum(8 + len(os.fsencode(name)) + 3 for name in folders + files)
+                           // (BLOCK_BYTES - 64)))
+    return blocks, inodes
+
+
+def _blocks(status: os.stat_result) -> int:
+    if stat.S_ISREG(status.st_mode):
+        data = -(-status.st_size // BLOCK_BYTES)
+        return data + (1 if data > BLOCKS_A_GROUP else 0)
+    return int(stat.S_ISLNK(status.st_mode) and status.st_size > FAST_LINK_BYTES)
+
+
+def room(root_mib: int) -> Tuple[int, int]:
+    """Blocks and inodes that an ext4 file system of `root_mib` MiB leaves for files."""
+    total = root_mib * MIB // BLOCK_BYTES
+    inodes = root_mib * MIB // BYTES_AN_INODE
+    groups = -(-total // BLOCKS_A_GROUP)
+    journal = next((blocks for limit, blocks in JOURNALS if total < limit), 65536)
+    tables = inodes * INODE_BYTES // BLOCK_BYTES
+    return total - tables - journal - 3 * groups - 64, inodes - FIXED_INODES
+
+
+def mib(blocks: int) -> int:
+    """Whole MiB for so many blocks, rounded up."""
+    return -(-blocks * BLOCK_BYTES // MIB)
+
+
+def main() -> int:
+    """Measure one tree."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("tree", type=Path)
+    parser.add_argument("--root-mib", type=int, required=True)
+    options = parser.parse_args()
+    blocks, inodes = need(options.tree)
+    has_blocks, has_inodes = room(options.root_mib)
+    if blocks > has_blocks or inodes > has_inodes:
+        overhead = options.root_mib - mib(has_blocks)
+        print(
+            f"measure_tree: the root tree needs {mib(blocks)} MiB and {inodes} inodes, but a root "
+            f"partition of {options.root_mib} MiB has room for {mib(has_blocks)} MiB and "
+            f"{has_inodes} inodes; set disk_partition.root to {mib(blocks) + overhead + 64} "
+            "or more, or install less", file=sys.stderr)
+        return 1
+    print(f"root tree: {mib(blocks)} of {mib(has_blocks)} MiB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

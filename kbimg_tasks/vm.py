@@ -1,0 +1,109 @@
+"""Starts a disk image in QEMU, with KVM where it works and by emulation elsewhere.
+
+With `runner` the only module that starts processes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from subprocess import DEVNULL
+from typing import List, Optional, Tuple
+
+import plumbum
+from attrs import frozen
+
+from kbimg_tasks.sandbox import CONTAINMENT
+
+# Code and variables, as Debian's ovmf and openEuler's edk2-ovmf place them.
+UEFI = (
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+)
+EMULATORS = ("qemu-system-x86_64", "qemu-kvm", "/usr/libexec/qemu-kvm")
+KVM = "/dev/kvm"
+
+
+class NoMachine(Exception):
+    """QEMU or its firmware is not installed; the text says what to install."""
+
+
+@frozen
+class Machine:
+    """A virtual machine: `disk` is changed by it unless `throw_away` is set."""
+
+    disk: Path
+    disk_format: str
+    folder: Path
+    memory_mib: int = 2048
+    processors: int = 2
+    ssh_port: Optional[int] = None
+    throw_away: bool = False
+
+    @property
+    def console(self) -> Path:
+        """The UNIX socket of the serial console."""
+        return self.folder / "console"
+
+    def argv(self, emulator: str, accelerator: str, code: Path, variables: Path) -> List[str]:
+        """QEMU's command line."""
+        forward = f",hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22" if self.ssh_port else ""
+        snapshot = ",snapshot=on" if self.throw_away else ""
+        return [
+            emulator, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "std",
+            "-machine", "q35", "-accel", accelerator, "-cpu", "max",
+            "-smp", str(self.processors), "-m", str(self.memory_mib),
+            "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
+            "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
+            "-drive", f"if=none,id=disk,format={self.disk_format},file={self.disk},"
+                      f"cache=unsafe{snapshot}",
+            "-device", "virtio-blk-pci,drive=disk,bootindex=1",
+            "-netdev", f"user,id=net{forward}", "-device", "virtio-net-pci,netdev=net",
+            "-device", "virtio-rng-pci",
+            "-chardev", f"socket,id=console,path={self.console},server=on,wait=on",
+            "-serial", "chardev:console",
+            "-monitor", f"unix:{self.folder / 'monitor'},server=on,wait=off",
+        ]  # fmt: skip
+
+    def start(self):
+        """Start it; the process ends with this one. It waits for a reader of its console."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        code, variables = firmware()
+        own = self.folder / "variables.fd"
+        if not own.exists():
+            shutil.copyfile(variables, own)
+        argv = [*CONTAINMENT, *self.argv(emulator(), accelerator(), code, own)]
+        with open(self.folder / "qemu.log", "wb") as log:
+            return plumbum.local[argv[0]].popen(
+                argv[1:], stdin=DEVNULL, stdout=log, stderr=log,
+                start_new_session=True)
+
+
+def emulator() -> str:
+    """QEMU's name on this host."""
+    for name in EMULATORS:
+        if shutil.which(name):
+            return name
+    raise NoMachine("no QEMU: install qemu-system-x86 (Debian) or qemu-system-x86_64 (openEuler)")
+
+
+def firmware() -> Tuple[Path, Path]:
+    """UEFI's code and its empty variable store."""
+    for code, variables in UEFI:
+        if os.path.exists(code) and os.path.exists(variables):
+            return Path(code), Path(variables)
+    raise NoMachine("no UEFI firmware: install ovmf (Debian) or edk2-ovmf (openEuler)")
+
+
+def accelerator() -> str:
+    """KVM if QEMU can really start with it here, else emulation on several threads.
+
+    /dev/kvm alone says little: on some hosts it is there and QEMU then stops at a processor
+    feature, so a machine without a disk is started and told to quit.
+    """
+    probe = plumbum.local[emulator()][
+        "-nodefaults", "-display", "none", "-machine", "q35", "-accel", "kvm", "-cpu", "max",
+        "-S", "-monitor", "stdio"]
+    status, _, _ = (probe << "quit\n").run(retcode=None) if os.path.exists(KVM) else (1, "", "")
+    return "kvm" if status == 0 else "tcg,thread=multi"

@@ -1,0 +1,128 @@
+"""A booted image, seen over its serial console as an operator would see it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from pexpect import EOF, TIMEOUT, socket_pexpect
+
+from kbimg_tasks.vm import Machine
+
+BOOT_SECONDS = 420
+COMMAND_SECONDS = 120
+PROMPT = "kbimg-test# "
+ESP_OFFSET = "1M"
+GRUB_CFG = "::/EFI/openEuler/grub.cfg"
+
+
+def with_console(image: Path, copy: Path) -> Path:
+    """A raw copy of a disk image whose kernels also speak on the serial line."""
+    subprocess.run(["qemu-img", "convert", "-O", "raw", str(image), str(copy)], check=True)
+    esp = f"{copy}@@{ESP_OFFSET}"
+    text = subprocess.run(["mtype", "-i", esp, GRUB_CFG], check=True, capture_output=True,
+                          text=True).stdout
+    changed = re.sub(r"(?m)^(\s*linux .*)$", r"\1 console=tty0 console=ttyS0,115200", text)
+    assert changed.count("console=ttyS0") == 2, text
+    edited = copy.with_suffix(".grub.cfg")
+    edited.write_text(changed)
+    subprocess.run(["mcopy", "-o", "-i", esp, str(edited), GRUB_CFG], check=True)
+    return copy
+
+
+class Node:
+    """A running machine, logged in on its serial console."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.process = machine.start()
+        self.transcript = open(machine.folder / "console.log", "ab")
+        deadline = time.monotonic() + 30
+        self._socket = socket.socket(socket.AF_UNIX)
+        while True:
+            try:
+                self._socket.connect(str(machine.console))
+                break
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise AssertionError((machine.folder / "qemu.log").read_text()) from None
+                time.sleep(0.1)
+        self.line = socket_pexpect.SocketSpawn(self._socket, timeout=COMMAND_SECONDS)
+        self.line.logfile_read = self.transcript
+
+    def login(self, user: str = "root", password: str = "openEuler12#$") -> Node:
+        """Wait for the login prompt and log in."""
+        self.expect(r"login: ", BOOT_SECONDS)
+        self.line.sendline(user.encode())
+        self.expect(r"[Pp]assword: ", 60)
+        self.line.sendline(password.encode())
+        self.expect(r"[$#] ", 90)
+        # Neither colours, nor the terminal's echo, nor its width may get into what is read.
+        self.line.sendline(b"stty -echo cols 500; PS1='kbimg-test''# '; PS2=; "
+                           b"bind 'set enable-bracketed-paste off' 2>/dev/null; export TERM=dumb")
+        self.expect(PROMPT)
+        self.line.sendline(b"")
+        self.expect(PROMPT)
+        return self
+
+    def expect(self, pattern: str, seconds: int = COMMAND_SECONDS) -> str:
+        """Wait for a pattern; what came before it."""
+        try:
+            self.line.expect(pattern.encode(), timeout=seconds)
+        except (TIMEOUT, EOF):
+            self.transcript.flush()
+            text = (self.machine.folder / "console.log").read_text(errors="replace")
+            raise AssertionError(f"no {pattern!r} on the console; last:\n{text[-4000:]}") from None
+        return (self.line.before or b"").decode("utf-8", "replace").replace("\r", "")
+
+    def run(self, command: str, seconds: int = COMMAND_SECONDS) -> str:
+        """What a command prints; AssertionError with its output when it fails."""
+        output, status = self.result(command, seconds)
+        assert status == 0, f"{command}: exit status {status}\n{output}"
+        return output
+
+    def result(self, command: str, seconds: int = COMMAND_SECONDS) -> tuple[str, int]:
+        """What a command prints, and its exit status."""
+        self.line.sendline(f"{command}; echo \"kbimg-status:$?\"".encode())
+        output = self.expect(r"kbimg-status:", seconds)
+        status = int(self.expect(PROMPT))
+        # The kernel's own messages share the line.
+        lines = [line for line in output.splitlines() if not re.match(r"\[ *\d+\.\d+\] ", line)]
+        return "\n".join(lines).strip(), status
+
+    def reboot(self) -> Node:
+        """Restart it and log in again."""
+        self.line.sendline(b"systemctl reboot")
+        return self.login()
+
+    def off(self) -> None:
+        """Shut down properly, so that what was written is on the disk."""
+        self.line.sendline(b"sync; systemctl poweroff")
+        try:
+            self.process.wait(120)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._socket.close()
+        self.transcript.close()
+
+    def __enter__(self) -> Node:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+def copy_of(disk: Path, place: Path) -> Path:
+    """Another node's disk, made from the same image."""
+    shutil.copyfile(disk, place)
+    return place

@@ -1,0 +1,28 @@
+"""Runs our own programs as a build runs them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Callable
+
+import pytest
+
+from kbimg_tasks.runner import PACKAGE_PARENT
+from kbimg_tasks.sandbox import CONTAINMENT
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def tool() -> Run:
+    """Run a tool by its name; nothing is checked."""
+
+    def run(name: str, *argv: object, stdin: str = "", contained: bool = False, **env: str):
+        command = [sys.executable, "-m", f"kbimg_tasks.tools.{name}", *map(str, argv)]
+        return subprocess.run(
+            [*(CONTAINMENT if contained else ()), *command], input=stdin, text=True,
+            capture_output=True, check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(PACKAGE_PARENT), **env})
+
+    return run

@@ -1,0 +1,150 @@
+"""What is derived from a stage's steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kbimg_tasks import fingerprint, preflight
+from kbimg_tasks.render import actual, command_line, symbolic
+from kbimg_tasks.layout import Layout
+from kbimg_tasks.sandbox import Sandbox
+from kbimg_tasks.stage import (
+    Artifact,
+    Cache,
+    Content,
+    OneOf,
+    Scratch,
+    Secret,
+    Source,
+    Stage,
+    Text,
+    joined,
+    run,
+    tool,
+)
+
+KEY = b"k"
+OTHER = Artifact("other", "made")
+OWN = Artifact("one", "out")
+
+
+def identity(artifact: Artifact) -> str:
+    return f"identity of {artifact.name}"
+
+
+def stage(*steps, **more) -> Stage:
+    return Stage("one", "a stage", "7", (OWN,), tuple(steps), **more)
+
+
+def test_needs_are_the_artifacts_of_others_wherever_they_stand():
+    third = Artifact("third", "kver")
+    one = stage(run("a", joined("--x=", OTHER), OWN, Content(third)),
+                run("b", E=Artifact("env", "e")).fed(Artifact("in", "i")))
+    assert [artifact.stage for artifact in one.needs()] == ["other", "third", "env", "in"]
+
+
+def test_the_clock_is_a_need():
+    one = Stage("one", "", Content(OTHER), (OWN,), (run("a", OWN),))
+    assert one.needs() == (OTHER,)
+
+
+def test_fingerprint_ignores_where_things_lie(tmp_path: Path):
+    first, second = tmp_path / "a/src", tmp_path / "b/src"
+    for path in (first, second):
+        path.parent.mkdir()
+        path.write_text("same\n")
+    prints = {fingerprint.of(stage(run("cp", Source(path), OWN)), identity, KEY)
+              for path in (first, second)}
+    assert len(prints) == 1
+
+
+def test_fingerprint_sees_content_mode_and_owner_but_no_times(tmp_path: Path):
+    import os
+    path = tmp_path / "src"
+    path.write_text("one\n")
+    one = stage(run("cp", Source(path), OWN))
+
+    def now() -> str:
+        return fingerprint.of(one, identity, KEY)
+
+    seen = [now()]
+    os.utime(path, (1, 1))
+    assert now() == seen[0]
+    path.write_text("two\n")
+    seen.append(now())
+    path.chmod(0o755)
+    seen.append(now())
+    os.chown(path, 1, 1)
+    seen.append(now())
+    assert len(set(seen)) == 4
+
+
+def test_fingerprint_of_a_directory(tmp_path: Path):
+    (tmp_path / "d/sub").mkdir(parents=True)
+    (tmp_path / "d/sub/f").write_text("x")
+    seen = [fingerprint.tree(tmp_path / "d")]
+    (tmp_path / "d/sub/f").rename(tmp_path / "d/sub/g")
+    seen.append(fingerprint.tree(tmp_path / "d"))
+    (tmp_path / "d/l").symlink_to("sub")
+    seen.append(fingerprint.tree(tmp_path / "d"))
+    (tmp_path / "d/l").unlink()
+    (tmp_path / "d/l").symlink_to("sub/g")
+    seen.append(fingerprint.tree(tmp_path / "d"))
+    assert len(set(seen)) == 4
+
+
+def test_fingerprint_of_arguments_environment_and_needs():
+    prints = [
+        fingerprint.of(one, identity, KEY)
+        for one in (stage(run("a", OWN)), stage(run("a", "b", OWN)), stage(run("a", OWN, E="1")),
+                    stage(run("a", OWN).fed(Text("t"))), stage(run("a", OWN).fed(Text("u"))),
+                    stage(run("a", OWN, OTHER)))
+    ]
+    prints.append(fingerprint.of(stage(run("a", OWN, OTHER)), lambda _: "new", KEY))
+    assert len(set(prints)) == len(prints)
+
+
+def test_secrets_count_by_a_key_and_are_never_shown():
+    def with_secret(text: str) -> Stage:
+        return stage(run("a", OWN).fed(Secret("name", text)))
+
+    one = fingerprint.of(with_secret("hunter2"), identity, KEY)
+    assert one != fingerprint.of(with_secret("hunter3"), identity, KEY)
+    assert one != fingerprint.of(with_secret("hunter2"), identity, b"other")
+    assert "hunter2" not in repr(with_secret("hunter2"))
+    shown = command_line(with_secret("hunter2").steps[0], symbolic(with_secret("hunter2")))
+    assert shown == 'a $WORK/out < "$KBIMG_SECRETS/name"'.replace("$WORK/out", "'$WORK/out'")
+
+
+def test_code_counts_without_comments_and_docstrings(tmp_path: Path):
+    def digest(text: str) -> str:
+        path = tmp_path / f"t{abs(hash(text))}.py"
+        path.write_text(text)
+        return fingerprint.code(path)
+
+    assert digest('"""a"""\nx = 1  # c\n') == digest('"""b"""\n# d\nx = 1\n')
+    assert digest("x = 1\n") != digest("x = 2\n")
+
+
+def test_paths(tmp_path: Path):
+    layout = Layout(tmp_path / "out", tmp_path / "cache")
+    one = stage(run("a", OWN, OTHER, Scratch("s"), Cache("c"), joined("-x", OTHER, ":y")))
+    text = actual(one, layout)
+    words = [text(arg) for arg in one.steps[0].argv]
+    private = f"{tmp_path}/out/.kbimg"
+    assert words == ["a", f"{private}/partial/one/out", f"{private}/stages/other/made",
+                     f"{private}/partial/one/s", f"{tmp_path}/cache/c",
+                     f"-x{private}/stages/other/made:y"]
+
+
+def test_programs_of_the_host_and_not_of_the_tree():
+    root = Scratch("root")
+    tree = Sandbox(root=root, layers=(OTHER,))
+    one = stage(
+        tree.wrap(run("mke2fs", OWN)), tree.running_in().wrap(run("useradd", "x")),
+        tool("fill", OWN), tree.wrap(tool("fill_fat", OWN).using("mcopy")),
+        tree.wrap(run(OneOf(("dnf", "yum")))).behind("flock", "--no-fork", Cache("c")),
+        run("qemu-img", "--", OWN))
+    names = {one.names for one in preflight.programs([one])}
+    assert names == {("setpriv",), ("unshare",), ("mke2fs",), ("mcopy",), ("dnf", "yum"),
+                     ("flock",), ("qemu-img",)}
