@@ -146,13 +146,12 @@ class _Execution:
         return environment
 
     def _failure(self, status: int) -> str:
-        how = f"exit status {status}"
-        if status < 0 or status > 128:
-            number = -status if status < 0 else status - 128
-            how = f"ended by signal {number}"
+        # A program that was killed is told by `unshare` as a shell would tell it.
+        killed = -status if status < 0 else status - 128
+        how = f"signal {killed}" if 0 < killed < signal.NSIG else f"exit status {status}"
         lines = "".join(f"    {line}\n" for line in self.last) or "    (it printed nothing)\n"
         return (
-            f"{self.stage.name}: a program failed with {how}. Its last lines:\n{lines}"
+            f"{self.stage.name}: a program ended with {how}. Its last lines:\n{lines}"
             f"  command: {command_line(self.step, self.text)}\n"
             f"  whole log: {self.log}")
 

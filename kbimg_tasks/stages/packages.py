@@ -57,7 +57,7 @@ def packages(
         "--setopt=install_weak_deps=False",
         "--setopt=plugins=True", joined("--setopt=pluginpath=", Data("dnf")),
         "--setopt=varsdir=/etc/dnf/vars,/etc/yum/vars",
-        "--assumeyes", "--downloadonly", "install", "--", *map(_package, wanted),
+        "--refresh", "--assumeyes", "--downloadonly", "install", "--", *map(_package, wanted),
         HOME=Scratch("home"), KBIMG_RESOLVED=resolved, KBIMG_DNF_CACHE=DNF_CACHE,
     )  # fmt: skip
     where = Sandbox(root=root, binds=((DNF_CACHE, DNF_CACHE_INSIDE),))

@@ -59,7 +59,22 @@ def room(root_mib: int) -> Tuple[int, int]:
     groups = -(-total // BLOCKS_A_GROUP)
     journal = next((blocks for limit, blocks in JOURNALS if total < limit), 65536)
     tables = inodes * INODE_BYTES // BLOCK_BYTES
-    return total - tables - journal - 3 * groups - 64, inodes - FIXED_INODES
+    # Group descriptors, with as many spare as 1024 times the size would need, in every group that
+    # has a copy of the superblock: 0, 1 and the powers of 3, 5 and 7.
+    descriptors = min(total // 2048, 1024) + 1
+    copies = sum(_has_superblock(group) for group in range(groups))
+    kept = tables + journal + 3 * groups + copies * descriptors + 16
+    return total - kept, inodes - FIXED_INODES
+
+
+def _has_superblock(group: int) -> bool:
+    for base in (3, 5, 7):
+        power = 1
+        while power < group:
+            power *= base
+        if power == group:
+            return True
+    return group == 0
 
 
 def mib(blocks: int) -> int:

@@ -119,7 +119,7 @@ def test_in_parallel_too(project, options):
 def test_a_failing_program(project):
     (project / "sleep").write_text("never")
     output = doit(project, check=False)
-    assert "big: a program failed with exit status 1. Its last lines:" in output
+    assert "big: a program ended with exit status 1. Its last lines:" in output
     assert "invalid time interval" in output
     assert "sleep never" in output
     assert f"whole log: {project}/out/.kbimg/logs/big.log" in output
