@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Tuple
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
 from doit.exceptions import TaskFailed
 
@@ -10,24 +12,44 @@ from kbimg_tasks import lock, recovery, stamps
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.progress import Display
 from kbimg_tasks.runner import StageFailed, perform
+from kbimg_tasks.sandbox import CONTAINMENT
 from kbimg_tasks.stage import Stage
 
 READY = "ready"
 
 
-def tasks(stages: Iterable[Stage], layout: Layout, display: Display) -> Iterator[Dict[str, Any]]:
-    """One task for each stage, in build order."""
+def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
+          makers: Optional[Mapping[Path, str]] = None) -> Iterator[Dict[str, Any]]:  # fmt: skip
+    """One task for each stage, in build order.
+
+    `makers` names the tasks that make files which a stage finds outside the output directory.
+    """
     for stage in stages:
+        outside = [(makers or {}).get(source.path) for source in stage.sources()]
         yield {
             "basename": stage.name,
             "doc": stage.summary,
             "actions": [(_make, [stage, layout, display])],
             "targets": [str(layout.published(artifact)) for artifact in stage.artifacts],
-            "task_dep": [READY, *dict.fromkeys(need.stage for need in stage.needs())],
+            "task_dep": [READY, *filter(None, outside),
+                         *dict.fromkeys(need.stage for need in stage.needs())],
             "uptodate": [(stamps.is_made, [layout, stage])],
             "clean": [(_clean, [stage, layout])],
             "verbosity": 2,
         }
+
+
+def outside(name: str, doc: str, target: Path, module: str) -> Dict[str, Any]:
+    """The task of a program of ours that makes something outside the output directory, once."""
+    return {
+        "basename": name,
+        "doc": doc,
+        "actions": [[*CONTAINMENT, sys.executable, "-m", module]],
+        "targets": [str(target)],
+        "task_dep": [READY],
+        "uptodate": [True],
+        "verbosity": 2,
+    }
 
 
 def ready(problems: Callable[[], Tuple[str, ...]]) -> Dict[str, Any]:

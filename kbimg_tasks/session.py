@@ -31,6 +31,7 @@ USUAL_TREE_MIB = 600
 # Room for all that is not as large as the root tree: logs, ESP, initramfs, package lists.
 SMALL_THINGS_MIB = 256
 MIB = 1 << 20
+DEMO_INDEX = Path("/var/cache/kbimg/demo-rpms/repodata/repomd.xml")
 
 
 @frozen
@@ -83,7 +84,10 @@ class Session:
     def stage_tasks(self) -> Iterator[Dict[str, Any]]:
         """The check, and every stage."""
         yield graph.ready(self.problems)
-        yield from graph.tasks(self.plan.stages, self.layout, self.display)
+        yield graph.outside("demo_repo", "packages to try kbimg with, for config/demo", DEMO_INDEX,
+                            "kbimg_tasks.demo_repo")
+        yield from graph.tasks(self.plan.stages, self.layout, self.display,
+                               makers={DEMO_INDEX: "demo_repo"})
 
     def problems(self) -> Tuple[str, ...]:
         """What keeps the wanted images from being built; the configuration's mistakes first."""

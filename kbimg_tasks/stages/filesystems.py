@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Tuple
+from pathlib import PurePosixPath
+from typing import Iterator, Optional, Tuple
 
 from kbimg_tasks.ids import Ids
 from kbimg_tasks.partitions import Partition
@@ -53,23 +54,26 @@ def persist(partition: Partition, folders: Tuple[str, ...], ids: Ids, clock: Arg
     """PERSIST: the folders that the units mount, and the user's `persist_mkdir`."""
     name = "persist"
     image, top = Artifact(name, "persist.img"), Scratch("tree")
-    paths = [joined(top, "/", folder) for folder in (*PERSIST_FOLDERS, *folders)]
+    parents = {str(above) for folder in (*PERSIST_FOLDERS, *folders)
+               for above in (PurePosixPath(folder), *PurePosixPath(folder).parents)}
+    paths = [joined(top, "/", folder) for folder in sorted(parents)]
     return Stage(
         name, f"PERSIST, {partition.size_mib} MiB of ext4 with its folders", clock, (image,),
         steps=(
             run("mkdir", "--parents", *paths),
-            run("touch", joined("--date=@", clock), top, joined(top, "/etc/KubeOS"), *paths),
+            run("touch", joined("--date=@", clock), *paths),
             *_ext4(image, partition, ids, clock, folder=top),
         ),
     )  # fmt: skip
 
 
 def _ext4(image: Artifact, partition: Partition, ids: Ids, clock: Arg, *,
-          tree: Sandbox = None, folder: Scratch = None) -> Iterator[Step]:  # fmt: skip
+          tree: Optional[Sandbox] = None,
+          folder: Optional[Scratch] = None) -> Iterator[Step]:  # fmt: skip
     """An ext4 image, empty or filled, in which no byte depends on when and where it was made."""
     number = ids.uuid(f"filesystem/{partition.label}")
     environment = {"E2FSPROGS_FAKE_TIME": clock, "SOURCE_DATE_EPOCH": clock}
-    source = tree.root if tree else folder
+    source: Optional[Arg] = tree.root if tree else folder
     filling = ("-d", source) if source else ()
     make = run(
         "mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-L", partition.label, "-U", number,

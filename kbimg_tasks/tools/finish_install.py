@@ -40,6 +40,12 @@ COMPRESSORS = (
 )
 
 
+# Mounted over while packages were installed, or a place for a node's own mounts: no package has set
+# their modes in this tree.
+MOUNT_POINTS = {"dev": 0o755, "proc": 0o555, "sys": 0o555, "run": 0o755, "tmp": 0o1777,
+                "persist": 0o755, "boot/efi": 0o700, "opt/cni": 0o755}  # fmt: skip
+
+
 class Unusable(Exception):
     """The installed packages cannot become an image; the text says why."""
 
@@ -97,10 +103,9 @@ def move_var(tree: Path) -> None:
     factory.parent.mkdir(parents=True, exist_ok=True)
     os.rename(tree / "var", factory)
     (tree / "var").mkdir(mode=0o755)
-    # A mount point that belongs to the node's systemd, whatever the packages thought of it.
-    for name, mode in (("persist", 0o755), ("boot/efi", 0o700), ("opt/cni", 0o755)):
-        if not (tree / name).is_dir():
-            (tree / name).mkdir(parents=True, mode=mode)
+    for name, mode in MOUNT_POINTS.items():
+        (tree / name).mkdir(parents=True, exist_ok=True)
+        (tree / name).chmod(mode)
 
 
 def finish(tree: Path) -> List[str]:

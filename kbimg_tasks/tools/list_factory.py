@@ -5,7 +5,9 @@ Usage: list_factory FACTORY TARGET
 Every directory, file and link below FACTORY gets a line of its own with its mode and owner
 (tmpfiles.d(5): d, C, L). One line for the whole tree would be shorter, but systemd copies a
 directory only where none is yet: what a later version of the image adds to a directory that the
-node has already would then never arrive.
+node has already would then never arrive. The exception is a service's own directory with something
+of another owner in it: systemd does not follow a path from a service's directory to another owner's
+file, since the service could have put a link there, so such a directory is copied whole, once.
 """
 
 from __future__ import annotations
@@ -30,14 +32,16 @@ def quoted(path: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def line(path: str, full: str) -> str:
+def line(path: str, full: str, whole: bool = False) -> str:
     """The line that makes `path` like `full`; empty for what tmpfiles.d cannot copy."""
     status = os.lstat(full)
     ids = f"{stat.S_IMODE(status.st_mode):04o} {status.st_uid} {status.st_gid}"
+    # Without an argument, C takes the path's own copy below /usr/share/factory.
+    if whole:
+        return f"C {quoted(path)} - - - -\n"  # a mode or owner here would be that of all below
     if stat.S_ISDIR(status.st_mode):
         return f"d {quoted(path)} {ids} -\n"
     if stat.S_ISREG(status.st_mode):
-        # Without an argument systemd takes the path's own copy below /usr/share/factory.
         return f"C {quoted(path)} {ids} -\n"
     if stat.S_ISLNK(status.st_mode):
         # The argument is the rest of the line: it has specifiers, but no quoting.
@@ -45,13 +49,22 @@ def line(path: str, full: str) -> str:
     return ""
 
 
+def is_mixed(folder: str) -> bool:
+    """Whether a directory of a user other than root holds, at any depth, what is another's."""
+    owner = os.lstat(folder).st_uid
+    return owner != 0 and any(
+        os.lstat(os.path.join(below, name)).st_uid != owner
+        for below, folders, files in os.walk(folder) for name in folders + files)
+
+
 def lines(factory: Path) -> Iterator[str]:
     """One line for each thing below the factory, parents first."""
     for folder, folders, files in os.walk(factory):
-        folders.sort()
+        mixed = [name for name in folders if is_mixed(os.path.join(folder, name))]
         for name in sorted(folders + files):
             full = os.path.join(folder, name)
-            yield line("/var/" + os.path.relpath(full, factory), full)
+            yield line("/var/" + os.path.relpath(full, factory), full, whole=name in mixed)
+        folders[:] = sorted(set(folders) - set(mixed))
 
 
 def main() -> int:

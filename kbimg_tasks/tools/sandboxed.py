@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
 import os
 import socket
 import sys
-from typing import List, Sequence
+from typing import List, NoReturn, Sequence
 
 # <sys/mount.h>
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 0x1, 0x2, 0x4, 0x8, 0x20
@@ -119,13 +120,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> NoReturn:
     """Mount, then become the program."""
     options = parse(argv)
     if os.getpid() != 1:
         print("sandboxed: not the first process of a PID namespace; see its --help",
               file=sys.stderr)
-        return 2
+        sys.exit(2)
     os.umask(0o022)
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
     socket.sethostname("localhost")
@@ -147,13 +148,18 @@ def main(argv: Sequence[str]) -> int:
     if options.chroot:
         os.chroot(options.root)
         os.chdir("/")
-    os.execvp(options.program[0], options.program)
-    return 127
+    try:
+        os.execvp(options.program[0], options.program)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        # A script without #! is the shell's, as it is when a shell starts it.
+        os.execv("/bin/sh", ["/bin/sh", *options.program])
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        main(sys.argv[1:])
     except OSError as error:
         print(f"sandboxed: {error.strerror}: {error.filename}", file=sys.stderr)
         sys.exit(126)

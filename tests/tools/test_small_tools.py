@@ -105,6 +105,24 @@ def test_list_factory_is_what_systemd_reads(tool, tmp_path: Path):
     assert os.readlink(made / "run") == "../a b%c"
 
 
+def test_list_factory_copies_a_service_folder_with_others_files_whole(tool, tmp_path: Path):
+    """systemd refuses to go from a service's directory to root's file inside it."""
+    root = tmp_path / "root"
+    factory = root / "usr/share/factory/var"
+    (factory / "lib/service/rules.d").mkdir(parents=True)
+    (factory / "lib/service/rules.d/rule").write_text("root's\n")
+    os.chown(factory / "lib/service", 12, 0)
+    (root / "var").mkdir()
+    listing = root / "usr/lib/tmpfiles.d/kubeos-var.conf"
+    assert tool("list_factory", factory, listing).returncode == 0
+    done = subprocess.run(["systemd-tmpfiles", "--create", f"--root={root}", "kubeos-var.conf"],
+                          check=True, capture_output=True, text=True)
+    assert "unsafe" not in done.stderr
+    assert (root / "var/lib/service/rules.d/rule").read_text() == "root's\n"
+    owners = [(root / "var/lib/service" / path).stat().st_uid for path in ("", "rules.d")]
+    assert owners == [12, 0]
+
+
 def test_list_factory_adds_to_what_a_node_has(tool, tmp_path: Path):
     root = tmp_path / "root"
     factory = root / "usr/share/factory/var"

@@ -1,0 +1,1 @@
+"""kbimg.toml: read, checked and given as values."""

@@ -1,0 +1,3 @@
+if [ -r ~/.bashrc ]; then
+    . ~/.bashrc
+fi

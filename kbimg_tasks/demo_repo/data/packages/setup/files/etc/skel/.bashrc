@@ -1,0 +1,3 @@
+if [ -r /etc/bashrc ]; then
+    . /etc/bashrc
+fi

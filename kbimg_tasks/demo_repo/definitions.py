@@ -1,0 +1,153 @@
+"""What `data/` says about the repository and each of its packages."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import tomli
+from attrs import Factory, field, fields, frozen
+
+from kbimg_tasks.demo_repo.programs import Failure
+
+DATA = Path(__file__).parent / "data"
+SCRIPTLETS = ("pre", "post", "posttrans")
+STANDIN = "Stand-in: "
+
+
+@frozen
+class Attributes:
+    """Mode, owner and capabilities of a file or directory."""
+
+    mode: int
+    user: str = "root"
+    group: str = "root"
+    capabilities: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Attributes:
+        """`MODE USER GROUP [CAPABILITIES]`, the mode octal."""
+        mode, user, group, *rest = text.split()
+        return cls(int(mode, 8), user, group, *rest)
+
+
+@frozen
+class Definition:
+    """One RPM: the Debian packages it is made from, and what is changed and added.
+
+    `made_from` holds patterns of Debian names; what matches first gives version and description.
+    `moves` rewrite the beginnings of paths; `links`, `copies`, `directories` and `ghosts` are
+    added; `attributes` replace those of single paths; `drop` are patterns of paths. `folder` may
+    hold scriptlets (`pre`, `post`, `posttrans`) and, below `files/`, files to add.
+    """
+
+    name: str
+    folder: Optional[Path] = None
+    made_from: Tuple[str, ...] = ()
+    version: str = ""
+    summary: str = ""
+    description: str = ""
+    standin: bool = False
+    architectures: Tuple[str, ...] = ()
+    provides: Tuple[str, ...] = ()
+    requires: Tuple[str, ...] = ()
+    requires_first: Tuple[str, ...] = ()
+    drop: Tuple[str, ...] = ()
+    moves: Mapping[str, str] = Factory(dict)
+    links: Mapping[str, str] = Factory(dict)
+    copies: Mapping[str, str] = Factory(dict)
+    directories: Mapping[str, str] = Factory(dict)
+    ghosts: Mapping[str, str] = Factory(dict)
+    attributes: Mapping[str, str] = Factory(dict)
+
+    def added_files(self) -> Dict[str, Path]:
+        """Absolute path in the tree: file of ours, sorted."""
+        if self.folder is None or not (self.folder / "files").is_dir():
+            return {}
+        top = self.folder / "files"
+        return {f"/{path.relative_to(top).as_posix()}": path
+                for path in sorted(top.rglob("*")) if path.is_file()}
+
+    def scriptlets(self) -> Dict[str, str]:
+        """Kind of scriptlet: its text."""
+        if self.folder is None:
+            return {}
+        return {kind: (self.folder / kind).read_text(encoding="utf-8")
+                for kind in SCRIPTLETS if (self.folder / kind).is_file()}
+
+
+@frozen
+class Repository:
+    """The whole repository, as `repository.toml` and the folders of `packages/` describe it."""
+
+    wanted: Mapping[str, Tuple[str, ...]]
+    left_out: Tuple[str, ...]
+    drop: Tuple[str, ...]
+    renames: Mapping[str, str]
+    packages: Tuple[Definition, ...] = field(factory=tuple)
+
+    def debian_names(self, architecture: str) -> Tuple[Tuple[str, ...], ...]:
+        """Debian packages to get, with what they depend on; a group a package set that agrees."""
+        together = (*self.wanted["everywhere"], *self.wanted[architecture])
+        return (together, *((name,) for name in self.wanted["apart"]))
+
+    def rpm_names(self, architecture: str) -> Tuple[str, ...]:
+        """What is asked of a distribution that has RPMs of its own."""
+        return (*self.wanted["rpms"], *self.wanted[f"rpms_{architecture}"])
+
+    def is_left_out(self, debian_name: str) -> bool:
+        """Whether a Debian package has no counterpart here."""
+        return any(fnmatchcase(debian_name, pattern) for pattern in self.left_out)
+
+    def for_architecture(self, architecture: str) -> Tuple[Definition, ...]:
+        """The packages that exist for Debian's architecture name."""
+        return tuple(package for package in self.packages
+                     if not package.architectures or architecture in package.architectures)
+
+    def group(self, debian_names: Sequence[str],
+              architecture: str) -> List[Tuple[Definition, Tuple[str, ...]]]:
+        """Each RPM to be made, with the Debian packages it is made from.
+
+        Failure when a Debian package is claimed by two definitions.
+        """
+        owner: Dict[str, Definition] = {}
+        grouped: List[Tuple[Definition, Tuple[str, ...]]] = []
+        for package in self.for_architecture(architecture):
+            sources = tuple(dict.fromkeys(
+                name for pattern in package.made_from for name in sorted(debian_names)
+                if fnmatchcase(name, pattern)))
+            for name in sources:
+                if name in owner:
+                    raise Failure(f"{name} belongs to {owner[name].name} and {package.name}")
+                owner[name] = package
+            if sources or not package.made_from:
+                grouped.append((package, sources))
+        for name in sorted(debian_names):
+            if name not in owner and not self.is_left_out(name):
+                grouped.append((Definition(self.renames.get(name, name)), (name,)))
+        return grouped
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def read_definition(folder: Path) -> Definition:
+    """The package that a folder of `packages/` describes; the folder's name is the package's."""
+    path = folder / "package.toml"
+    values = tomli.loads(path.read_text(encoding="utf-8"))
+    unknown = sorted(set(values) - {each.name for each in fields(Definition)})
+    if unknown:
+        raise Failure(f"{path}: unknown {', '.join(unknown)}")
+    return Definition(folder.name, folder, **{key: _frozen(value) for key, value in values.items()})
+
+
+def read_repository(data: Path = DATA) -> Repository:
+    """All of `data/`."""
+    values = tomli.loads((data / "repository.toml").read_text(encoding="utf-8"))
+    packages = tuple(read_definition(path.parent)
+                     for path in sorted((data / "packages").glob("*/package.toml")))
+    wanted = {name: _frozen(names) for name, names in values["wanted"].items()}
+    return Repository(wanted, _frozen(values["left_out"]), _frozen(values["drop"]),
+                      values["renames"], packages)

@@ -1,0 +1,36 @@
+"""Debian's dependencies between packages, as requirements between the RPMs made of them."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, Iterable, Mapping, Set, Tuple
+
+from kbimg_tasks.demo_repo.deb import Clause, Deb
+
+
+def providers(debs: Iterable[Deb]) -> Dict[str, str]:
+    """Every name that can be depended on: the package that has it, a real one before a virtual."""
+    debs = sorted(debs, key=lambda deb: deb.name)
+    found = {deb.name: deb.name for deb in debs}
+    for deb in debs:
+        for name in sorted(deb.provides):
+            found.setdefault(name, deb.name)
+    return found
+
+
+def answer(clause: Clause, provider: Mapping[str, str]) -> str:
+    """The package that meets a dependency: the first alternative there is; empty if none is."""
+    return next((provider[name] for name in clause if name in provider), "")
+
+
+def requirements(debs: Iterable[Deb], provider: Mapping[str, str], rpm_of: Mapping[str, str],
+                 is_left_out: Callable[[str], bool]) -> Tuple[str, ...]:
+    """The RPMs that an RPM made of these packages needs, sorted, itself not among them."""
+    own: Set[str] = set()
+    needed: Set[str] = set()
+    for deb in debs:
+        own.add(rpm_of[deb.name])
+        for clause in deb.depends:
+            name = answer(clause, provider)
+            if name and not is_left_out(name):
+                needed.add(rpm_of[name])
+    return tuple(sorted(needed - own))

@@ -1,0 +1,42 @@
+"""Running other programs, with errors of one line."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Iterable, Mapping, Optional, Sequence
+
+# Program: the Debian package that has it.
+PACKAGE_OF = {
+    "apt-get": "apt", "dpkg-deb": "dpkg", "rpmbuild": "rpm", "createrepo_c": "createrepo-c",
+    "dnf": "dnf", "rpm": "rpm",
+}  # fmt: skip
+SHOWN_CHARACTERS = 600
+
+
+class Failure(Exception):
+    """The repository cannot be made; the text says why, in one line."""
+
+
+def require(names: Iterable[str]) -> None:
+    """Failure unless all these programs are installed."""
+    missing = [name for name in names if shutil.which(name) is None]
+    if missing:
+        packages = " ".join(sorted({PACKAGE_OF.get(name, name) for name in missing}))
+        raise Failure(f"{', '.join(missing)} not found; on Debian: apt-get install {packages}")
+
+
+def run(argv: Sequence[str], env: Optional[Mapping[str, str]] = None,
+        folder: Optional[Path] = None) -> str:
+    """What a program prints; Failure with the end of what it complained about."""
+    try:
+        done = subprocess.run(argv, env=env, cwd=folder, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise Failure(f"{argv[0]}: {error.strerror}") from error
+    if done.returncode != 0:
+        complaint = " ".join((done.stderr.strip() or done.stdout.strip()).split())
+        raise Failure(f"{argv[0]} failed with status {done.returncode}: "
+                      f"{complaint[-SHOWN_CHARACTERS:]}")
+    return done.stdout

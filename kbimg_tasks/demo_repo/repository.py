@@ -1,0 +1,169 @@
+"""All RPMs of the repository, its index, and putting both in place at once."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
+
+from kbimg_tasks.demo_repo import deb as debian
+from kbimg_tasks.demo_repo import programs
+from kbimg_tasks.demo_repo.convert import (
+    EPOCH,
+    Conversion,
+    convert,
+    fingerprint_of_tool,
+    shared_directories,
+)
+from kbimg_tasks.demo_repo.deb import Deb
+from kbimg_tasks.demo_repo.definitions import DATA, STANDIN, Definition, Repository
+from kbimg_tasks.demo_repo.dependencies import providers, requirements
+from kbimg_tasks.demo_repo.programs import Failure
+from kbimg_tasks.demo_repo.spec import Rpm
+from kbimg_tasks.demo_repo.versions import Version, rpm_version
+
+Say = Callable[[str], None]
+
+RPM_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "all": "noarch"}
+# Every package needs the first of these, so that rpm makes its links before any file; it needs the
+# other itself, for the groups of its directories.
+FIRST = ("filesystem", "setup")
+RENAME_EXCHANGE, AT_FDCWD = 2, -100  # renameat2(2), <linux/fs.h>
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder, which is made when it is missing, against a second run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Failure(f"another run is using {folder}") from None
+    finally:
+        os.close(descriptor)
+
+
+def header(definition: Definition, debs: Sequence[Deb], requires: Tuple[str, ...],
+           architecture: str) -> Rpm:
+    """What the RPM says of itself; `architecture` is Debian's name."""
+    own = {"provides": definition.provides, "requires_first": definition.requires_first}
+    needed = {*requires, *definition.requires} - {definition.name}
+    if definition.name not in FIRST:
+        needed.add(FIRST[0])
+    if not debs:
+        summary = STANDIN + definition.summary if definition.standin else definition.summary
+        return Rpm(definition.name, Version(0, definition.version, "1"), "noarch", summary,
+                   definition.description or summary, requires=tuple(sorted(needed)), **own)
+    first = debs[0]
+    only_data = all(deb.architecture == "all" for deb in debs)
+    return Rpm(
+        definition.name, rpm_version(first.version),
+        RPM_ARCHITECTURES["all" if only_data else architecture],
+        definition.summary or first.summary,
+        f"{first.description}\n\nMade from Debian's {', '.join(deb.path.stem for deb in debs)}.",
+        requires=tuple(sorted(needed)), **own,
+    )  # fmt: skip
+
+
+def plan(repository: Repository, debs: Iterable[Deb], architecture: str) -> List[Conversion]:
+    """Every RPM to be made of these Debian packages, and of our own files."""
+    by_name: Dict[str, Deb] = {deb.name: deb for deb in debs}
+    grouped = repository.group(sorted(by_name), architecture)
+    rpm_of = {name: definition.name for definition, names in grouped for name in names}
+    provider = providers(by_name.values())
+    base = shared_directories([definition for definition, _ in grouped])
+    conversions = []
+    for definition, names in grouped:
+        sources = tuple(by_name[name] for name in names)
+        needed = requirements(sources, provider, rpm_of, repository.is_left_out)
+        conversions.append(Conversion(
+            header(definition, sources, needed, architecture), definition, sources,
+            repository.drop, base))
+    return conversions
+
+
+def make_rpms(conversions: Sequence[Conversion], folder: Path, say: Say) -> List[Path]:
+    """The RPM files, in `folder`; those that are there already are taken as they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tool = fingerprint_of_tool()
+    keyed = {conversion.key(tool): conversion for conversion in conversions}
+    missing = [key for key in keyed if not (folder / key).is_dir()]
+
+    def make(key: str) -> str:
+        with tempfile.TemporaryDirectory(prefix=".work-", dir=folder) as work:
+            made = convert(keyed[key], Path(work) / "build")
+            whole = Path(work) / "whole"
+            whole.mkdir()
+            made.rename(whole / made.name)
+            os.utime(whole / made.name, (EPOCH, EPOCH))
+            whole.rename(folder / key)
+        return keyed[key].rpm.name
+
+    for leftover in folder.glob(".work-*"):
+        shutil.rmtree(leftover)
+    # Nearly all of it is done by dpkg-deb and rpmbuild, so threads do. The largest first, for the
+    # others to fill the time of.
+    missing.sort(key=lambda key: -sum(deb.path.stat().st_size for deb in keyed[key].debs))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = [pool.submit(make, key) for key in missing]
+        try:
+            for number, done in enumerate(as_completed(running), 1):
+                say(f"[{number}/{len(missing)}] {done.result()}")
+        except BaseException:
+            for each in running:
+                each.cancel()
+            raise
+    for outdated in folder.iterdir():
+        if outdated.name not in keyed:
+            shutil.rmtree(outdated)
+    return sorted(path for key in keyed for path in (folder / key).glob("*.rpm"))
+
+
+def read_all(paths: Iterable[Path]) -> List[Deb]:
+    """The control information of many packages."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(debian.read, paths))
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same file at another place, without a second copy where the file system can."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def publish(rpms: Sequence[Path], outdir: Path) -> None:
+    """The RPMs with their index as `outdir`, whole or, if this is killed, as it was before."""
+    prefix = f".{outdir.name}.part-"
+    with locked(outdir.parent), tempfile.TemporaryDirectory(
+            prefix=prefix, dir=outdir.parent) as part:
+        for leftover in outdir.parent.glob(f"{prefix}*"):
+            if leftover != Path(part):
+                shutil.rmtree(leftover)
+        folder = Path(part) / "repository"
+        folder.mkdir()
+        for rpm in rpms:
+            link_or_copy(rpm, folder / rpm.name)
+        programs.run([
+            "createrepo_c", "--quiet", "--no-database", "--groupfile", str(DATA / "comps.xml"),
+            "--revision", str(EPOCH), "--set-timestamp-to-revision", str(folder)])
+        if outdir.exists():
+            exchange(folder, outdir)
+        else:
+            folder.rename(outdir)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two directories change names in one step, so that neither name is ever missing."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
+        raise Failure(f"cannot replace {other}: {os.strerror(ctypes.get_errno())}")

@@ -1,0 +1,130 @@
+"""The partition table of each kind of disk, planned once.
+
+All boundaries are whole MiB from the start of the disk. Types are those of the UEFI specification
+(5.3.3) and of the Discoverable Partitions Specification's "Linux generic data" for GPT, and the
+usual one-byte ones for MBR.
+"""
+
+from __future__ import annotations
+
+from typing import List, Mapping, Optional, Tuple
+
+from attrs import frozen
+
+SECTORS_A_MIB = 2048  # of 512 bytes
+FIRST_MIB = 1
+BOOT_END_MIB = 60
+PERSIST_AT_LEAST_MIB = 2100
+GPT_BACKUP_MIB = 1
+DEFAULT_ROOT_MIB = 2560
+DEFAULT_HASH_MIB = 128
+HASH_PART = 20  # a hash tree with room to spare is a twentieth of what it covers
+MIB_A_GIB = 1024
+
+EFI_SYSTEM = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
+LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+MBR_LINUX = "83"
+
+
+class LayoutError(ValueError):
+    """The partitions do not fit the disk; the text names the sizes."""
+
+
+@frozen
+class Partition:
+    """One partition; `kind` is its file system, or `hash` for a dm-verity hash tree."""
+
+    number: int
+    label: str
+    start_mib: int
+    size_mib: int
+    type: str
+    kind: str
+    active: bool = False
+
+    @property
+    def end_mib(self) -> int:
+        """The first MiB after it."""
+        return self.start_mib + self.size_mib
+
+
+@frozen
+class Table:
+    """A partition table: `scheme` is `gpt` or `dos`, sfdisk's words."""
+
+    scheme: str
+    image_mib: int
+    partitions: Tuple[Partition, ...]
+
+    def by_label(self, label: str) -> Partition:
+        """The partition with a label."""
+        return next(part for part in self.partitions if part.label == label)
+
+
+def hash_mib(root_mib: int) -> int:
+    """The size of the hash partition for a root partition."""
+    if root_mib == DEFAULT_ROOT_MIB:
+        return DEFAULT_HASH_MIB
+    return -(-root_mib // HASH_PART)
+
+
+def plan_table(root_mib: int, image_gib: int, *, legacy: bool = False,
+               verity: bool = False) -> Table:  # fmt: skip
+    """The table of a disk of `image_gib` GiB with slots of `root_mib` MiB.
+
+    Raises LayoutError when less than PERSIST_AT_LEAST_MIB is left.
+    """
+    image_mib = image_gib * MIB_A_GIB
+    boot_mib = BOOT_END_MIB - FIRST_MIB
+    linux = MBR_LINUX if legacy else LINUX
+    wanted: List[Tuple[str, int, str, str]] = []
+    if verity:
+        for slot in "AB":
+            wanted += [(f"BOOT-{slot}", boot_mib, EFI_SYSTEM, "vfat"),
+                       (f"ROOT-{slot}", root_mib, LINUX, "ext4"),
+                       (f"HASH-{slot}", hash_mib(root_mib), LINUX, "hash")]
+    else:
+        wanted = [("GRUB2", boot_mib, linux, "ext4") if legacy
+                  else ("BOOT", boot_mib, EFI_SYSTEM, "vfat"),
+                  ("ROOT-A", root_mib, linux, "ext4"), ("ROOT-B", root_mib, linux, "ext4")]
+    taken = FIRST_MIB + sum(size for _, size, _, _ in wanted)
+    end = image_mib - (0 if legacy else GPT_BACKUP_MIB)
+    left = end - taken
+    if left < PERSIST_AT_LEAST_MIB:
+        raise LayoutError(
+            f"partitions that fit img_size = {image_gib} GiB ({image_mib} MiB): two slots of "
+            f"root = {root_mib} MiB and what goes with them take {taken} MiB, which leaves "
+            f"{max(left, 0)} MiB for PERSIST; it needs {PERSIST_AT_LEAST_MIB} MiB")
+    wanted.append(("PERSIST", left, linux, "ext4"))
+    partitions, start = [], FIRST_MIB
+    for number, (label, size, kind, filesystem) in enumerate(wanted, 1):
+        partitions.append(Partition(number, label, start, size, kind, filesystem,
+                                    active=legacy and number == 1))
+        start += size
+    return Table("dos" if legacy else "gpt", image_mib, tuple(partitions))
+
+
+def sfdisk_script(table: Table, disk_id: str, uuids: Mapping[str, str]) -> str:
+    """The table as sfdisk(8) reads it.
+
+    `disk_id` is a UUID for GPT and `0x` with eight hexadecimal digits for MBR; `uuids` has one for
+    each label and is for GPT only.
+    """
+    lines = [f"label: {table.scheme}", f"label-id: {disk_id}", "unit: sectors",
+             "sector-size: 512"]  # fmt: skip
+    for part in table.partitions:
+        words = [f"start={part.start_mib * SECTORS_A_MIB}", f"size={part.size_mib * SECTORS_A_MIB}",
+                 f"type={part.type}"]  # fmt: skip
+        if table.scheme == "gpt":
+            words += [f"uuid={uuids[part.label]}", f'name="{part.label}"']
+        if part.active:
+            words.append("bootable")
+        lines.append(f"{part.number} : {', '.join(words)}")
+    return "\n".join(lines) + "\n"
+
+
+def drawn(table: Table, width: Optional[int] = None) -> str:
+    """The table as lines of text for people, with each partition's place and size in MiB."""
+    rows = [f"{part.number}  {part.label:<8} {part.kind:<5} {part.start_mib:>7} to "
+            f"{part.end_mib:>7} MiB  {part.size_mib:>7} MiB" for part in table.partitions]
+    return "".join(row[:width] + "\n" for row in rows)

@@ -1,0 +1,184 @@
+"""Builds beside, after and in spite of each other."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SMALL, TOP, build, run_doit, write_config, write_custom
+
+from kbimg_tasks.tools.sparse_copy import extents
+
+pytestmark = pytest.mark.image
+
+MIB = 1 << 20
+
+
+def sums(out: Path) -> dict:
+    """Digests of everything that a build publishes."""
+    found = {}
+    for path in (out / "kubeos.tar", out / "system.qcow2",
+                 *(out / ".kbimg/stages").glob("*/*.img")):
+        digest = hashlib.sha256()
+        with open(path, "rb") as stream:
+            for begin, end in extents(stream.fileno()):
+                digest.update(b"%d" % begin)
+                stream.seek(begin)
+                while begin < end:
+                    begin += len(block := stream.read(min(end - begin, MIB)))
+                    digest.update(block)
+        found[path.name] = digest.hexdigest()
+    return found
+
+
+@pytest.fixture
+def small(repository, tmp_path: Path) -> Path:
+    """A folder with the smallest configuration that makes a disk."""
+    write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+    return tmp_path
+
+
+def made(output: str) -> list:
+    return [line.split()[1] for line in output.splitlines() if line.startswith("made ")]
+
+
+def test_same_bytes_one_after_the_other_and_at_once(repository, tmp_path):
+    """Two directories, two times, and with and without stages at once."""
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        folder.mkdir()
+        write_custom(folder)
+    build(folders[0], "-n", "1")
+    build(folders[1], "-n", "2")
+    first, second = (sums(folder / "scripts-auto") for folder in folders)
+    assert set(first) == {"kubeos.tar", "system.qcow2", "esp.img", "root-a.img", "root-b.img",
+                          "persist.img"}
+    assert first == second
+
+
+def test_two_builds_at_the_same_time(small):
+    command = [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "vm_img"]
+    running = [subprocess.Popen([*command, f"out={name}"], cwd=small, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+               for name in ("a", "b")]
+    outputs = [process.communicate()[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0], outputs
+    assert sums(small / "a") == sums(small / "b")
+
+
+def test_nothing_changed_makes_nothing(small):
+    out = build(small)
+    before = sums(out)
+    done = run_doit(small, "vm_img")
+    assert (done.returncode, made(done.stdout)) == (0, [])
+    assert sums(out) == before
+
+
+def test_a_comment_makes_nothing_and_a_password_little(small):
+    build(small)
+    path = small / "kbimg.toml"
+    path.write_text("# a comment\n" + path.read_text())
+    assert made(run_doit(small, "vm_img").stdout) == []
+    path.write_text(path.read_text().replace("$1$xyz$", "$1$abc$"))
+    assert set(made(run_doit(small, "vm_img").stdout)) == {
+        "customised", "root_a", "kubeos_tar", "esp", "system_img", "system_qcow2",
+        "kubeos_tar_sha256", "system_qcow2_sha256"}
+
+
+def test_other_sizes(small):
+    out = build(small)
+    table = subprocess.run(["sfdisk", "-d", out / "system.img"], check=True, text=True,
+                           capture_output=True).stdout
+    assert "start=      122880, size=     2097152" in table
+    assert (out / "system.img").stat().st_size == 5 << 30
+
+
+def test_a_tree_too_large_is_refused_with_both_sizes(repository, tmp_path):
+    with open(tmp_path / "big", "wb") as stream:
+        for _ in range(400):
+            stream.write(os.urandom(MIB))
+    write_config(tmp_path, SMALL, """
+[disk_partition]
+root = 600
+img_size = 5
+[[copy_files]]
+src = "big"
+dst = "/usr/share/big"
+""")
+    done = run_doit(tmp_path, "vm_img")
+    assert done.returncode != 0
+    assert "the root tree needs" in done.stdout
+    assert "but a root partition of 600 MiB has room for" in done.stdout
+    left = {path.name for path in (tmp_path / "scripts-auto").iterdir()} - {".kbimg"}
+    assert left == set()
+
+
+def test_a_failing_chroot_script(small):
+    (small / "fails.sh").write_text("#!/bin/sh\necho words of the script\nexit 42\n")
+    with open(small / "kbimg.toml", "a", encoding="utf-8") as stream:
+        stream.write('[chroot_script]\npath = "fails.sh"\n')
+    done = run_doit(small, "vm_img")
+    assert done.returncode != 0
+    assert "customised: a program ended with exit status 42" in done.stdout
+    assert "    words of the script\n" in done.stdout
+    assert not (small / "scripts-auto/system.img").exists()
+    assert not (small / "scripts-auto/kubeos.tar").exists()
+
+
+def test_a_script_without_a_hash_bang_runs(small):
+    (small / "plain.sh").write_text("echo ran > /usr/share/ran\n")
+    with open(small / "kbimg.toml", "a", encoding="utf-8") as stream:
+        stream.write('[chroot_script]\npath = "plain.sh"\nrm = false\n')
+    out = build(small)
+    names = subprocess.run(["tar", "-tf", out / "kubeos.tar"], check=True, text=True,
+                           capture_output=True).stdout.splitlines()
+    assert {"./usr/share/ran", "./plain.sh"} <= set(names)
+
+
+def test_a_package_that_does_not_exist(repository, tmp_path):
+    write_config(tmp_path, (*SMALL, "no-such-package"))
+    done = run_doit(tmp_path, "vm_img")
+    assert done.returncode != 0
+    assert "No match for argument: no-such-package" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["@kubeos-node", "/usr/bin/tar", "kernel-6*", "tar-1.*"])
+def test_rpmlist_takes_what_dnf_takes(repository, tmp_path, name):
+    write_config(tmp_path, (*SMALL, name))
+    done = run_doit(tmp_path, "packages")
+    assert done.returncode == 0, done.stdout
+
+
+def test_gpgcheck_is_obeyed(repository, tmp_path):
+    shutil.copy(TOP / "config/demo/demo.repo", tmp_path / "checked.repo")
+    text = (tmp_path / "checked.repo").read_text().replace("gpgcheck=0", "gpgcheck=1")
+    (tmp_path / "checked.repo").write_text(text)
+    path = write_config(tmp_path, SMALL)
+    path.write_text(path.read_text().replace(str(TOP / "config/demo/demo.repo"), "checked.repo"))
+    done = run_doit(tmp_path, "packages")
+    assert done.returncode != 0
+    assert "not signed" in done.stdout
+
+
+def test_no_secret_is_left_where_others_can_read(repository, tmp_path):
+    write_custom(tmp_path)
+    out = build(tmp_path)
+    secrets = [b"foo's pass word", b"grub-secret"]
+    for path in (out / ".kbimg").rglob("*"):
+        if path.is_file() and "stages" not in path.parts:
+            text = path.read_bytes()
+            assert not any(secret in text for secret in secrets), path
+    assert (out / ".kbimg").stat().st_mode & 0o777 == 0o700
+
+
+def test_no_mount_and_no_loop_device_is_left(small):
+    before = Path("/proc/self/mountinfo").read_text()
+    build(small)
+    assert Path("/proc/self/mountinfo").read_text() == before
+    assert str(small) not in subprocess.run(["losetup", "--list"], check=True, text=True,
+                                            capture_output=True).stdout
