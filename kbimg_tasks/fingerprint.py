@@ -15,7 +15,7 @@ import hmac
 import os
 import re
 import stat
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -94,7 +94,7 @@ def _walk(path: Path) -> Iterator[tuple]:
             yield os.path.relpath(full, top), full
 
 
-@lru_cache(maxsize=None)
+@cache
 def code(path: Path) -> str:
     """A digest of what a Python file does: comments and docstrings do not count."""
     module = ast.parse(path.read_text(encoding="utf-8"))

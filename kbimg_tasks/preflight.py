@@ -1,4 +1,4 @@
-"""What a build needs of this machine, found out before the first stage; all that is missing at once.
+"""What a build needs of this machine, found out before the first stage; all of it at once.
 
 The programs are those of the planned steps; only the packages that bring them are written down, in
 `data/programs.toml`.

@@ -7,8 +7,6 @@ import shutil
 import sys
 from typing import Callable
 
-from attrs import frozen
-
 from kbimg_tasks.layout import DATA, Layout
 from kbimg_tasks.stage import (
     Arg,

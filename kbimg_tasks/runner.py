@@ -14,7 +14,7 @@ from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
-from typing import IO, Callable, Dict, List
+from typing import IO, Any, Callable, Dict, List
 
 import plumbum
 from plumbum.commands import CommandNotFound
@@ -80,7 +80,7 @@ class _Execution:
         with ExitStack() as held:
             streams = self._streams(held)
             try:
-                process = plumbum.local[argv[0]].popen(
+                process: Any = plumbum.local[argv[0]].popen(
                     argv[1:], env=self._environment(), cwd="/", start_new_session=True, **streams)
             except CommandNotFound as error:
                 raise StageFailed(f"{self.stage.name}: no program {error.program}") from error
@@ -115,10 +115,11 @@ class _Execution:
         return {"stdin": given, "stdout": held.enter_context(os.fdopen(number, "wb")),
                 "stderr": PIPE}  # fmt: skip
 
-    def _feed(self, process) -> None:
-        if process.stdin:
+    def _feed(self, process: Any) -> None:
+        given = self.step.stdin
+        if isinstance(given, (Secret, Text)):
             try:
-                process.stdin.write(self.step.stdin.text.encode())
+                process.stdin.write(given.text.encode())
                 process.stdin.close()
             except BrokenPipeError:
                 pass  # the program's own exit status tells more

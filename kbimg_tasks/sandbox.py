@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple, Union
+from typing import List, Tuple, Union
 
 from attrs import evolve, frozen
 
@@ -45,7 +45,7 @@ class Sandbox:
 
     def wrap(self, step: Step) -> Step:
         """The step that mounts the tree and then does `step`."""
-        argv = [joined("--root=", self.root)]
+        argv: List[Arg] = [joined("--root=", self.root)]
         argv += [joined("--layer=", layer) for layer in self.layers]
         if self.upper:
             argv += [joined("--upper=", self.upper), joined("--work=", Scratch("overlay-work"))]

@@ -8,7 +8,7 @@ nothing here touches the disk.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterator, Optional, Tuple, Union
+from typing import Dict, Iterator, Optional, Tuple, Union
 
 from attrs import evolve, field, frozen
 
@@ -189,15 +189,15 @@ class Stage:
                 yield from _flat(arg)
             for _, value in step.env:
                 yield from _flat(value)
-            for arg in (step.stdin, step.stdout):
-                if arg is not None:
-                    yield from _flat(arg)
+            for stream in (step.stdin, step.stdout):
+                if stream is not None:
+                    yield from _flat(stream)
             if step.progress:
                 yield from _flat(step.progress.total)
 
     def needs(self) -> Tuple[Artifact, ...]:
         """The artifacts of other stages among the arguments: the edges of the graph."""
-        wanted = {}
+        wanted: Dict[Artifact, None] = {}
         for arg in self.args():
             artifact = arg.artifact if isinstance(arg, Content) else arg
             if isinstance(artifact, Artifact) and artifact.stage != self.name:

@@ -112,7 +112,10 @@ class _Document:
     def _add(self, option: Option, message: str) -> None:
         text = ""
         for part in option:
-            text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+            if isinstance(part, int):
+                text += f"[{part}]"
+            else:
+                text += ("." if text else "") + (part if part.isprintable() else shown(part))
         self.problems.append(Problem(self.shown, self._line(option), text, message))
 
     def _unknown(self, option: Option, known: Iterable[str]) -> None:
@@ -160,9 +163,9 @@ class _Document:
         except Wrong as wrong:
             self._add(at, f"expected {wrong.expected}, found {found(at, value)}")
         except Several as several:
-            for wrong in several.wrongs:
-                self._add((*at, *wrong.index),
-                          f"expected {wrong.expected}, found {found(at, wrong.found)}")
+            for each in several.wrongs:
+                self._add((*at, *each.index),
+                          f"expected {each.expected}, found {found(at, each.found)}")
         else:
             given[attribute.name] = self._file(meta, read, at) if meta["file"] else read
             if at[-1] == "rpmlist":

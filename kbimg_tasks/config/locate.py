@@ -47,7 +47,9 @@ class _Scanner:
         self._advance(2 if array else 1)
         path: Path = ()
         for key in keys[:-1]:
-            path = self._inside(path + (key,))
+            path += (key,)
+            self.found.setdefault(path, line)
+            path = self._inside(path)
         path += (keys[-1],)
         self.found.setdefault(path, line)
         if array:

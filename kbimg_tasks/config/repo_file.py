@@ -35,8 +35,8 @@ def repositories(path: Path) -> Tuple[Repository, ...]:
         parser.read_string(text)
     except configparser.Error as error:
         line = getattr(error, "lineno", None) or getattr(error, "errors", [(0, "")])[0][0]
-        words = " ".join(str(error).split())
-        raise ConfigError([Problem(str(path), line, "", f"not a repository file: {words}")]) from None
+        words = "not a repository file: " + " ".join(str(error).split())
+        raise ConfigError([Problem(str(path), line, "", words)]) from None
     found, problems = [], []
     for name in parser.sections():
         if name == "main":

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
 
@@ -144,11 +144,12 @@ def link_or_copy(source: Path, target: Path) -> None:
 def publish(rpms: Sequence[Path], outdir: Path) -> None:
     """The RPMs with their index as `outdir`, whole or, if this is killed, as it was before."""
     prefix = f".{outdir.name}.part-"
-    with locked(outdir.parent), tempfile.TemporaryDirectory(
-            prefix=prefix, dir=outdir.parent) as part:
-        for leftover in outdir.parent.glob(f"{prefix}*"):
-            if leftover != Path(part):
-                shutil.rmtree(leftover)
+    outdir.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in outdir.parent.glob(f"{prefix}*"):
+        with suppress(Failure), locked(leftover):
+            shutil.rmtree(leftover)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=outdir.parent) as part, \
+            locked(Path(part)):
         folder = Path(part) / "repository"
         folder.mkdir()
         for rpm in rpms:

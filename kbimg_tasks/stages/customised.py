@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, List, Tuple
 
 from kbimg_tasks.config.model import ChrootScript, Config, CopyFile, User
 from kbimg_tasks.ids import Ids
@@ -15,6 +15,7 @@ from kbimg_tasks.stage import (
     Secret,
     Source,
     Stage,
+    Stdin,
     Step,
     joined,
     run,
@@ -78,13 +79,13 @@ def _system(tree: Sandbox, inside: Sandbox, root: Scratch, config: Config) -> It
     yield inside.wrap(run("ln", "--symbolic", "--force", unit, link))
 
 
-def _set_password(root: Scratch, user: str, secret: Arg, clock: Arg) -> Step:
+def _set_password(root: Scratch, user: str, secret: Stdin, clock: Arg) -> Step:
     step = tool("set_password", joined(root, "/etc/shadow"), user, SOURCE_DATE_EPOCH=clock)
     return step.fed(secret)
 
 
 def _copy(root: Scratch, entry: CopyFile) -> Step:
-    options = [joined("--root=", root)]
+    options: List[Arg] = [joined("--root=", root)]
     options += [f"--create-dir={entry.create_dir}"] if entry.create_dir else []
     options += [f"--mode={entry.mode:04o}"] if entry.mode is not None else []
     options += [f"--owner={entry.owner}"] if entry.owner else []

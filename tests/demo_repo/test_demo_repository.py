@@ -109,13 +109,15 @@ def test_only_what_changed_is_made_again(make_deb: Any, tmp_path: Path) -> None:
 def test_the_repository_is_replaced_as_a_whole(make_deb: Any, tmp_path: Path) -> None:
     outdir = tmp_path / "out"
     (tmp_path / ".out.part-killed").mkdir()
+    (tmp_path / ".out.part-of-another").mkdir()
     for name in ("first", "second"):
-        repository.publish(
-            rpms_of([make_deb(name, {f"/usr/lib/{name}": ""})], tmp_path / name), outdir)
+        with repository.locked(tmp_path / ".out.part-of-another"):
+            repository.publish(
+                rpms_of([make_deb(name, {f"/usr/lib/{name}": ""})], tmp_path / name), outdir)
         assert (outdir / f"{name}-1.0-1.noarch.rpm").is_file()
         assert (outdir / "repodata/repomd.xml").is_file()
     assert not (outdir / "first-1.0-1.noarch.rpm").exists()
-    assert not list(tmp_path.glob(".out*"))
+    assert [path.name for path in tmp_path.glob(".out*")] == [".out.part-of-another"]
 
 
 def test_a_second_run_is_refused(tmp_path: Path) -> None:

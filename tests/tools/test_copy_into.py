@@ -16,7 +16,8 @@ def root(tmp_path: Path) -> Path:
     top = tmp_path / "root"
     for folder in ("etc", "usr/lib", "opt/there"):
         (top / folder).mkdir(parents=True)
-    (top / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nfoo:x:1000:1001::/home/foo:/bin/sh\n")
+    (top / "etc/passwd").write_text(
+        "root:x:0:0::/root:/bin/sh\nfoo:x:1000:1001::/home/foo:/bin/sh\n")
     (top / "etc/group").write_text("root:x:0:\nfoo:x:1001:\nwheel:x:10:foo\n")
     (top / "lib").symlink_to("usr/lib")
     (top / "absolute").symlink_to("/opt")

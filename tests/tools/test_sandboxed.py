@@ -36,7 +36,8 @@ def test_refuses_outside_a_namespace_of_its_own(tool, tmp_path):
 def test_layers_are_merged_and_gone_afterwards(tool, layers):
     done = tool("sandboxed", f"--root={layers['root']}", f"--layer={layers['low']}",
                 f"--layer={layers['high']}", "--", "sh", "-c",
-                f"cd '{layers['root']}'; cat only-low only-high both; touch x 2>/dev/null || echo ro",
+                f"cd '{layers['root']}'; cat only-low only-high both; "
+                "touch x 2>/dev/null || echo ro",
                 contained=True)
     assert done.stdout == "lowhighhighro\n", done.stderr
     assert str(layers["root"]) not in mounts()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from kbimg_tasks import fingerprint, preflight
-from kbimg_tasks.render import actual, command_line, symbolic
 from kbimg_tasks.layout import Layout
+from kbimg_tasks.render import actual, command_line, symbolic
 from kbimg_tasks.sandbox import Sandbox
 from kbimg_tasks.stage import (
     Artifact,

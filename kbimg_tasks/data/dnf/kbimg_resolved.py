@@ -27,5 +27,5 @@ class KbimgResolved(dnf.Plugin):
                     path = outside + path[len(inside):]
                 kind, checksum = package.returnIdSum() or ("none", "")
                 stream.write("\t".join((
-                    str(package), "{}:{}".format(kind, checksum),
+                    str(package), f"{kind}:{checksum}",
                     str(package.installsize), str(package.buildtime), path)) + "\n")

@@ -1,3 +1,0 @@
-if [ -r ~/.bashrc ]; then
-    . ~/.bashrc
-fi

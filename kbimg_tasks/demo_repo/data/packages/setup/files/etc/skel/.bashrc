@@ -1,3 +1,0 @@
-if [ -r /etc/bashrc ]; then
-    . /etc/bashrc
-fi

@@ -1,0 +1,103 @@
+"""What a user types, and what comes back when it cannot be built."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import TOP, run_doit, write_config
+
+STAGES = ["packages", "rootfs", "grub", "initramfs", "customised", "root_a", "kubeos_tar", "esp",
+          "root_b", "persist", "system_img", "system_qcow2"]  # fmt: skip
+
+
+def test_list_works_without_a_configuration(tmp_path: Path):
+    done = run_doit(tmp_path, "list")
+    assert done.returncode == 0
+    rows = dict(line.split(None, 1) for line in done.stdout.splitlines())
+    assert [name for name in rows if name in STAGES] == STAGES
+    assert all(rows.values())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_list_works_with_a_broken_configuration(tmp_path: Path):
+    (tmp_path / "kbimg.toml").write_text("[from_repo\n")
+    assert run_doit(tmp_path, "list").returncode == 0
+
+
+def test_readme_shows_the_list(tmp_path: Path):
+    listed = run_doit(tmp_path, "list").stdout.strip()
+    assert listed in (TOP / "README.md").read_text()
+
+
+def test_info(tmp_path: Path):
+    write_config(tmp_path)
+    done = run_doit(tmp_path, "info", "rootfs", "config=kbimg.toml")
+    assert "the packages installed into one tree" in done.stdout
+    assert "packages" in done.stdout
+    assert "$1$xyz" not in run_doit(tmp_path, "info", "customised").stdout
+
+
+def test_variables_work_in_any_place(tmp_path: Path):
+    (tmp_path / "sub").mkdir()
+    write_config(tmp_path / "sub")
+    named = "config=sub/kbimg.toml"
+    for argv in ((named, "info", "esp"), ("info", "esp", named)):
+        assert f"{tmp_path}/scripts-auto/.kbimg" in run_doit(tmp_path, *argv).stdout
+    assert f"{tmp_path}/else/.kbimg" in run_doit(tmp_path, "info", "esp", "out=else").stdout
+
+
+@pytest.mark.parametrize(("argv", "message"), [
+    (("vm_img",), "kbimg.toml: no such configuration file; name one with config=FILE"),
+    (("vm_img", "config=other.toml"), "other.toml: no such configuration file"),
+    (("vm_img", "confg=x"),
+     "unknown option confg= on the command line; known are config= and out="),
+    (("rootfs",), "kbimg.toml: no such configuration file"),
+])
+def test_refusals(tmp_path: Path, argv, message):
+    done = run_doit(tmp_path, *argv)
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_every_mistake_at_once_and_nothing_is_built(tmp_path: Path):
+    path = write_config(tmp_path)
+    path.write_text(path.read_text().replace('"v1"', '""').replace("os-agent", "none"))
+    done = run_doit(tmp_path, "vm_img")
+    assert done.returncode == 1
+    assert "kbimg.toml:6: from_repo.version: expected a version" in done.stdout
+    assert "kbimg.toml:2: from_repo.agent_path: expected a file" in done.stdout
+    assert not (tmp_path / "scripts-auto/.kbimg/stages").exists()
+
+
+def test_bad_clock(tmp_path: Path):
+    write_config(tmp_path)
+    done = run_doit(tmp_path, "vm_img", SOURCE_DATE_EPOCH="yesterday")
+    assert done.returncode == 1
+    assert 'SOURCE_DATE_EPOCH: expected seconds since 1970, found "yesterday"' in done.stdout
+
+
+def test_missing_programs_are_told_all_at_once(tmp_path: Path):
+    write_config(tmp_path)
+    # doit itself runs; the host seems to have nothing.
+    done = subprocess.run(
+        [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "vm_img"], cwd=tmp_path,
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        env={**os.environ, "PATH": str(tmp_path)})
+    assert done.returncode == 1
+    for line in ("no program dnf or yum: it is in the package dnf on Debian, dnf on openEuler",
+                 "no program mcopy: it is in the package mtools on Debian, mtools on openEuler",
+                 "no program qemu-img: it is in the package qemu-utils on Debian, qemu-img on "
+                 "openEuler"):  # fmt: skip
+        assert line in done.stdout
+    assert "package ?" not in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_clean_without_anything(tmp_path: Path):
+    done = run_doit(tmp_path, "clean")
+    assert done.returncode == 0, done.stdout

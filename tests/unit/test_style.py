@@ -1,0 +1,49 @@
+"""The tree is clean under the tools that look at it, and imports go one way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import TOP
+
+
+def passes(*argv: object) -> None:
+    done = subprocess.run([str(word) for word in argv], cwd=TOP, text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+
+
+def test_ruff():
+    passes(sys.executable, "-m", "ruff", "check", ".")
+
+
+def test_types():
+    passes(sys.executable, "-m", "mypy")
+
+
+def test_imports_go_one_way():
+    passes(Path(sys.executable).parent / "lint-imports", "--no-cache")
+
+
+SCRIPTS = sorted(
+    path for path in [*(TOP / "kbimg_tasks").rglob("*"), *(TOP / ".ci").iterdir()]
+    if path.is_file() and path.read_bytes()[:2] == b"#!")
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(TOP)))
+def test_shell_scripts(path: Path):
+    passes("shellcheck", path)
+
+
+def test_modules_have_one_subject():
+    for path in (TOP / "kbimg_tasks").rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 300, path
+    assert len((TOP / "dodo.py").read_text().splitlines()) < 80
+
+
+def test_tools_import_nothing_else_of_ours():
+    for path in (TOP / "kbimg_tasks/tools").glob("*.py"):
+        assert "kbimg_tasks" not in path.read_text().replace("kbimg_tasks.tools", ""), path
