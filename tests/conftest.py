@@ -49,7 +49,7 @@ def write_config(folder: Path, packages: tuple = PACKAGES, more: str = "",
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The demonstration's repository, made unless it is there."""
-    subprocess.run([sys.executable, "-m", "kbimg_tasks.demo_repo"], check=True, cwd="/")
+    subprocess.run([sys.executable, "-m", "kbimg_tasks.demo_repo", "--if-missing"], check=True, cwd="/")
     return REPOSITORY
 
 

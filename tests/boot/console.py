@@ -40,7 +40,7 @@ class Node:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.process = machine.start()
-        self.transcript = open(machine.folder / "console.log", "ab")
+        self.transcript = open(machine.folder / "console.log", "ab", buffering=0)
         deadline = time.monotonic() + 30
         self._socket = socket.socket(socket.AF_UNIX)
         while True:
@@ -74,7 +74,6 @@ class Node:
         try:
             self.line.expect(pattern.encode(), timeout=seconds)
         except (TIMEOUT, EOF):
-            self.transcript.flush()
             text = (self.machine.folder / "console.log").read_text(errors="replace")
             raise AssertionError(f"no {pattern!r} on the console; last:\n{text[-4000:]}") from None
         return (self.line.before or b"").decode("utf-8", "replace").replace("\r", "")
