@@ -84,6 +84,8 @@ def _refuse(problems: Callable[[], Tuple[str, ...]]) -> TaskFailed:
 
 def _clean(stage: Stage, layout: Layout) -> None:
     """Remove what the stage made and what it left half made; its stamp first."""
+    if not layout.private.exists():
+        return
     lock.hold(layout)
     places = [layout.stamp(stage.name)]
     places += [layout.published(artifact) for artifact in stage.artifacts]

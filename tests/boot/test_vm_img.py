@@ -87,7 +87,7 @@ def test_users(node):
     assert node.run("stat -c '%U:%G' /home/foo") == "foo:foo"
     assert node.run("getent passwd foo").endswith(":/home/foo:/bin/bash")
     assert node.run("stat -c %a /etc/shadow") in ("0", "600")
-    node.run("getent shadow foo | grep -q ':$6$'")
+    node.run("getent shadow foo | grep -qF ':$6$'")
 
 
 def test_a_user_logs_in(node):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import http.server
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, TOP, build, run_doit, write_config, write_custom
+from building import SMALL, TOP, build, run_doit, write_config, write_custom
 
 from kbimg_tasks.tools.sparse_copy import extents
 
@@ -152,6 +155,38 @@ def test_rpmlist_takes_what_dnf_takes(repository, tmp_path, name):
     write_config(tmp_path, (*SMALL, name))
     done = run_doit(tmp_path, "packages")
     assert done.returncode == 0, done.stdout
+
+
+def test_a_repository_on_a_server(repository, tmp_path, monkeypatch):
+    """Packages come over HTTP once; the next build, in another directory, asks for none of them."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_request(self, code="-", size="-"):
+            asked.append(self.path)
+
+    serve = functools.partial(Handler, directory=str(repository))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        (tmp_path / "http.repo").write_text(
+            f"[{tmp_path.parent.name}]\nname=x\nbaseurl={url}\ngpgcheck=0\n")
+        path = write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+        path.write_text(path.read_text().replace(str(TOP / "config/demo/demo.repo"), "http.repo"))
+        out = build(tmp_path)
+        first = [name for name in asked if name.endswith(".rpm")]
+        count = int((out / ".kbimg/stages/packages/count").read_text())
+        assert len(first) == count
+        asked.clear()
+        done = run_doit(tmp_path, "packages", "out=other")
+        assert done.returncode == 0, done.stdout
+        assert "/repodata/repomd.xml" in asked
+        assert not [name for name in asked if name.endswith(".rpm")]
+        server.shutdown()
+    # The same packages by another way are the same tree.
+    (tmp_path / "local").mkdir()
+    write_config(tmp_path / "local", SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+    assert sums(build(tmp_path / "local")) == sums(out)
 
 
 def test_gpgcheck_is_obeyed(repository, tmp_path):

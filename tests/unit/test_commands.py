@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TOP, run_doit, write_config
+from building import TOP, run_doit, write_config
 
 STAGES = ["packages", "rootfs", "grub", "initramfs", "customised", "root_a", "kubeos_tar", "esp",
           "root_b", "persist", "system_img", "system_qcow2"]  # fmt: skip
@@ -101,3 +101,4 @@ def test_missing_programs_are_told_all_at_once(tmp_path: Path):
 def test_clean_without_anything(tmp_path: Path):
     done = run_doit(tmp_path, "clean")
     assert done.returncode == 0, done.stdout
+    assert list(tmp_path.iterdir()) == []

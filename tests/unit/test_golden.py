@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import TOP
+from building import TOP
 
 from kbimg_tasks.config.load import load
 from kbimg_tasks.plan import plan

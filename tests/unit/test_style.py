@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TOP
+from building import TOP
 
 
 def passes(*argv: object) -> None:

@@ -1,0 +1,98 @@
+"""How tests build: configurations, and doit as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+DEMO = TOP / "config/demo"
+ROOT_HASH = "$1$xyz$RdLyKTL32WEvK3lg8CXID0"  # openEuler12#$
+# What the guide leaves out when it counts the memory of an idle node.
+KUBERNETES = ("kubernetes-kubeadm", "kubernetes-kubelet", "containernetworking-plugins", "socat",
+              "conntrack-tools", "ebtables", "ethtool")  # fmt: skip
+PACKAGES = ("NetworkManager", "cloud-init", "conntrack-tools", "containerd",
+            "containernetworking-plugins", "cri-tools", "dhcp", "ebtables", "ethtool", "iptables",
+            "kernel", "kubernetes-kubeadm", "kubernetes-kubelet", "openssh-server", "passwd",
+            "rsyslog", "socat", "tar", "vi")  # fmt: skip
+SMALL = ("kernel", "passwd", "tar")
+
+
+
+def run_doit(cwd: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """doit as a user in `cwd` would run it; nothing is checked."""
+    return subprocess.run(
+        [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), *argv], cwd=cwd, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        stdin=subprocess.DEVNULL, env={**os.environ, **env})
+
+
+def write_config(folder: Path, packages: tuple = PACKAGES, more: str = "",
+                 version: str = "v1") -> Path:
+    """A configuration that builds from the demonstration's repository."""
+    names = "".join(f'    "{name}",\n' for name in packages)
+    path = folder / "kbimg.toml"
+    path.write_text(
+        f'[from_repo]\nagent_path = "{DEMO / "os-agent"}"\nlegacy_bios = false\n'
+        f'repo_path = "{DEMO / "demo.repo"}"\nroot_passwd = "{ROOT_HASH}"\nversion = "{version}"\n'
+        f"rpmlist = [\n{names}]\n{more}")
+    return path
+
+
+def build(folder: Path, *options: str, **env: str) -> Path:
+    """Build a folder's kbimg.toml; the output directory."""
+    done = run_doit(folder, *options, "vm_img", **env)
+    assert done.returncode == 0, done.stdout
+    return folder / "scripts-auto"
+
+
+CUSTOM = """
+[[users]]
+name = "foo"
+passwd = "foo's pass word"
+groups = ["wheel", "systemd-journal"]
+primary_group = "foo"
+
+[[users]]
+name = "bar"
+passwd = "bar"
+primary_groups = "users"
+
+[[copy_files]]
+src = "hello.txt"
+dst = "/usr/share/kbimg-test/deep"
+create_dir = "/usr/share/kbimg-test/deep"
+mode = "0640"
+owner = "root:wheel"
+
+[[copy_files]]
+src = "own.service"
+dst = "/etc/systemd/system"
+
+[grub]
+passwd = "grub-secret"
+
+[systemd_service]
+name = ["own"]
+
+[chroot_script]
+path = "mark.sh"
+rm = true
+
+[persist_mkdir]
+name = ["data", "deep/er"]
+"""
+
+
+def write_custom(folder: Path) -> Path:
+    """The configuration that uses everything, with the files that it names."""
+    (folder / "hello.txt").write_text("hello from a copied file\n")
+    (folder / "mark.sh").write_text(
+        "#!/bin/bash\nset -e\nid -u > /etc/chroot-mark\necho factory > /var/lib/from-script\n")
+    (folder / "own.service").write_text(
+        "[Unit]\nDescription=A service of the user's\n[Service]\nType=oneshot\n"
+        "RemainAfterExit=yes\nExecStart=/usr/bin/touch /run/own-ran\n"
+        "[Install]\nWantedBy=multi-user.target\n")
+    return write_config(folder, (*PACKAGES, "chrony"), CUSTOM)

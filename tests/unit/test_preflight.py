@@ -1,0 +1,54 @@
+"""What is said about a host that cannot build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tomli
+from building import TOP
+
+from kbimg_tasks import preflight
+from kbimg_tasks.config.load import load
+from kbimg_tasks.layout import DATA, Layout
+from kbimg_tasks.plan import plan
+
+
+@pytest.fixture
+def stages():
+    return plan(load(Path("config/full.toml"), TOP)).stages
+
+
+def test_this_host_is_fine(stages, tmp_path):
+    assert preflight.problems(stages, Layout(tmp_path), 1) == []
+
+
+def test_every_planned_program_has_its_packages(stages):
+    known = tomli.loads((DATA / "programs.toml").read_text())
+    planned = {one.names[0] for one in preflight.programs(stages)}
+    assert planned == set(known)
+    assert all(set(entry) == {"debian", "openeuler"} for entry in known.values())
+
+
+def test_space(stages, tmp_path):
+    (problem,) = preflight.problems(stages, Layout(tmp_path / "not/there/yet"), 1 << 40)
+    assert problem.startswith(f"{tmp_path}/not/there/yet: this build needs 1099511627776 MiB there")
+
+
+def test_enforcing_selinux(stages, tmp_path, monkeypatch):
+    (tmp_path / "enforce").write_text("1")
+    monkeypatch.setattr(preflight, "SELINUX", tmp_path / "enforce")
+    (problem,) = preflight.problems(stages, Layout(tmp_path), 1)
+    assert "run setenforce 0" in problem
+    (tmp_path / "enforce").write_text("0")
+    assert preflight.problems(stages, Layout(tmp_path), 1) == []
+
+
+def test_everything_at_once(stages, tmp_path, monkeypatch):
+    monkeypatch.setattr(preflight.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(preflight.platform, "machine", lambda: "riscv64")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    problems = preflight.problems(stages, Layout(tmp_path), 1)
+    assert "building needs root" in problems[0]
+    assert "riscv64" in problems[1]
+    assert len(problems) > 10
