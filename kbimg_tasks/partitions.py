@@ -7,7 +7,7 @@ usual one-byte ones for MBR.
 
 from __future__ import annotations
 
-from typing import List, Mapping, Optional, Tuple
+from typing import List, Mapping, Tuple
 
 from attrs import frozen
 
@@ -24,6 +24,9 @@ MIB_A_GIB = 1024
 EFI_SYSTEM = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 MBR_LINUX = "83"
+MBR_LARGEST_GIB = 2048  # 32 bits count its sectors
+MOUNT_POINTS = {"BOOT": "/boot/efi", "BOOT-A": "/boot/efi", "GRUB2": "/boot/grub2", "ROOT-A": "/",
+                "PERSIST": "/persist"}  # fmt: skip
 
 
 class LayoutError(ValueError):
@@ -32,7 +35,11 @@ class LayoutError(ValueError):
 
 @frozen
 class Partition:
-    """One partition; `kind` is its file system, or `hash` for a dm-verity hash tree."""
+    """One partition.
+
+    `type` is a UUID for GPT and two hexadecimal digits for MBR; `kind` is the file system, or
+    `hash` for a dm-verity hash tree; `mount_point` is where the image that was just made has it.
+    """
 
     number: int
     label: str
@@ -40,6 +47,7 @@ class Partition:
     size_mib: int
     type: str
     kind: str
+    mount_point: str = ""
     active: bool = False
 
     @property
@@ -72,8 +80,14 @@ def plan_table(root_mib: int, image_gib: int, *, legacy: bool = False,
                verity: bool = False) -> Table:  # fmt: skip
     """The table of a disk of `image_gib` GiB with slots of `root_mib` MiB.
 
-    Raises LayoutError when less than PERSIST_AT_LEAST_MIB is left.
+    Raises LayoutError when less than PERSIST_AT_LEAST_MIB is left, for what the table cannot
+    describe, and for dm-verity with legacy BIOS.
     """
+    if legacy and verity:
+        raise LayoutError("UEFI with dm-verity, found legacy BIOS")
+    if legacy and image_gib > MBR_LARGEST_GIB:
+        raise LayoutError(f"at most img_size = {MBR_LARGEST_GIB} with legacy BIOS, "
+                          f"found img_size = {image_gib}")
     image_mib = image_gib * MIB_A_GIB
     boot_mib = BOOT_END_MIB - FIRST_MIB
     linux = MBR_LINUX if legacy else LINUX
@@ -99,7 +113,7 @@ def plan_table(root_mib: int, image_gib: int, *, legacy: bool = False,
     partitions, start = [], FIRST_MIB
     for number, (label, size, kind, filesystem) in enumerate(wanted, 1):
         partitions.append(Partition(number, label, start, size, kind, filesystem,
-                                    active=legacy and number == 1))
+                                    MOUNT_POINTS.get(label, ""), active=legacy and number == 1))
         start += size
     return Table("dos" if legacy else "gpt", image_mib, tuple(partitions))
 
@@ -123,8 +137,11 @@ def sfdisk_script(table: Table, disk_id: str, uuids: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def drawn(table: Table, width: Optional[int] = None) -> str:
+def drawn(table: Table) -> str:
     """The table as lines of text for people, with each partition's place and size in MiB."""
-    rows = [f"{part.number}  {part.label:<8} {part.kind:<5} {part.start_mib:>7} to "
-            f"{part.end_mib:>7} MiB  {part.size_mib:>7} MiB" for part in table.partitions]
-    return "".join(row[:width] + "\n" for row in rows)
+    rows = [f"{table.scheme}, {table.image_mib} MiB"]
+    for part in table.partitions:
+        row = (f"{part.number}  {part.label:<8} {part.kind:<5} {part.start_mib:>8} to "
+               f"{part.end_mib:>8}  {part.size_mib:>8} MiB  {part.mount_point}")
+        rows.append(row.rstrip())
+    return "\n".join(rows) + "\n"

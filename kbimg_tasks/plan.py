@@ -28,6 +28,17 @@ class Plan:
     on_request: Tuple[Stage, ...]
 
 
+def unsupported(config: Config) -> Tuple[str, ...]:
+    """What a configuration asks for that cannot be planned yet: it must not be left out."""
+    asked = {
+        "dm_verity": config.dm_verity is not None,
+        "from_dockerimg": config.from_dockerimg is not None,
+        "from_repo.legacy_bios": bool(config.from_repo and config.from_repo.legacy_bios),
+    }
+    return tuple(f"{config.where(option)}: {option}: this version of kbimg cannot build it yet"
+                 for option, is_asked in asked.items() if is_asked)
+
+
 def plan(config: Config, repomds: Tuple[Path, ...] = (), epoch: Optional[str] = None) -> Plan:
     """Everything that a configuration can be made into.
 

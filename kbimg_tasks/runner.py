@@ -16,9 +16,6 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import IO, Any, Callable, Dict, List
 
-import plumbum
-from plumbum.commands import CommandNotFound
-
 from kbimg_tasks import recovery, stamps
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.render import Renderer, actual, command_line
@@ -76,6 +73,10 @@ class _Execution:
         """Run to the end, or raise StageFailed."""
         self.transcript.write(f"$ {command_line(self.step, self.text)}\n".encode())
         self.transcript.flush()
+        # Imported late: it takes longer to load than a build takes in which nothing changed.
+        import plumbum
+        from plumbum.commands import CommandNotFound
+
         argv = [*CONTAINMENT, *map(self.text, self.step.argv)]
         with ExitStack() as held:
             streams = self._streams(held)

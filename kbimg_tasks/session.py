@@ -18,7 +18,7 @@ from kbimg_tasks.config.load import load
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.repo_file import repositories
 from kbimg_tasks.layout import DATA, Layout
-from kbimg_tasks.plan import Plan, plan
+from kbimg_tasks.plan import Plan, plan, unsupported
 from kbimg_tasks.progress import Display, reporter
 from kbimg_tasks.stage import Stage
 
@@ -58,9 +58,11 @@ class Session:
         refusals = _unknown_variables()
         try:
             config = load(Path(name), started_in, images=wanted)
+            refusals += unsupported(config)
             repomds = _local_indexes(config)
         except ConfigError as error:
             refusals += (str(error),)
+        if refusals:
             config, repomds = load(DATA / "minimal.toml", DATA), ()
         epoch, complaint = _source_date_epoch()
         refusals += complaint

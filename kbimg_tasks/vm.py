@@ -46,6 +46,11 @@ class Machine:
         """The UNIX socket of the serial console."""
         return self.folder / "console"
 
+    @property
+    def log(self) -> Path:
+        """Everything that the machine wrote on its console."""
+        return self.folder / "console.log"
+
     def argv(self, emulator: str, accelerator: str, code: Path, variables: Path) -> List[str]:
         """QEMU's command line."""
         forward = f",hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22" if self.ssh_port else ""
@@ -61,7 +66,8 @@ class Machine:
             "-device", "virtio-blk-pci,drive=disk,bootindex=1",
             "-netdev", f"user,id=net{forward}", "-device", "virtio-net-pci,netdev=net",
             "-device", "virtio-rng-pci",
-            "-chardev", f"socket,id=console,path={self.console},server=on,wait=on",
+            "-chardev", f"socket,id=console,path={self.console},server=on,wait=on,"
+                        f"logfile={self.log},logappend=on",
             "-serial", "chardev:console",
             "-monitor", f"unix:{self.folder / 'monitor'},server=on,wait=off",
         ]  # fmt: skip

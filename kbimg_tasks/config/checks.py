@@ -1,106 +1,128 @@
-"""What options demand of each other. Each rule is a function that gives all that it finds."""
+"""What options demand of each other. Each rule is a function that gives all that it finds.
+
+`drafts` holds what is right in each table, so that no rule speaks of an option that cannot be read;
+`values` is the whole file as it was written, in which a table with a mistake still counts.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Collection, Dict, Iterator, Mapping, Tuple, Union
+from typing import Any, Collection, Dict, Iterator, Mapping, Tuple
 
+from kbimg_tasks.config.shown import Option
 from kbimg_tasks.partitions import LayoutError, plan_table
 
-Found = Iterator[Tuple[Tuple[Union[str, int], ...], str]]
+Found = Iterator[Tuple[Option, str]]
+Drafts = Mapping[str, Any]
+Values = Mapping[str, Any]
+
+SOURCES = ("from_repo", "from_dockerimg")
 STATIC_ADDRESS = ("local_ip", "net_name", "netmask")
 
 
-def all_problems(parts: Mapping[str, Any], values: Mapping[str, Any],
-                 images: Collection[str]) -> Found:  # fmt: skip
-    """Everything that does not go together.
-
-    `parts` holds the tables that are right in themselves, `values` the whole file as it was
-    written, so that a table with a mistake in it still counts as present.
-    """
+def all_problems(drafts: Drafts, values: Values, images: Collection[str]) -> Found:
+    """Everything that does not go together, for any image and for those to be built."""
     yield from one_source(values)
     yield from verity_needs_grub(values)
-    yield from verity_excludes_legacy_bios(parts, values)
+    yield from verity_excludes_legacy_bios(drafts, values)
     yield from verity_excludes_container_source(values)
-    yield from address_by_dhcp_or_by_hand(parts)
-    yield from users_are_different(parts)
-    yield from partitions_fit(parts, values)
+    yield from address_by_dhcp_or_by_hand(drafts)
+    yield from users_are_different(drafts)
+    yield from partitions_fit(drafts, values)
+    yield from something_is_configured(values, images)
     for image in images:
         yield from image_has_its_tables(image, values)
-        yield from pxe_excludes_verity(image, values)
-        yield from upgrade_image_has_a_name(image, parts)
+    if "pxe_img" in images:
+        yield from pxe_excludes_verity(values)
+        yield from pxe_excludes_legacy_bios(drafts)
+    if "upgrade_img" in images:
+        yield from upgrade_image_has_a_name(drafts)
 
 
-def one_source(values: Mapping[str, Any]) -> Found:
+def one_source(values: Values) -> Found:
     """An image comes from packages or from an upgrade image."""
-    if "from_repo" in values and "from_dockerimg" in values:
+    if all(source in values for source in SOURCES):
         yield ("from_dockerimg",), "excludes from_repo: keep one of the two"
 
 
-def verity_needs_grub(values: Mapping[str, Any]) -> Found:
+def verity_needs_grub(values: Values) -> Found:
     """The menu of a verified boot must not be editable by everybody."""
     if "dm_verity" in values and "grub" not in values:
         yield ("dm_verity",), "needs a table [grub] with passwd"
 
 
-def verity_excludes_legacy_bios(parts: Mapping[str, Any], values: Mapping[str, Any]) -> Found:
+def verity_excludes_legacy_bios(drafts: Drafts, values: Values) -> Found:
     """The chain of trust begins in UEFI's firmware."""
-    source = parts.get("from_repo")
-    if "dm_verity" in values and source is not None and source.legacy_bios:
+    if "dm_verity" in values and drafts.get("from_repo", {}).get("legacy_bios"):
         yield ("from_repo", "legacy_bios"), "expected false, as dm_verity demands, found true"
 
 
-def verity_excludes_container_source(values: Mapping[str, Any]) -> Found:
+def verity_excludes_container_source(values: Values) -> Found:
     """What an upgrade image holds was made, and signed, elsewhere."""
     if "dm_verity" in values and "from_dockerimg" in values:
         yield ("dm_verity",), "excludes from_dockerimg"
 
 
-def pxe_excludes_verity(image: str, values: Mapping[str, Any]) -> Found:
+def pxe_excludes_verity(values: Values) -> Found:
     """dm-verity is for virtual machines."""
-    if image == "pxe_img" and "dm_verity" in values:
+    if "dm_verity" in values:
         yield ("dm_verity",), "excludes pxe_img: dm-verity is for virtual machines"
 
 
-def address_by_dhcp_or_by_hand(parts: Mapping[str, Any]) -> Found:
+def pxe_excludes_legacy_bios(drafts: Drafts) -> Found:
+    """The installer partitions the target for UEFI."""
+    for source in SOURCES:
+        if drafts.get(source, {}).get("legacy_bios"):
+            yield (source, "legacy_bios"), "expected false, as pxe_img demands, found true"
+
+
+def address_by_dhcp_or_by_hand(drafts: Drafts) -> Found:
     """All of a static address, or none of it."""
-    pxe = parts.get("pxe_config")
-    if pxe is None:
+    pxe = drafts.get("pxe_config", {})
+    if "dhcp" not in pxe:
         return
     for name in STATIC_ADDRESS:
-        given = getattr(pxe, name) is not None
-        if pxe.dhcp and given:
+        is_absent = name in pxe and pxe[name] is None
+        if pxe["dhcp"] and pxe.get(name) is not None:
             yield ("pxe_config", name), "contradicts dhcp = true: remove one of the two"
-        elif not pxe.dhcp and not given:
+        elif not pxe["dhcp"] and is_absent:
             yield ("pxe_config",), f"the option {name} is missing, which dhcp = false needs"
 
 
-def users_are_different(parts: Mapping[str, Any]) -> Found:
+def users_are_different(drafts: Drafts) -> Found:
     """Every user once, and root by root_passwd."""
     seen: Dict[str, int] = {}
-    for index, user in enumerate(parts.get("users", ())):
-        if user.name == "root":
-            yield ("users", index, "name"), (
-                'expected another user than "root", whose password is from_repo.root_passwd')
-        elif user.name in seen:
-            yield ("users", index, "name"), f'expected each user once, found "{user.name}" again'
-        seen[user.name] = index
+    for index, user in enumerate(drafts.get("users", ())):
+        name, at = user.get("name"), ("users", index, "name")
+        if name == "root":
+            yield at, 'expected another user than "root", whose password is from_repo.root_passwd'
+        elif name in seen:
+            yield at, f'expected each user once, found "{name}" again, as in users[{seen[name]}]'
+        elif name is not None:
+            seen[name] = index
 
 
-def partitions_fit(parts: Mapping[str, Any], values: Mapping[str, Any]) -> Found:
+def partitions_fit(drafts: Drafts, values: Values) -> Found:
     """The disk holds its partitions, with enough for PERSIST."""
-    sizes, source = parts.get("disk_partition"), parts.get("from_repo")
-    if sizes is None:
+    sizes = drafts.get("disk_partition", {})
+    if not {"root_mib", "image_gib"} <= set(sizes):
         return
+    legacy = any(drafts.get(source, {}).get("legacy_bios") for source in SOURCES)
     try:
-        plan_table(sizes.root_mib, sizes.image_gib, legacy=bool(source and source.legacy_bios),
-                   verity="dm_verity" in values)  # fmt: skip
+        plan_table(sizes["root_mib"], sizes["image_gib"], legacy=legacy,
+                   verity="dm_verity" in values and not legacy)  # fmt: skip
     except LayoutError as error:
         yield ("disk_partition",), f"expected {error}"
 
 
-def image_has_its_tables(image: str, values: Mapping[str, Any]) -> Found:
+def something_is_configured(values: Values, images: Collection[str]) -> Found:
+    """An empty file is one that nobody has written yet, or the wrong one."""
+    if not values and not images:
+        yield (), "expected tables such as [from_repo], found an empty file"
+
+
+def image_has_its_tables(image: str, values: Values) -> Found:
     """What an image cannot be made without."""
-    if image in ("vm_img", "pxe_img") and not {"from_repo", "from_dockerimg"} & set(values):
+    if image in ("vm_img", "pxe_img") and not any(source in values for source in SOURCES):
         yield (), f"{image} needs a table [from_repo] or [from_dockerimg]"
     if image == "upgrade_img" and "from_repo" not in values:
         yield (), "upgrade_img needs a table [from_repo]"
@@ -110,8 +132,8 @@ def image_has_its_tables(image: str, values: Mapping[str, Any]) -> Found:
         yield (), "admin_container needs a table [admin_container]"
 
 
-def upgrade_image_has_a_name(image: str, parts: Mapping[str, Any]) -> Found:
+def upgrade_image_has_a_name(drafts: Drafts) -> Found:
     """The container image is found under it."""
-    source = parts.get("from_repo")
-    if image == "upgrade_img" and source is not None and source.upgrade_img is None:
+    source = drafts.get("from_repo", {})
+    if "upgrade_img" in source and source["upgrade_img"] is None:
         yield ("from_repo",), "the option upgrade_img is missing, which upgrade_img needs"

@@ -1,15 +1,39 @@
 """Line numbers of a TOML document's values, which tomli does not give.
 
-The scanner knows the grammar (https://toml.io/en/v1.0.0) just well enough to find where keys and
+The scanner knows the grammar (https://toml.io/en/v1.1.0) just well enough to find where keys and
 array elements begin. It runs on documents that tomli has accepted, so it need not find errors.
 """
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple, Union
+import re
+from typing import Dict, List, Mapping, Tuple, Union
+
+from attrs import field, frozen
 
 Path = Tuple[Union[str, int], ...]
-ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
+HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
+ESCAPES = {"e": "\x1b", "b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
+
+
+@frozen
+class Positions:
+    """Where each option of a file stands; `file` is its name as users know it."""
+
+    file: str = ""
+    lines: Mapping[Path, int] = field(factory=dict)
+
+    def line(self, path: Path) -> int:
+        """The line of an option, or of the nearest thing around it that is there; 0 for none."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 0)
+
+    def where(self, option: str) -> str:
+        """`kbimg.toml:12` for an option such as `users[0].name`."""
+        words = re.findall(r"[^.\[\]]+", option)
+        line = self.line(tuple(int(word) if word.isdecimal() else word for word in words))
+        return f"{self.file}:{line}" if line else self.file
 
 
 def lines(document: str) -> Dict[Path, int]:
@@ -141,8 +165,8 @@ class _Scanner:
             return self._advance(1)
         self._advance(1)
         kind = self._advance(1)
-        if kind in "uU":
-            return chr(int(self._advance(4 if kind == "u" else 8), 16))
+        if kind in HEX_DIGITS:
+            return chr(int(self._advance(HEX_DIGITS[kind]), 16))
         return ESCAPES.get(kind, "")
 
     def _peek(self, text: str) -> bool:

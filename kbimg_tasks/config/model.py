@@ -7,147 +7,160 @@ taken too, and what kind of file it names, if any: that is all that reading it n
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Mapping, Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 import attrs
 from attrs import field, frozen
 
-from kbimg_tasks.config import rules
-from kbimg_tasks.config.rules import Rule, Secret
+from kbimg_tasks.config import values
+from kbimg_tasks.config.locate import Positions
+from kbimg_tasks.config.rules import Rule, boolean, list_of, number
+from kbimg_tasks.config.secret import Secret
 from kbimg_tasks.partitions import DEFAULT_ROOT_MIB
 
 __all__ = ["Config", "Secret"]
 DEFAULT_IMAGE_GIB = 20
+SMALLEST_ROOT_MIB = 256
+LARGEST_MIB = 1 << 24  # 16 TiB, the largest file that ext4 holds
+FROM_PACKAGES = ("vm_img", "pxe_img", "upgrade_img")
 
 
 def option(rule: Rule, default: Any = attrs.NOTHING, *, key: str = "", also: Tuple[str, ...] = (),
-           file: str = "", for_images: Tuple[str, ...] = ()) -> Any:  # fmt: skip
+           secret: bool = False, file: str = "",
+           for_images: Tuple[str, ...] = ()) -> Any:  # fmt: skip
     """An option of a table.
 
-    `key` is its name in the file, `also` are other spellings. One with `file` names a "file", a
-    "directory" or "any" of both, which must exist when one of `for_images` is built.
+    `key` is its name in the file, `also` are other spellings; a `secret` one is never shown. One
+    with `file` names a "file", a "directory" or "any" of both, which must exist when one of
+    `for_images` is built.
     """
     return field(default=default, metadata={
-        "rule": rule, "key": key, "also": also, "file": file, "for_images": for_images})
+        "rule": rule, "names": (key, *also), "secret": secret, "file": file,
+        "for_images": for_images})
 
 
-FROM_PACKAGES = ("vm_img", "pxe_img", "upgrade_img")
+def names(attribute: Any) -> Tuple[str, ...]:
+    """What an option is called in the file: its own name first, then other spellings."""
+    key, *also = attribute.metadata["names"]
+    return (key or attribute.name, *also)
 
 
 @frozen
 class FromRepo:
     """[from_repo]: an image out of packages."""
 
-    agent_path: Path = option(rules.host_path, file="file", for_images=FROM_PACKAGES)
-    repo_path: Path = option(rules.host_path, file="file", for_images=FROM_PACKAGES)
-    root_passwd: Secret = option(rules.secret(rules.shadow))
-    version: str = option(rules.version)
-    rpmlist: Tuple[str, ...] = option(rules.list_of(rules.package, "package names", at_least=1))
-    legacy_bios: bool = option(rules.boolean, False)
-    upgrade_img: Optional[str] = option(rules.image_name, None)
+    agent_path: Path = option(values.host_path, file="file", for_images=FROM_PACKAGES)
+    repo_path: Path = option(values.host_path, file="file", for_images=FROM_PACKAGES)
+    root_passwd: Secret = option(values.shadow, secret=True)
+    version: str = option(values.version)
+    rpmlist: Tuple[str, ...] = option(list_of(values.package, "package names", at_least=1))
+    legacy_bios: bool = option(boolean, False)
+    upgrade_img: Optional[str] = option(values.new_image_name, None)
 
 
 @frozen
 class FromDockerimg:
     """[from_dockerimg]: an image out of an upgrade image."""
 
-    upgrade_img: str = option(rules.image_name)
-    legacy_bios: bool = option(rules.boolean, False)
+    upgrade_img: str = option(values.image_name)
+    legacy_bios: bool = option(boolean, False)
 
 
 @frozen
 class AdminContainer:
-    """[admin_container]."""
+    """[admin_container]: the container from which operators reach a node."""
 
-    img_name: str = option(rules.image_name)
-    hostshell: Path = option(rules.host_path, file="file", for_images=("admin_container",))
+    img_name: str = option(values.new_image_name)
+    hostshell: Path = option(values.host_path, file="file", for_images=("admin_container",))
 
 
 @frozen
 class PxeConfig:
     """[pxe_config]: what the machine to be installed is told."""
 
-    server_ip: str = option(rules.ipv4)
-    rootfs_name: str = option(rules.file_name)
-    disk: str = option(rules.disk)
-    route_ip: str = option(rules.ipv4)
-    dhcp: bool = option(rules.boolean, False)
-    local_ip: Optional[str] = option(rules.ipv4, None)
-    net_name: Optional[str] = option(rules.interface, None)
-    netmask: Optional[str] = option(rules.netmask, None)
+    server_ip: str = option(values.ipv4)
+    rootfs_name: str = option(values.file_name)
+    disk: str = option(values.disk)
+    route_ip: str = option(values.ipv4)
+    dhcp: bool = option(boolean, False)
+    local_ip: Optional[str] = option(values.ipv4, None)
+    net_name: Optional[str] = option(values.interface, None)
+    netmask: Optional[str] = option(values.netmask, None)
 
 
 @frozen
 class User:
     """[[users]]; without a primary group, the user's own."""
 
-    name: str = option(rules.user_name)
-    passwd: Secret = option(rules.secret(rules.password))
-    primary_group: Optional[str] = option(rules.group_name, None, also=("primary_groups",))
-    groups: Tuple[str, ...] = option(rules.list_of(rules.group_name, "group names"), ())
+    name: str = option(values.user_name)
+    passwd: Secret = option(values.password, secret=True)
+    primary_group: Optional[str] = option(values.group_name, None, also=("primary_groups",))
+    groups: Tuple[str, ...] = option(list_of(values.group_name, "group names"), ())
 
 
 @frozen
 class CopyFile:
     """[[copy_files]]; `mode` and `owner` are the source's less 022, and root, when None."""
 
-    dst: str = option(rules.tree_path)
-    src: Path = option(rules.host_path, file="any", for_images=FROM_PACKAGES)
-    create_dir: Optional[str] = option(rules.tree_path, None)
-    mode: Optional[int] = option(rules.file_mode, None)
-    owner: Optional[str] = option(rules.owner, None)
+    dst: str = option(values.tree_path)
+    src: Path = option(values.host_path, file="any", for_images=FROM_PACKAGES)
+    create_dir: Optional[str] = option(values.tree_path, None)
+    mode: Optional[int] = option(values.file_mode, None)
+    owner: Optional[str] = option(values.owner, None)
 
 
 @frozen
 class Grub:
-    """[grub]."""
+    """[grub]: the password without which the boot menu cannot be edited."""
 
-    passwd: Secret = option(rules.secret(rules.password))
+    passwd: Secret = option(values.password, secret=True)
 
 
 @frozen
 class SystemdService:
-    """[systemd_service]."""
+    """[systemd_service]: units that start at boot, with or without their suffix."""
 
-    name: Tuple[str, ...] = option(rules.list_of(rules.service, "names of systemd units"), ())
+    name: Tuple[str, ...] = option(list_of(values.service, "names of systemd units"), ())
 
 
 @frozen
 class ChrootScript:
-    """[chroot_script]."""
+    """[chroot_script]: run in the tree when all else is in it, and removed with `rm`."""
 
-    path: Path = option(rules.host_path, file="file", for_images=FROM_PACKAGES)
-    rm: bool = option(rules.boolean, False)
+    path: Path = option(values.host_path, file="file", for_images=FROM_PACKAGES)
+    rm: bool = option(boolean, False)
 
 
 @frozen
 class DiskPartition:
     """[disk_partition]: MiB of each root slot, GiB of the disk."""
 
-    root_mib: int = option(rules.number(64, 1 << 24, "MiB"), DEFAULT_ROOT_MIB, key="root")
-    image_gib: int = option(rules.number(1, 1 << 14, "GiB"), DEFAULT_IMAGE_GIB, key="img_size")
+    root_mib: int = option(
+        number(SMALLEST_ROOT_MIB, LARGEST_MIB, "MiB"), DEFAULT_ROOT_MIB, key="root")
+    image_gib: int = option(
+        number(1, LARGEST_MIB >> 10, "GiB"), DEFAULT_IMAGE_GIB, key="img_size")
 
 
 @frozen
 class PersistMkdir:
-    """[persist_mkdir]."""
+    """[persist_mkdir]: directories to make on PERSIST, relative to it."""
 
-    name: Tuple[str, ...] = option(rules.list_of(rules.persist_name, "directory names"), ())
+    name: Tuple[str, ...] = option(list_of(values.persist_name, "directory names"), ())
 
 
 @frozen
 class DmVerity:
     """[dm_verity]: passphrases of the Secure Boot and OpenPGP keys, and keys to reuse."""
 
-    efi_key: Secret = option(rules.secret(rules.password))
-    grub_key: Secret = option(rules.secret(rules.password))
-    keys_dir: Optional[Path] = option(rules.host_path, None, file="directory",
+    efi_key: Secret = option(values.password, secret=True)
+    grub_key: Secret = option(values.password, secret=True)
+    keys_dir: Optional[Path] = option(values.host_path, None, file="directory",
                                       for_images=("vm_img", "upgrade_img"))  # fmt: skip
 
 
 @frozen
 class Config:
-    """A whole kbimg.toml. Paths are absolute; `where` finds an option's line for a message."""
+    """A whole kbimg.toml. Paths are absolute."""
 
     path: Path
     from_repo: Optional[FromRepo] = None
@@ -162,7 +175,11 @@ class Config:
     disk_partition: DiskPartition = DiskPartition()
     persist_mkdir: PersistMkdir = PersistMkdir()
     dm_verity: Optional[DmVerity] = None
-    where: Callable[[str], str] = field(default=lambda option: option, eq=False, repr=False)
+    positions: Positions = field(default=Positions(), eq=False, repr=False)
+
+    def where(self, option: str) -> str:
+        """Where an option stands: `kbimg.toml:31` for `copy_files[0].dst`."""
+        return self.positions.where(option)
 
 
 TABLES: Mapping[str, type] = {

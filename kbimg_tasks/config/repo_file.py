@@ -1,63 +1,179 @@
-"""The repository file: dnf's own format (dnf.conf(5)), read as far as a build must know it."""
+"""The repository file: dnf's own format (dnf.conf(5)), read as far as a build must know it.
+
+It may hold passwords, in options and within URLs; messages show no value of it.
+"""
 
 from __future__ import annotations
 
 import configparser
 import re
 from pathlib import Path
-from typing import List, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
+from urllib.parse import urlsplit
 
 from attrs import frozen
 
 from kbimg_tasks.config.errors import ConfigError, Problem
+from kbimg_tasks.config.shown import quoted
 
 SOURCES = ("baseurl", "mirrorlist", "metalink")
+SWITCHES = ("enabled", "gpgcheck")
+TRUE = ("1", "yes", "true", "on")
 FALSE = ("0", "no", "false", "off")
+MAIN = "main"  # dnf's own options, which a repository file may hold too
+IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]+")
+SCHEMES = ("http", "https", "ftp", "file")
+LARGEST_BYTES = 1 << 20
 
 
 @frozen
 class Repository:
-    """One repository; its URLs may hold dnf's variables."""
+    """One repository. Its addresses may hold dnf's variables, such as `$basearch`, and
+    credentials. `gpgcheck` is None where the file leaves it to dnf's own configuration."""
 
     id: str
     baseurl: Tuple[str, ...]
+    mirrorlist: Optional[str]
+    metalink: Optional[str]
     enabled: bool
+    gpgcheck: Optional[bool]
+
+    @property
+    def has_variables(self) -> bool:
+        """Whether only dnf knows its addresses in full."""
+        return any("$" in url for url in (*self.baseurl, self.mirrorlist or "",
+                                          self.metalink or ""))  # fmt: skip
 
 
-def repositories(path: Path) -> Tuple[Repository, ...]:
-    """The repositories of a file. Raises ConfigError when dnf could not install from it."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(str(path), 0, "", f"cannot be read: {error}")]) from None
-    parser = configparser.ConfigParser(interpolation=None, strict=True)
-    try:
-        parser.read_string(text)
-    except configparser.Error as error:
-        line = getattr(error, "lineno", None) or getattr(error, "errors", [(0, "")])[0][0]
-        words = "not a repository file: " + " ".join(str(error).split())
-        raise ConfigError([Problem(str(path), line, "", words)]) from None
-    found, problems = [], []
-    for name in parser.sections():
-        if name == "main":
-            continue
-        section = parser[name]
-        if not any(section.get(source) for source in SOURCES):
-            problems.append(Problem(
-                str(path), _line(text, name), name,
-                "expected one of baseurl, mirrorlist and metalink, found none"))
-        urls: List[str] = re.split(r"[\s,]+", section.get("baseurl", "").strip())
-        enabled = section.get("enabled", "1").strip().lower() not in FALSE
-        found.append(Repository(name, tuple(filter(None, urls)), enabled))
+def repositories(path: Path, shown: str = "") -> Tuple[Repository, ...]:
+    """The repositories of a file, which messages call `shown`.
+
+    Raises ConfigError, with every mistake, when dnf could not install from it.
+    """
+    file = shown or str(path)
+    text = _text(path, file)
+    lines = _Lines(file, text)
+    sections = {name: section for name, section in _parsed(text, file).items() if name != MAIN}
+    problems = [problem for name, section in sections.items()
+                for problem in _section_problems(name, section, lines)]  # fmt: skip
+    found = tuple(_repository(name, section) for name, section in sections.items())
     if not any(repository.enabled for repository in found):
-        problems.append(Problem(str(path), 0, "", "expected an enabled repository, found none"))
+        problems.append(Problem(file, 0, "", "expected an enabled repository, found none"))
     if problems:
         raise ConfigError(problems)
-    return tuple(found)
+    return found
 
 
-def _line(text: str, section: str) -> int:
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() == f"[{section}]":
-            return number
-    return 0
+def _text(path: Path, file: str) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _refused(file, 0, f"cannot be read: {error.strerror}") from None
+    if len(content) > LARGEST_BYTES:
+        raise _refused(file, 0, f"expected a repository file, found more than {LARGEST_BYTES} "
+                                "bytes")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _refused(file, line, "expected UTF-8, found the byte "
+                                   f"0x{content[error.start]:02x}") from None
+
+
+def _parsed(text: str, file: str) -> Dict[str, Mapping[str, str]]:
+    parser = configparser.ConfigParser(
+        interpolation=None, strict=True, delimiters=("=",), default_section="")
+    try:
+        parser.read_string(text)
+    except configparser.MissingSectionHeaderError as error:
+        raise _refused(file, error.lineno, "expected a section such as [openEuler] before "
+                                           "anything else") from None
+    except configparser.DuplicateSectionError as error:
+        raise _refused(file, error.lineno or 0, f"[{error.section}]: given twice") from None
+    except configparser.DuplicateOptionError as error:
+        raise _refused(file, error.lineno or 0,
+                       f"[{error.section}] {error.option}: given twice") from None
+    except configparser.ParsingError as error:
+        raise ConfigError(Problem(file, line, "", "expected name=value, found no =")
+                          for line, _ in error.errors or [(0, "")]) from None
+    except (configparser.Error, AttributeError):
+        # Some versions stumble over a value that is continued where none was begun.
+        raise _refused(file, 0, "expected a repository file of dnf's format") from None
+    return {name: parser[name] for name in parser.sections()}
+
+
+def _section_problems(name: str, section: Mapping[str, str], lines: _Lines) -> List[Problem]:
+    found = []
+    if not IDENTIFIER.fullmatch(name):
+        found.append(lines.problem(name, "", "expected a repository's name of letters, digits "
+                                             f"and - _ . :, found {quoted(name)}"))
+    if not any(section.get(source, "").strip() for source in SOURCES):
+        found.append(lines.problem(
+            name, "", "expected one of baseurl, mirrorlist and metalink, found none"))
+    for source in SOURCES:
+        if not all(map(_is_address, _words(section.get(source, "")))):
+            found.append(lines.problem(
+                name, source, "expected addresses such as https://repo.openeuler.org/, found "
+                              "another"))  # fmt: skip
+    for switch in SWITCHES:
+        if section.get(switch, "1").strip().lower() not in TRUE + FALSE:
+            found.append(lines.problem(name, switch, "expected 0 or 1, found neither"))
+    return found
+
+
+def _is_address(url: str) -> bool:
+    if url.startswith(("/", "$")):
+        return True
+    try:
+        return urlsplit(url).scheme in SCHEMES and ":/" in url
+    except ValueError:  # brackets that are no IPv6 address
+        return False
+
+
+def _repository(name: str, section: Mapping[str, str]) -> Repository:
+    return Repository(
+        id=name,
+        baseurl=_words(section.get("baseurl", "")),
+        mirrorlist=section.get("mirrorlist", "").strip() or None,
+        metalink=section.get("metalink", "").strip() or None,
+        enabled=_switch(section, "enabled") is not False,
+        gpgcheck=_switch(section, "gpgcheck"),
+    )
+
+
+def _words(value: str) -> Tuple[str, ...]:
+    return tuple(filter(None, re.split(r"[\s,]+", value)))
+
+
+def _switch(section: Mapping[str, str], name: str) -> Optional[bool]:
+    value = section.get(name)
+    return None if value is None else value.strip().lower() in TRUE
+
+
+@frozen
+class _Lines:
+    """Finds the lines of sections and options, which configparser does not keep."""
+
+    file: str
+    text: str
+
+    def problem(self, section: str, option: str, message: str) -> Problem:
+        place = f"[{section}] {option}".rstrip()
+        return Problem(self.file, self._line(section, option), place, message)
+
+    def _line(self, section: str, option: str) -> int:
+        head, current = 0, ""
+        for number, line in enumerate(self.text.split("\n"), 1):
+            header = configparser.ConfigParser.SECTCRE.match(line.strip())
+            if header:
+                current = header["header"]
+            if current != section:
+                continue
+            head = head or number
+            if not option or line.partition("=")[0].strip().lower() == option:
+                return number
+        return head
+
+
+def _refused(file: str, line: int, message: str) -> ConfigError:
+    return ConfigError([Problem(file, line, "", message)])

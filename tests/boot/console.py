@@ -40,7 +40,6 @@ class Node:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.process = machine.start()
-        self.transcript = open(machine.folder / "console.log", "ab", buffering=0)
         deadline = time.monotonic() + 30
         self._socket = socket.socket(socket.AF_UNIX)
         while True:
@@ -52,7 +51,6 @@ class Node:
                     raise AssertionError((machine.folder / "qemu.log").read_text()) from None
                 time.sleep(0.1)
         self.line = socket_pexpect.SocketSpawn(self._socket, timeout=COMMAND_SECONDS)
-        self.line.logfile_read = self.transcript
 
     def login(self, user: str = "root", password: str = "openEuler12#$") -> Node:
         """Wait for the login prompt and log in."""
@@ -74,7 +72,7 @@ class Node:
         try:
             self.line.expect(pattern.encode(), timeout=seconds)
         except (TIMEOUT, EOF):
-            text = (self.machine.folder / "console.log").read_text(errors="replace")
+            text = self.machine.log.read_text(errors="replace")
             raise AssertionError(f"no {pattern!r} on the console; last:\n{text[-4000:]}") from None
         return (self.line.before or b"").decode("utf-8", "replace").replace("\r", "")
 
@@ -112,7 +110,6 @@ class Node:
             self.process.kill()
         self.process.wait()
         self._socket.close()
-        self.transcript.close()
 
     def __enter__(self) -> Node:
         return self

@@ -95,8 +95,8 @@ def test_a_user_logs_in(node):
     node.expect("assword: ", 60)
     node.line.sendline(b"foo's pass word")
     node.expect(r"\$ ", 60)
-    node.line.sendline(b"stty -echo; echo I am $(whoami)!; exit")
-    node.expect("I am foo!")
+    node.line.sendline(b"stty -echo; echo I am $(whoami); exit")
+    node.expect("I am foo")
     node.expect(PROMPT)  # root's own shell again
 
 
@@ -122,8 +122,7 @@ def test_machine_id_is_one_for_all(node):
     assert node.run("cat /persist/etc/machine-id") == machine_id
     assert node.run("journalctl --boot --output=export -n 1 | sed -n s/^_MACHINE_ID=//p") \
         == machine_id
-    assert node.run("busctl call org.freedesktop.DBus /org/freedesktop/DBus "
-                    "org.freedesktop.DBus.Peer GetMachineId") == f's "{machine_id}"'
+    assert node.run("dbus-uuidgen --get") == machine_id
 
 
 def test_what_is_written_survives_a_reboot(node):
@@ -134,7 +133,7 @@ def test_what_is_written_survives_a_reboot(node):
     node.reboot()
     assert node.run("cat /etc/kept /var/lib/kept /opt/cni/bin/kept").split() == ["kept"] * 3
     assert node.run("cat /etc/machine-id; cat /etc/ssh/ssh_host_*_key.pub") == before
-    assert node.run("journalctl --list-boots --no-legend | wc -l; true") .strip() >= "2"
+    assert int(node.run("journalctl --quiet --list-boots | grep -c -- '-1 '")) == 1
 
 
 def test_two_nodes_of_one_image_differ(node, custom_image, tmp_path):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from building import TOP, run_doit, write_config
+from building import SMALL, TOP, run_doit, write_config
 
 STAGES = ["packages", "rootfs", "grub", "initramfs", "customised", "root_a", "kubeos_tar", "esp",
           "root_b", "persist", "system_img", "system_qcow2"]  # fmt: skip
@@ -72,6 +72,27 @@ def test_every_mistake_at_once_and_nothing_is_built(tmp_path: Path):
     assert "kbimg.toml:6: from_repo.version: expected a version" in done.stdout
     assert "kbimg.toml:2: from_repo.agent_path: expected a file" in done.stdout
     assert not (tmp_path / "scripts-auto/.kbimg/stages").exists()
+
+
+@pytest.mark.parametrize(("more", "option"), [
+    ("legacy_bios = true\n", "11: from_repo.legacy_bios"),
+    ('[grub]\npasswd = "a"\n[dm_verity]\nefi_key = "b"\ngrub_key = "c"\n', "13: dm_verity"),
+])
+def test_what_is_not_built_yet_is_not_left_out(tmp_path: Path, more, option):
+    path = write_config(tmp_path, SMALL, more)
+    text = path.read_text().replace("legacy_bios = false\n", "")
+    path.write_text(text)
+    done = run_doit(tmp_path, "vm_img")
+    assert done.returncode == 1
+    assert f"{option}: this version of kbimg cannot build it yet" in done.stdout
+
+
+def test_an_upgrade_image_as_the_source(tmp_path: Path):
+    (tmp_path / "kbimg.toml").write_text('[from_dockerimg]\nupgrade_img = "a:1"\n')
+    done = run_doit(tmp_path, "vm_img")
+    assert done.returncode == 1
+    assert "1: from_dockerimg: this version of kbimg cannot build it yet" in done.stdout
+    assert run_doit(tmp_path, "list").returncode == 0
 
 
 def test_bad_clock(tmp_path: Path):

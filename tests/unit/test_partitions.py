@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kbimg_tasks.ids import Ids
 from kbimg_tasks.partitions import LayoutError, drawn, hash_mib, plan_table, sfdisk_script
@@ -64,6 +66,46 @@ def test_identifiers_stay_with_the_layout():
     assert len(bytes.fromhex(one.salt("x", 64))) == 64
 
 
+def test_the_last_mib_is_left_for_the_copy_of_gpt():
+    for options in ({}, {"verity": True}):
+        assert plan_table(2560, 20, **options).by_label("PERSIST").end_mib == 20 * 1024 - 1
+    assert plan_table(2560, 20, legacy=True).by_label("PERSIST").end_mib == 20 * 1024
+
+
+@pytest.mark.parametrize(("sizes", "options", "message"), [
+    ((2560, 3000), {"legacy": True},
+     "at most img_size = 2048 with legacy BIOS, found img_size = 3000"),
+    ((2560, 20), {"legacy": True, "verity": True}, "UEFI with dm-verity, found legacy BIOS"),
+    ((2560, 7), {}, "partitions that fit img_size = 7 GiB (7168 MiB): two slots of root = 2560 MiB "
+     "and what goes with them take 5180 MiB, which leaves 1987 MiB for PERSIST; it needs 2100 MiB"),
+])
+def test_layouts_that_cannot_be(sizes, options, message):
+    with pytest.raises(LayoutError) as caught:
+        plan_table(*sizes, **options)
+    assert str(caught.value) == message
+
+
+@given(st.integers(256, 1 << 16), st.integers(1, 4096), st.booleans(), st.booleans())
+def test_partitions_follow_each_other_and_fill_the_disk(root_mib, image_gib, legacy, verity):
+    try:
+        table = plan_table(root_mib, image_gib, legacy=legacy, verity=verity)
+    except LayoutError:
+        return
+    place = 1
+    for number, part in enumerate(table.partitions, 1):
+        assert (part.number, part.start_mib) == (number, place)
+        assert part.size_mib > 0
+        place = part.end_mib
+    assert place in (table.image_mib, table.image_mib - 1)
+    assert table.by_label("PERSIST").size_mib >= 2100
+    assert table.by_label("ROOT-A").size_mib == table.by_label("ROOT-B").size_mib == root_mib
+
+
 def test_drawn():
-    assert drawn(plan_table(2560, 20)).splitlines()[1] == (
-        "2  ROOT-A   ext4       60 to    2620 MiB     2560 MiB")
+    assert drawn(plan_table(2560, 20)) == """\
+gpt, 20480 MiB
+1  BOOT     vfat         1 to       60        59 MiB  /boot/efi
+2  ROOT-A   ext4        60 to     2620      2560 MiB  /
+3  ROOT-B   ext4      2620 to     5180      2560 MiB
+4  PERSIST  ext4      5180 to    20479     15299 MiB  /persist
+"""

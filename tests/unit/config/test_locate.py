@@ -6,7 +6,7 @@ import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbimg_tasks.config.locate import lines
+from kbimg_tasks.config.locate import Positions, lines
 
 NASTY = """# comment [not.a.table]
 a = 1 # b = 2
@@ -118,3 +118,68 @@ def test_finds_what_tomli_finds(data, document):
     found = lines(text)
     assert set(paths(parsed)) == set(found)
     assert expected.items() <= found.items()
+
+
+PART = st.sampled_from(["a", "b", "c-d", "1", '"a"', "'b'", '"x.y"', r'"\u0062"', r'"\U00000061"',
+                        "''", r'"#]=\""', "'[['"])  # fmt: skip
+DOTTED = st.tuples(st.lists(PART, min_size=1, max_size=3), st.sampled_from([".", " . "])).map(
+    lambda drawn: drawn[1].join(drawn[0]))
+TEXTS = st.sampled_from([
+    "'''\na = @\n'''", '"""\n[b]\n\\"""\n""""', "''''x'''''", '"""a \\\n   b"""', '"# @"',
+    "'\\'", "true", "1979-05-27T07:32:00Z", "1e3"])  # fmt: skip
+GAPS = st.sampled_from(["", " ", "\n", " # ] } '''\n\t"])
+
+
+def array(drawn) -> str:
+    elements, gap, comma = drawn
+    return f"[{gap}{f'{gap},{gap}'.join(elements)}{gap}{comma if elements else ''}{gap}]"
+
+
+# An @ stands for a number: its own line.
+INSIDE = st.recursive(st.just("@") | TEXTS, lambda inner: st.one_of(
+    st.tuples(st.lists(inner, max_size=3), GAPS, st.sampled_from(["", ","])).map(array),
+    st.lists(st.tuples(DOTTED, inner), max_size=2).map(
+        lambda pairs: "{" + ", ".join(f"{key} = {value}" for key, value in pairs) + "}")),
+    max_leaves=5)
+STATEMENT = st.one_of(
+    st.tuples(DOTTED, INSIDE).map(" = ".join), DOTTED.map("[{}] # [[x]]".format),
+    DOTTED.map("[[ {} ]]".format), st.sampled_from(["", "  # a = '''", "\t"]))
+
+
+def numbers(value):
+    """The whole numbers of a parsed document, each with its path."""
+    for path in paths(value):
+        inner = value
+        for part in path:
+            inner = inner[part]
+        if isinstance(inner, int) and not isinstance(inner, bool):
+            yield path, inner
+
+
+@settings(deadline=None, max_examples=1000)
+@given(st.lists(STATEMENT, max_size=7), st.sampled_from(["\n", "\r\n"]))
+def test_every_value_is_found_on_its_line(statements, end):
+    rows = "\n".join(statements).split("\n")
+    text = end.join(row.replace("@", str(number)) for number, row in enumerate(rows, 1))
+    try:
+        parsed = tomli.loads(text)
+    except tomli.TOMLDecodeError:
+        return  # a key given twice
+    found = lines(text)
+    assert set(paths(parsed)) == set(found)
+    for path, line in numbers(parsed):
+        assert found[path] == line
+
+
+def test_escapes_in_keys():
+    for key in (r'"\b\t\n\f\r\"\\"', r'"\u00e9\U0001F600"'):
+        assert set(lines(f"{key} = 1\n")) == set(paths(tomli.loads(f"{key} = 1\n")))
+
+
+def test_where_an_option_stands():
+    text = "[grub]\npasswd = 'x'\n[[users]]\nname = 'a'\ngroups = [\n'b',\n'c']\n"
+    positions = Positions("kbimg.toml", lines(text))
+    for option, place in (("grub.passwd", ":2"), ("users[0].groups[1]", ":7"), ("users[0]", ":3"),
+                          ("users[0].primary_group", ":3"), ("users[1].name", ":3"),
+                          ("dm_verity.efi_key", "")):
+        assert positions.where(option) == f"kbimg.toml{place}"

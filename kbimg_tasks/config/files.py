@@ -1,0 +1,59 @@
+"""Files that the configuration names: where they are looked for, and whether they are there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Callable, Dict, Tuple
+
+from attrs import frozen
+
+from kbimg_tasks.config.rules import Wrong
+
+# These answer no, and do not raise, for names that are too long or cannot be looked up.
+IS_THERE: Dict[str, Callable[[str], bool]] = {
+    "file": os.path.isfile,
+    "directory": os.path.isdir,
+    "any": lambda path: os.path.isfile(path) or os.path.isdir(path),
+}
+WORDS = {"file": "a file", "directory": "a directory", "any": "a file or directory"}
+
+
+@frozen
+class Files:
+    """Relative names are taken from the first directory, or else from the second."""
+
+    started_in: Path
+    beside_config: Path
+
+    def find(self, name: str, kind: str, *, must_exist: bool) -> Path:
+        """The absolute path of the first that is there, or else of the first that was tried.
+
+        `kind` is "file", "directory" or "any" of both. Raises Wrong, with every path tried, when
+        none is there but `must_exist`.
+        """
+        tried = self._candidates(name)
+        for path in tried:
+            if IS_THERE[kind](path):
+                return Path(path)
+        if must_exist:
+            raise Wrong(WORDS[kind], "tried " + " and ".join(map(_described, tried)), found="none")
+        return Path(tried[0])
+
+    def _candidates(self, name: str) -> Tuple[str, ...]:
+        places = (self.started_in, self.beside_config)
+        return tuple(dict.fromkeys(_absolute(os.path.join(place, name)) for place in places))
+
+
+def _absolute(path: str) -> str:
+    """The path without `..`, as the kernel would walk it; a link at its end stays one."""
+    parent, name = os.path.split(path.rstrip("/") or "/")
+    if name in ("", ".", ".."):
+        return os.path.realpath(path)
+    return os.path.join(os.path.realpath(parent), name)
+
+
+def _described(path: str) -> str:
+    if os.path.isdir(path):
+        return f"{path} [a directory]"
+    return f"{path} [no directory]" if os.path.exists(path) else path

@@ -1,0 +1,25 @@
+"""Text that must not be seen."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+
+@frozen(eq=False)
+class Secret:
+    """Text that neither repr nor str nor a hash gives away; `reveal` alone does."""
+
+    _text: str = field(repr=False)
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(Secret)
+
+    def __repr__(self) -> str:
+        return "Secret()"

@@ -1,0 +1,96 @@
+"""A TOML file as values and line numbers, or the reason why it is none."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any, Dict
+
+import tomli
+from attrs import frozen
+
+from kbimg_tasks.config import locate
+from kbimg_tasks.config.errors import ConfigError, Problem
+
+LARGEST_BYTES = 1 << 20
+# Python reads no longer numbers in decimal (https://docs.python.org/3/library/stdtypes.html#int-max-str-digits).
+LONGEST_NUMBER = 4300
+PLACE = re.compile(r"(?s)(.*) \(at (?:line (\d+), column \d+|end of document)\)")
+
+
+@frozen
+class Source:
+    """What a file says, and where."""
+
+    values: Dict[str, Any]
+    positions: locate.Positions
+
+
+def read(path: Path, shown: str) -> Source:
+    """The file's values. Raises ConfigError, in which the file is called `shown`."""
+    text = _text(path, shown)
+    try:
+        values = tomli.loads(text)
+        return Source(values, locate.Positions(shown, locate.lines(text)))
+    except tomli.TOMLDecodeError as error:
+        # Newer versions of tomli have the line as an attribute, all have it in their message.
+        found = PLACE.fullmatch(str(error))
+        message, line = (found[1], found[2]) if found else (str(error), None)
+        raise _refused(shown, f"not TOML: {message}",
+                       int(line) if line else _last_line(text)) from None
+    except RecursionError:
+        raise _refused(shown, "not a configuration: nested too deeply") from None
+    except ValueError:
+        digits = re.search(rf"[0-9_]{{{LONGEST_NUMBER},}}", text)
+        line_number = text.count("\n", 0, digits.start()) + 1 if digits else 0
+        raise _refused(shown, "not a configuration: a number beyond all bounds",
+                       line_number) from None
+
+
+def name_as_typed(path: Path, started_in: Path) -> str:
+    """A file's name as the user would type it where the command was started."""
+    full = os.path.abspath(started_in / path)
+    below = os.path.join(os.path.abspath(started_in), "")
+    return full[len(below):] if full.startswith(below) else str(path)
+
+
+def _text(path: Path, shown: str) -> str:
+    content = _content(path, shown)
+    if len(content) > LARGEST_BYTES:
+        raise _refused(shown, f"expected a configuration, found more than {LARGEST_BYTES} bytes")
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise _refused(shown, "expected TOML, found a byte order mark before it; "
+                              "save as UTF-8 without BOM", 1)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _refused(
+            shown, f"expected UTF-8, as TOML demands, found the byte 0x{content[error.start]:02x}",
+            content.count(b"\n", 0, error.start) + 1) from None
+
+
+def _content(path: Path, shown: str) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise _refused(shown, "expected a configuration file, found a directory")
+        if not stat.S_ISREG(mode):
+            raise _refused(shown, "expected a configuration file, found a device or pipe")
+        with open(path, "rb") as stream:
+            return stream.read(LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        raise _refused(shown, "no such configuration file; name one with config=FILE") from None
+    except OSError as error:
+        raise _refused(shown, f"cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a zero byte in the name
+        raise _refused(shown, f"cannot be read: {error}") from None
+
+
+def _refused(shown: str, message: str, line: int = 0) -> ConfigError:
+    return ConfigError([Problem(shown, line, "", message)])
+
+
+def _last_line(text: str) -> int:
+    return text.rstrip("\n").count("\n") + 1

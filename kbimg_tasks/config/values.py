@@ -1,0 +1,126 @@
+"""What each kind of value may be.
+
+No value that passes can be taken for an option by a program that it is given to; a path of this
+machine may begin with `-`, since it is made absolute. What is written into scripts (version, disk,
+file_name, interface, addresses) has no character that means something to a shell.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv4Address
+from pathlib import PurePosixPath
+from typing import Any
+
+from kbimg_tasks.config.rules import Wrong, matching
+
+PATH_BYTES = 4096  # PATH_MAX and NAME_MAX of Linux
+NAME_BYTES = 255
+IMAGE_NAME_CHARACTERS = 255
+
+# No control character of ASCII, Latin-1 or Unicode that begins a new line.
+_LETTER = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_ACCOUNT = r"[a-z_][a-z0-9_-]*\$?"
+_IDENTITY = r"(?:[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9})"
+# crypt(5): what a hash may consist of, and the methods that libxcrypt knows.
+_HASH = r"\$(?:1|5|6|7|y|gy|2[aby])\$[^\x00-\x20:;*!\\\x7f-\U0010ffff]+"
+
+# dnf takes names, versions, globs, `@group`, `/usr/bin/file`, conditions, and RPM files.
+package = matching(
+    rf"(?![-\s])(?!@\Z){_LETTER}*(?!\s){_LETTER}", "a package name", PATH_BYTES)
+host_path = matching(rf"(?!\s+\Z){_LETTER}+", "a path", PATH_BYTES)
+service = matching(r"(?![-.])[A-Za-z0-9:_.\\@-]+", "the name of a systemd unit", NAME_BYTES)
+# useradd(8) and groupadd(8).
+user_name = matching(_ACCOUNT, "a user name (a to z, 0 to 9, _ and -)", 32)
+group_name = matching(_ACCOUNT, "a group name (a to z, 0 to 9, _ and -)", 32)
+owner = matching(
+    rf"{_IDENTITY}(?::{_IDENTITY})?", 'an owner such as "root" or "root:wheel"', 65)
+version = matching(
+    r"(?!-)[A-Za-z0-9._+~^-]+", "a version of letters, digits and . _ + ~ ^ -", 64)
+shadow = matching(
+    rf"!{{0,2}}{_HASH}|[!*]{{1,2}}", "a password hash as in /etc/shadow (openssl passwd -6)", 512)
+password = matching(rf"(?!\s+\Z){_LETTER}+", "a password on one line", 512)
+disk = matching(
+    r"/dev(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._:+=@,-]+)+", 'a disk such as "/dev/vda"', NAME_BYTES)
+file_name = matching(
+    r"(?![-.])[A-Za-z0-9._+~-]+", "the name of a file, without a folder", NAME_BYTES)
+# The kernel's dev_valid_name() allows more, but nobody's interface is called that.
+interface = matching(r"(?![-.])[A-Za-z0-9_.+-]+", "the name of a network interface", 15)
+
+
+def ipv4(value: Any) -> str:
+    """An IPv4 address in dotted decimal."""
+    try:
+        return str(IPv4Address(value if isinstance(value, str) else ""))
+    except AddressValueError:
+        raise Wrong('an IPv4 address such as "192.168.1.10"') from None
+
+
+def netmask(value: Any) -> str:
+    """An IPv4 netmask: ones, then zeros."""
+    wrong = Wrong('an IPv4 netmask such as "255.255.255.0"')
+    try:
+        zeros = int(IPv4Address(value if isinstance(value, str) else "")) ^ 0xFFFFFFFF
+    except AddressValueError:
+        raise wrong from None
+    if zeros == 0xFFFFFFFF or zeros & (zeros + 1):
+        raise wrong
+    return str(value)
+
+
+def tree_path(value: Any) -> str:
+    """A path of the image: absolute, without `..`."""
+    if not _is_path(value) or not value.startswith("/"):
+        raise Wrong("an absolute path of the image without ..")
+    return str(value)
+
+
+def persist_name(value: Any) -> str:
+    """A directory on PERSIST: relative, without `..`."""
+    if not _is_path(value) or value.startswith(("/", "-")) or str(PurePosixPath(value)) == ".":
+        raise Wrong("the name of a directory on PERSIST, relative and without ..")
+    return str(PurePosixPath(value))
+
+
+def _is_path(value: Any) -> bool:
+    if not isinstance(value, str) or not re.fullmatch(rf"{_LETTER}+", value):
+        return False
+    parts = PurePosixPath(value).parts
+    return (".." not in parts and len(value.encode()) < PATH_BYTES
+            and all(len(part.encode()) <= NAME_BYTES for part in parts))  # fmt: skip
+
+
+def file_mode(value: Any) -> int:
+    """An octal mode, as text."""
+    octal = matching("0?[0-7]{3,4}", 'an octal mode in quotes such as "0644"', 5)
+    return int(octal(value), 8)
+
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_DOMAIN_PART = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+_REFERENCE = re.compile(
+    rf"(?P<name>(?:{_DOMAIN}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
+    rf"(?::{_TAG})?(?P<digest>@{_DIGEST})?")
+_IDENTIFIER = re.compile("[0-9a-f]{64}")  # docker takes it for an image's id
+
+
+def image_name(value: Any) -> str:
+    """A container image's name (grammar: https://pkg.go.dev/github.com/distribution/reference)."""
+    found = _REFERENCE.fullmatch(value) if isinstance(value, str) and len(value) < 1024 else None
+    if (found is None or len(found["name"]) > IMAGE_NAME_CHARACTERS
+            or _IDENTIFIER.fullmatch(found["name"])):  # fmt: skip
+        has_capitals = isinstance(value, str) and value != value.lower()
+        raise Wrong('a container image\'s name such as "kubeos-upgrade:v1"',
+                    "capitals are for tags only" if has_capitals else "")
+    return str(value)
+
+
+def new_image_name(value: Any) -> str:
+    """The name of a container image to be made, whose digest nobody knows yet."""
+    name = image_name(value)
+    if "@" in name:
+        raise Wrong('a container image\'s name without a digest, such as "kubeos-upgrade:v1"')
+    return name
