@@ -63,19 +63,18 @@ def plan(config: Config, repomds: Tuple[Path, ...] = (), epoch: Optional[str] = 
 
     tar = archive.kubeos_tar(tree, sizes.root_mib, clock)
     esp = filesystems.esp(tree, table.by_label("BOOT"), ids, clock)
-    root_a = filesystems.root_a(tree, table.by_label("ROOT-A"), ids, clock)
     root_b = filesystems.root_b(table.by_label("ROOT-B"), ids, clock)
     persist = filesystems.persist(
         table.by_label("PERSIST"), config.persist_mkdir.name, ids, clock)
     images = {
-        "BOOT": esp["esp.img"], "ROOT-A": root_a["root-a.img"],
-        "ROOT-B": root_b["root-b.img"], "PERSIST": persist["persist.img"],
+        "BOOT": esp["esp.img"], "ROOT-B": root_b["root-b.img"],
+        "PERSIST": persist["persist.img"],
     }  # fmt: skip
-    img = disk.system_img(table, images, ids, clock)
+    img = disk.system_img(tree, table, images, ids, clock)
     qcow2 = disk.system_qcow2(img)
     sums = tuple(archive.checksum(made) for made in (tar, qcow2))
     return Plan(
-        stages=(chosen, rootfs, boot, early, own, root_a, tar, esp, root_b, persist, img, qcow2,
+        stages=(chosen, rootfs, boot, early, own, esp, root_b, persist, img, qcow2, tar,
                 *sums, archive.checksum(img)),
         images={"vm_img": (img, qcow2, tar, *sums)},
         on_request=(archive.checksum(img),),

@@ -61,12 +61,14 @@ def _of_step(step: Step) -> Iterator[OneOf]:
     argv: tuple[Arg, ...] = step.argv
     while argv:
         program, rest = argv[0], argv[1:]
-        sandboxed = isinstance(program, Interpreter) and rest[1] == "kbimg_tasks.tools.sandboxed"
+        wrapper = str(rest[1]) if isinstance(program, Interpreter) else ""
         if not isinstance(program, Interpreter):
             yield program if isinstance(program, OneOf) else OneOf((str(program),))
         if program == "flock":
             argv = rest[2:]
-        elif sandboxed and "--chroot" not in rest[: rest.index("--")]:
+        elif wrapper == "kbimg_tasks.tools.unsynced" or (
+                wrapper == "kbimg_tasks.tools.sandboxed"
+                and "--chroot" not in rest[: rest.index("--")]):  # fmt: skip
             argv = rest[rest.index("--") + 1 :]
         else:
             return

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from typing import Mapping
 
+from kbimg_tasks.ext4 import ext4
 from kbimg_tasks.ids import Ids
 from kbimg_tasks.partitions import Table, sfdisk_script
+from kbimg_tasks.sandbox import Sandbox, unsynced
 from kbimg_tasks.stage import Arg, Artifact, Stage, Text, run, tool
 
 
-def system_img(table: Table, images: Mapping[str, Artifact], ids: Ids, clock: Arg) -> Stage:
-    """system.img: the whole disk, sparse; `images` holds a file system for each label."""
+def system_img(tree: Sandbox, table: Table, images: Mapping[str, Artifact], ids: Ids,
+               clock: Arg) -> Stage:  # fmt: skip
+    """system.img: the whole disk, sparse.
+
+    `images` holds a file system for each label but ROOT-A's, which is made in its place.
+    """
     name = "system_img"
     disk = Artifact(name, "system.img", is_result=True, holds_tree=True)
     uuids = {part.label: ids.uuid(part.label) for part in table.partitions}
     script = sfdisk_script(table, ids.uuid("disk"), uuids)
+    slot = table.by_label("ROOT-A")
     return Stage(
-        name, f"system.img, the disk of {table.image_mib // 1024} GiB", clock, (disk,),
+        name, f"system.img, the disk of {table.image_mib // 1024} GiB with slot A filled", clock,
+        (disk,),
         steps=(
+            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={slot.size_mib}")),
             run("truncate", f"--size={table.image_mib}M", disk),
-            run("sfdisk", "--quiet", disk).fed(Text(script)),
+            unsynced(run("sfdisk", "--quiet", disk)).fed(Text(script)),
+            *ext4(disk, slot, ids, clock, in_disk=True, tree=tree),
             *(tool("sparse_copy", images[part.label], disk, f"--at-mib={part.start_mib}")
-              for part in table.partitions),
+              for part in table.partitions if part.label != slot.label),
         ),
     )  # fmt: skip
 

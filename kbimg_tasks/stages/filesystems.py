@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Iterator, Optional, Tuple
+from typing import Tuple
 
+from kbimg_tasks.ext4 import ext4
 from kbimg_tasks.ids import Ids
 from kbimg_tasks.partitions import Partition
 from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.stage import Arg, Artifact, Data, Scratch, Stage, Step, joined, run, tool
+from kbimg_tasks.stage import Arg, Artifact, Scratch, Stage, joined, run, tool
 
 # The folders that the units and os-agent count on.
 PERSIST_FOLDERS = ("var", "etc", "etcwork", "opt", "optwork", "etc/KubeOS/certs")
@@ -30,24 +31,12 @@ def esp(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
     )  # fmt: skip
 
 
-def root_a(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
-    """Slot A: the root tree in an ext4 file system."""
-    name = "root_a"
-    image = Artifact(name, "root-a.img", holds_tree=True)
-    measure = tool("measure_tree", tree.root, f"--root-mib={partition.size_mib}")
-    return Stage(
-        name, f"slot A, {partition.size_mib} MiB of ext4 with the root tree", clock, (image,),
-        steps=(tree.wrap(measure),
-               *_ext4(image, partition, ids, clock, tree=tree)),
-    )  # fmt: skip
-
-
 def root_b(partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """Slot B: empty, for the first upgrade to fill."""
     name = "root_b"
     image = Artifact(name, "root-b.img")
     return Stage(name, f"slot B, {partition.size_mib} MiB of empty ext4", clock, (image,),
-                 tuple(_ext4(image, partition, ids, clock)))  # fmt: skip
+                 tuple(ext4(image, partition, ids, clock)))  # fmt: skip
 
 
 def persist(partition: Partition, folders: Tuple[str, ...], ids: Ids, clock: Arg) -> Stage:
@@ -62,26 +51,6 @@ def persist(partition: Partition, folders: Tuple[str, ...], ids: Ids, clock: Arg
         steps=(
             run("mkdir", "--parents", *paths),
             run("touch", joined("--date=@", clock), *paths),
-            *_ext4(image, partition, ids, clock, folder=top),
+            *ext4(image, partition, ids, clock, folder=top),
         ),
     )  # fmt: skip
-
-
-def _ext4(image: Artifact, partition: Partition, ids: Ids, clock: Arg, *,
-          tree: Optional[Sandbox] = None,
-          folder: Optional[Scratch] = None) -> Iterator[Step]:  # fmt: skip
-    """An ext4 image, empty or filled, in which no byte depends on when and where it was made."""
-    number = ids.uuid(f"filesystem/{partition.label}")
-    environment = {"E2FSPROGS_FAKE_TIME": clock, "SOURCE_DATE_EPOCH": clock}
-    source: Optional[Arg] = tree.root if tree else folder
-    filling = ("-d", source) if source else ()
-    make = run(
-        "mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-L", partition.label, "-U", number,
-        "-E", f"hash_seed={number},root_owner=0:0", *filling, image, f"{partition.size_mib}M",
-        MKE2FS_CONFIG=Data("mke2fs.conf"), **environment,
-    )  # fmt: skip
-    groups, commands = Scratch("groups"), Scratch("debugfs-commands")
-    yield tree.wrap(make) if tree else make
-    yield run("dumpe2fs", image).into(groups)
-    yield tool("ext4_times", groups, joined("--clock=", clock)).into(commands)
-    yield run("debugfs", "-w", "-f", commands, image, **environment).into(Scratch("debugfs-log"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kbimg_tasks.sandbox import FACTORY_AS_VAR, Sandbox
+from kbimg_tasks.sandbox import FACTORY_AS_VAR, Sandbox, unsynced
 from kbimg_tasks.stage import Arg, Artifact, Content, Data, Scratch, Stage, joined, run
 
 MODULES = "/usr/lib/dracut/modules.d"
@@ -22,11 +22,11 @@ def initramfs(rootfs: Stage, clock: Arg) -> Stage:
         artifacts=(layer,),
         steps=(
             tree.wrap(run("cp", "--recursive", Data("dracut/90kubeos"), joined(root, MODULES))),
-            dracut.wrap(run(
+            unsynced(dracut.wrap(run(
                 "dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline", "--reproducible",
                 "--nostrip", "--no-early-microcode", "--add", "kubeos",
                 joined("--compress=", Content(rootfs["compressor"])),
                 "/boot/initramfs.img", Content(rootfs["kernel-version"]),
-                SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1")),
+                SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1"))),
         ),
     )  # fmt: skip

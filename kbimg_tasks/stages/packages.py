@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 from kbimg_tasks.config.model import FromRepo
-from kbimg_tasks.sandbox import Sandbox
+from kbimg_tasks.sandbox import Sandbox, unsynced
 from kbimg_tasks.stage import (
     Arg,
     Artifact,
@@ -100,7 +100,7 @@ def rootfs(resolved: Stage, clock: Arg) -> Stage:
         steps=(
             run("install", "-D", "-m", "644", Data("dracut/later.conf"),
                 joined(tree, "/etc/dracut.conf.d/00-kbimg-later.conf")),
-            Sandbox(root=tree, kernel=True).wrap(rpm)
+            unsynced(Sandbox(root=tree, kernel=True).wrap(rpm))
             .counting(INSTALLED, Content(resolved["count"]), "packages installed"),
             tool("finish_install", tree, joined("--kernel-version=", kernel_version),
                  joined("--compressor=", compressor)),

@@ -59,8 +59,7 @@ def test_same_bytes_one_after_the_other_and_at_once(repository, tmp_path):
     build(folders[0], "-n", "1")
     build(folders[1], "-n", "2")
     first, second = (sums(folder / "scripts-auto") for folder in folders)
-    assert set(first) == {"kubeos.tar", "system.qcow2", "esp.img", "root-a.img", "root-b.img",
-                          "persist.img"}
+    assert set(first) == {"kubeos.tar", "system.qcow2", "esp.img", "root-b.img", "persist.img"}
     assert first == second
 
 
@@ -89,7 +88,7 @@ def test_a_comment_makes_nothing_and_a_password_little(small):
     assert made(run_doit(small, "vm_img").stdout) == []
     path.write_text(path.read_text().replace("$1$xyz$", "$1$abc$"))
     assert set(made(run_doit(small, "vm_img").stdout)) == {
-        "customised", "root_a", "kubeos_tar", "esp", "system_img", "system_qcow2",
+        "customised", "kubeos_tar", "esp", "system_img", "system_qcow2",
         "kubeos_tar_sha256", "system_qcow2_sha256"}
 
 

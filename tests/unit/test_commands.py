@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from building import SMALL, TOP, run_doit, write_config
 
-STAGES = ["packages", "rootfs", "grub", "initramfs", "customised", "root_a", "kubeos_tar", "esp",
-          "root_b", "persist", "system_img", "system_qcow2"]  # fmt: skip
+STAGES = ["packages", "rootfs", "grub", "initramfs", "customised", "esp", "root_b", "persist",
+          "system_img", "system_qcow2", "kubeos_tar"]  # fmt: skip
 
 
 def test_list_works_without_a_configuration(tmp_path: Path):

@@ -52,9 +52,10 @@ def test_arrows():
     assert edges["rootfs"] == {"packages"}
     assert edges["initramfs"] == {"rootfs", "packages"}
     assert edges["customised"] == {"rootfs", "grub", "packages"}
-    assert edges["root_a"] == {"rootfs", "grub", "initramfs", "customised", "packages"}
+    tree = {"rootfs", "grub", "initramfs", "customised", "packages"}
+    assert edges["kubeos_tar"] == edges["esp"] == tree
     assert edges["root_b"] == {"packages"}
-    assert edges["system_img"] == {"esp", "root_a", "root_b", "persist", "packages"}
+    assert edges["system_img"] == tree | {"esp", "root_b", "persist"}
     assert edges["system_qcow2"] == {"system_img"}
     assert edges["packages"] == set()
     names = [stage.name for stage in stages]
