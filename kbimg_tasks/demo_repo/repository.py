@@ -34,6 +34,7 @@ RPM_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "all": "noarch"}
 # Every package needs the first of these, so that rpm makes its links before any file; it needs the
 # other itself, for the groups of its directories.
 FIRST = ("filesystem", "setup")
+SAID_EVERY = 25
 RENAME_EXCHANGE, AT_FDCWD = 2, -100  # renameat2(2), <linux/fs.h>
 
 
@@ -116,7 +117,9 @@ def make_rpms(conversions: Sequence[Conversion], folder: Path, say: Say) -> List
         running = [pool.submit(make, key) for key in missing]
         try:
             for number, done in enumerate(as_completed(running), 1):
-                say(f"[{number}/{len(missing)}] {done.result()}")
+                done.result()
+                if number % SAID_EVERY == 0 or number == len(missing):
+                    say(f"{number} of {len(missing)} RPMs made")
         except BaseException:
             for each in running:
                 each.cancel()
