@@ -31,7 +31,10 @@ class NoMachine(Exception):
 
 @frozen
 class Machine:
-    """A virtual machine: `disk` is changed by it unless `throw_away` is set."""
+    """A virtual machine: `disk` is changed by it unless `throw_away` is set.
+
+    With `ends_at_reboot` QEMU exits when the machine restarts, and can be started again.
+    """
 
     disk: Path
     disk_format: str
@@ -40,6 +43,7 @@ class Machine:
     processors: int = 2
     ssh_port: Optional[int] = None
     throw_away: bool = False
+    ends_at_reboot: bool = False
 
     @property
     def console(self) -> Path:
@@ -69,6 +73,7 @@ class Machine:
             "-chardev", f"socket,id=console,path={self.console},server=on,wait=on,"
                         f"logfile={self.log},logappend=on",
             "-serial", "chardev:console",
+            *(["-no-reboot"] if self.ends_at_reboot else []),
             "-monitor", f"unix:{self.folder / 'monitor'},server=on,wait=off",
         ]  # fmt: skip
 

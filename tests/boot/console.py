@@ -39,6 +39,10 @@ class Node:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self._start()
+
+    def _start(self) -> None:
+        machine = self.machine
         self.process = machine.start()
         deadline = time.monotonic() + 30
         self._socket = socket.socket(socket.AF_UNIX)
@@ -92,8 +96,14 @@ class Node:
         return "\n".join(lines).strip(), status
 
     def reboot(self) -> Node:
-        """Restart it and log in again."""
+        """Restart it and log in again.
+
+        By a new QEMU: under emulation UEFI's firmware does not always come through a warm reset.
+        """
         self.line.sendline(b"systemctl reboot")
+        self.process.wait(180)
+        self.kill()
+        self._start()
         return self.login()
 
     def off(self) -> None:

@@ -131,6 +131,7 @@ def test_what_is_written_survives_a_reboot(node):
     node.run("echo kept > /etc/kept; echo kept > /var/lib/kept; mkdir -p /opt/cni/bin; "
              "echo kept > /opt/cni/bin/kept; sync")
     node.reboot()
+    assert "FAILED" not in node.machine.log.read_text(errors="replace")
     assert node.run("cat /etc/kept /var/lib/kept /opt/cni/bin/kept").split() == ["kept"] * 3
     assert node.run("cat /etc/machine-id; cat /etc/ssh/ssh_host_*_key.pub") == before
     assert int(node.run("journalctl --quiet --list-boots | grep -c -- '-1 '")) == 1

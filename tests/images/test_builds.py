@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import http.server
 import os
 import shutil
@@ -13,9 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from building import SMALL, TOP, build, run_doit, write_config, write_custom
-
-from kbimg_tasks.tools.sparse_copy import extents
+from building import SMALL, TOP, build, digest, run_doit, write_config, write_custom
 
 pytestmark = pytest.mark.image
 
@@ -27,15 +24,7 @@ def sums(out: Path) -> dict:
     found = {}
     for path in (out / "kubeos.tar", out / "system.qcow2",
                  *(out / ".kbimg/stages").glob("*/*.img")):
-        digest = hashlib.sha256()
-        with open(path, "rb") as stream:
-            for begin, end in extents(stream.fileno()):
-                digest.update(b"%d" % begin)
-                stream.seek(begin)
-                while begin < end:
-                    begin += len(block := stream.read(min(end - begin, MIB)))
-                    digest.update(block)
-        found[path.name] = digest.hexdigest()
+        found[path.name] = digest(path)
     return found
 
 
