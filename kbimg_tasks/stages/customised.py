@@ -25,9 +25,7 @@ from kbimg_tasks.stage import (
 UNITS = "/usr/lib/systemd/system"
 MOUNTS = ("persist.mount", "etc.mount", "opt-cni.mount", "var.mount", "boot-efi.mount",
           "tmp.mount")  # fmt: skip
-AGENT = "os-agent.service"
-# systemd's name of the mount at /etc/machine-id, systemd.unit(5)
-MACHINE_ID_DROP_IN = f"{UNITS}/etc-machine\\x2did.mount.d/kubeos.conf"
+SERVICES = ("kubeos-machine-id.service", "os-agent.service")
 # By hand, since the unit need not be there: an image without Kubernetes is a legal one.
 KUBELET = ("/etc/systemd/system/multi-user.target.wants/kubelet.service",
            f"{UNITS}/kubelet.service")  # fmt: skip
@@ -65,20 +63,18 @@ def _system(tree: Sandbox, inside: Sandbox, root: Scratch, config: Config) -> It
     """What every KubeOS image has, whatever is configured."""
     assert config.from_repo is not None
     release = "/usr/lib/os-release"
-    units = tuple(Data(f"units/{unit}") for unit in (*MOUNTS, AGENT))
+    units = tuple(Data(f"units/{unit}") for unit in (*MOUNTS, *SERVICES))
     yield tree.wrap(run("install", "--mode=500", "--owner=0", "--group=0",
                         Source(config.from_repo.agent_path), joined(root, "/usr/bin/os-agent")))
     yield tree.wrap(run("install", "--mode=644", joined("--target-directory=", root, UNITS),
                         *units))
-    yield tree.wrap(run("install", "-D", "--mode=644", Data("units/machine-id-mount.conf"),
-                        joined(root, MACHINE_ID_DROP_IN)))
     yield tree.wrap(run("install", "-D", "--mode=644", Data("system/journald.conf"),
                         joined(root, "/usr/lib/systemd/journald.conf.d/10-kubeos.conf")))
     yield tree.wrap(tool("fill", Data("system/os-release"), joined(root, release),
                          f"VERSION={config.from_repo.version}"))
     yield tree.wrap(run("ln", "--symbolic", "--force", "../usr/lib/os-release",
                         joined(root, "/etc/os-release")))
-    yield inside.wrap(run("systemctl", "enable", *MOUNTS, AGENT))
+    yield inside.wrap(run("systemctl", "enable", *MOUNTS, *SERVICES))
     link, unit = KUBELET
     yield inside.wrap(run("ln", "--symbolic", "--force", unit, link))
 

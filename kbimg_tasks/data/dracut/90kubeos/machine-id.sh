@@ -1,7 +1,8 @@
 #!/bin/sh
 # The machine-id is needed before systemd starts from the real root, and the root is the same on
 # every node. It is made at the first boot, kept where the /etc overlay will show it, and put over
-# the root's empty file for the time before that overlay is mounted: machine-id(5).
+# the root's empty file for the time before that overlay is mounted (kubeos-machine-id.service ends
+# it): machine-id(5).
 
 kubeos_machine_id() {
     persist=/run/kubeos-persist
