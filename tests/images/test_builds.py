@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import http.server
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -146,10 +148,21 @@ def test_rpmlist_takes_what_dnf_takes(repository, tmp_path, name):
 
 
 def test_a_repository_on_a_server(repository, tmp_path, monkeypatch):
-    """Packages come over HTTP once; the next build, in another directory, asks for none of them."""
+    """Packages come over HTTP once; the next build, in another directory, asks for none of them.
+
+    The repository's URL has a variable of dnf's in it, and the server wants a name and a password.
+    """
     asked = []
+    wanted = "Basic " + base64.b64encode(b"reader:pass word").decode()
 
     class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            if self.headers["Authorization"] != wanted or not self.path.startswith("/x86_64/"):
+                self.send_error(401)
+                return
+            self.path = self.path[len("/x86_64"):]
+            super().do_GET()
+
         def log_request(self, code="-", size="-"):
             asked.append(self.path)
 
@@ -158,7 +171,8 @@ def test_a_repository_on_a_server(repository, tmp_path, monkeypatch):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/"
         (tmp_path / "http.repo").write_text(
-            f"[{tmp_path.parent.name}]\nname=x\nbaseurl={url}\ngpgcheck=0\n")
+            f"[{tmp_path.parent.name}]\nname=x\nbaseurl={url}$basearch/\ngpgcheck=0\n"
+            "username=reader\npassword=pass word\n")
         path = write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
         path.write_text(path.read_text().replace(str(TOP / "config/demo/demo.repo"), "http.repo"))
         out = build(tmp_path)
@@ -171,6 +185,8 @@ def test_a_repository_on_a_server(repository, tmp_path, monkeypatch):
         assert "/repodata/repomd.xml" in asked
         assert not [name for name in asked if name.endswith(".rpm")]
         server.shutdown()
+    for path in (out / ".kbimg").rglob("*.log"):
+        assert "pass word" not in path.read_text()
     # The same packages by another way are the same tree.
     (tmp_path / "local").mkdir()
     write_config(tmp_path / "local", SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
@@ -186,6 +202,37 @@ def test_gpgcheck_is_obeyed(repository, tmp_path):
     done = run_doit(tmp_path, "packages")
     assert done.returncode != 0
     assert "not signed" in done.stdout
+
+
+def test_signed_packages_are_taken(repository, tmp_path):
+    """The same packages, signed, from a repository that demands it and names the key."""
+    write_config(tmp_path, SMALL)
+    assert run_doit(tmp_path, "packages").returncode == 0
+    listing = tmp_path / "scripts-auto/.kbimg/stages/packages/packages.list"
+    signed = tmp_path / "signed"
+    signed.mkdir()
+    for path in listing.read_text().splitlines():
+        shutil.copy(path, signed)
+    home = tempfile.mkdtemp(dir="/tmp", prefix="gpg-")  # gpg-agent's socket wants a short path
+    try:
+        env = {**os.environ, "GNUPGHOME": home}
+        gpg = ["gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
+        subprocess.run([*gpg, "--quick-generate-key", "kbimg test", "rsa2048"], check=True, env=env)
+        subprocess.run([*gpg, "--armor", "--export", "--output", signed / "key"], check=True,
+                       env=env)
+        subprocess.run(["rpmsign", "--define", "_gpg_name kbimg test", "--addsign",
+                        *signed.glob("*.rpm")], check=True, env=env, stdout=subprocess.DEVNULL)
+        subprocess.run(["gpgconf", "--kill", "gpg-agent"], check=True, env=env)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    subprocess.run(["createrepo_c", "--quiet", signed], check=True)
+    (tmp_path / "signed.repo").write_text(
+        f"[signed]\nname=x\nbaseurl=file://{signed}\ngpgcheck=1\ngpgkey=file://{signed}/key\n")
+    path = tmp_path / "kbimg.toml"
+    path.write_text(path.read_text().replace(str(TOP / "config/demo/demo.repo"), "signed.repo"))
+    done = run_doit(tmp_path, "packages")
+    assert done.returncode == 0, done.stdout
+    assert made(done.stdout) == ["packages"]
 
 
 def test_no_secret_is_left_where_others_can_read(repository, tmp_path):

@@ -161,11 +161,17 @@ def wait_for_sleep(project: Path) -> None:
 @pytest.mark.parametrize("options", [(), ("-n", "2", "-P", "thread")])
 def test_a_killed_build_leaves_nothing_and_goes_on(project, number, options):
     (project / "sleep").write_text("98765")
+    # These tests may themselves run where signals are ignored, under nohup for one.
     with subprocess.Popen([sys.executable, "-m", "doit", *options], cwd=project,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        wait_for_sleep(project)
-        process.send_signal(number)
-        process.wait(10)
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          preexec_fn=lambda: signal.signal(number, signal.SIG_DFL)
+                          if number != signal.SIGKILL else None) as process:
+        try:
+            wait_for_sleep(project)
+            process.send_signal(number)
+            process.wait(10)
+        finally:
+            process.kill()
     time.sleep(1)
     assert children_in(project) == []
     assert not (project / "out/.kbimg/stages/big").exists()
@@ -178,9 +184,11 @@ def test_the_second_build_in_a_directory_says_who_holds_it(project):
     (project / "sleep").write_text("98765")
     with subprocess.Popen([sys.executable, "-m", "doit"], cwd=project,
                           stdout=subprocess.DEVNULL) as process:
-        wait_for_sleep(project)
-        output = doit(project, check=False)
-        process.kill()
+        try:
+            wait_for_sleep(project)
+            output = doit(project, check=False)
+        finally:
+            process.kill()
     assert f"another build is at work here: process {process.pid}," in output
     assert "Traceback" not in output
     (project / "sleep").write_text("0")
