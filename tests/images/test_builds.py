@@ -220,7 +220,8 @@ def test_signed_packages_are_taken(repository, tmp_path):
         subprocess.run([*gpg, "--quick-generate-key", "kbimg test", "rsa2048"], check=True, env=env)
         subprocess.run([*gpg, "--armor", "--export", "--output", signed / "key"], check=True,
                        env=env)
-        subprocess.run(["rpmsign", "--define", "_gpg_name kbimg test", "--addsign",
+        subprocess.run(["rpmsign", "--define", "_gpg_name kbimg test", "--define",
+                        f"__gpg {shutil.which('gpg')}", "--addsign",
                         *signed.glob("*.rpm")], check=True, env=env, stdout=subprocess.DEVNULL)
         subprocess.run(["gpgconf", "--kill", "gpg-agent"], check=True, env=env)
     finally:
