@@ -41,7 +41,6 @@ class Session:
     layout: Layout
     plan: Plan
     refusals: Tuple[str, ...]
-    wanted: Tuple[str, ...]
     display: Display = field(factory=Display)
 
     @classmethod
@@ -66,7 +65,7 @@ class Session:
             config, repomds = load(DATA / "minimal.toml", DATA), ()
         epoch, complaint = _source_date_epoch()
         refusals += complaint
-        return cls(layout, plan(config, repomds, epoch), refusals, wanted)
+        return cls(layout, plan(config, repomds, epoch), refusals)
 
     @property
     def reporter(self) -> type[ConsoleReporter]:

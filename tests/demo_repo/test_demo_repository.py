@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -16,10 +15,6 @@ from kbimg_tasks.demo_repo import apt_packages, repository
 from kbimg_tasks.demo_repo.deb import Deb, read
 from kbimg_tasks.demo_repo.definitions import Definition, Repository, read_repository
 from kbimg_tasks.demo_repo.programs import Failure
-
-PROGRAMS = ("dpkg-deb", "rpm", "rpmbuild", "createrepo_c")
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, PROGRAMS)), reason=f"needs {', '.join(PROGRAMS)}")
 
 NASTY = ("a b", "[x]", "{y}", "50%{name}%%", "back\\slash", 'quo"te', "sta*r?", "ő")
 LAYOUT = Definition("filesystem", version="1", summary="directories",
@@ -210,7 +205,6 @@ def test_real_packages_install_as_a_distributions_do(
 
 
 @pytest.mark.image
-@pytest.mark.skipif(shutil.which("dnf") is None, reason="needs dnf")
 def test_a_host_with_dnf_uses_its_own_packages(make_deb: Any, tmp_path: Path) -> None:
     packages = [make_deb(name, {f"/usr/lib/{name}": name}) for name in ("bash", "cri-tools")]
     repository.publish(rpms_of(packages, tmp_path / "rpms"), tmp_path / "host")
