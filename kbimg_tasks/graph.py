@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Set, Tuple
 
 from doit.exceptions import TaskFailed
 
-from kbimg_tasks import lock, recovery, stamps
+from kbimg_tasks import lock, recovery, stamps, store
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.progress import Display
 from kbimg_tasks.runner import StageFailed, perform
 from kbimg_tasks.sandbox import CONTAINMENT
-from kbimg_tasks.stage import Stage
+from kbimg_tasks.stage import Artifact, Stage
 
 READY = "ready"
+_checking = threading.Lock()
+_checked: Set[Artifact] = set()
 
 
 def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
@@ -24,12 +27,14 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
 
     `makers` names the tasks that make files which a stage finds outside the output directory.
     """
+    stages = tuple(stages)
+    by_name = {stage.name: stage for stage in stages}
     for stage in stages:
         outside = [(makers or {}).get(source.path) for source in stage.sources()]
         yield {
             "basename": stage.name,
             "doc": stage.summary,
-            "actions": [(_make, [stage, layout, display])],
+            "actions": [(_make, [stage, by_name, layout, display])],
             "targets": [str(layout.published(artifact)) for artifact in stage.artifacts],
             "task_dep": [READY, *filter(None, outside),
                          *dict.fromkeys(need.stage for need in stage.needs())],
@@ -52,6 +57,12 @@ def outside(name: str, doc: str, target: Path, module: str) -> Dict[str, Any]:
     }
 
 
+def note(name: str, doc: str, action: Callable[[], None]) -> Dict[str, Any]:
+    """A task that is no part of any image."""
+    return {"basename": name, "doc": doc, "actions": [(action, [])], "task_dep": [READY],
+            "verbosity": 2}  # fmt: skip
+
+
 def ready(problems: Callable[[], Tuple[str, ...]]) -> Dict[str, Any]:
     """The task that every stage waits for: the configuration and the host are as they must be."""
     return {
@@ -69,13 +80,32 @@ def group(image: str, doc: str, stages: Iterable[Stage]) -> Dict[str, Any]:
             "task_dep": [READY, *(stage.name for stage in stages)]}  # fmt: skip
 
 
-def _make(stage: Stage, layout: Layout, display: Display) -> Optional[TaskFailed]:
+def _make(stage: Stage, by_name: Mapping[str, Stage], layout: Layout,
+          display: Display) -> Optional[TaskFailed]:  # fmt: skip
     lock.hold(layout)
     try:
+        for artifact in stage.needs():
+            _check(artifact, by_name[artifact.stage], layout, display)
         perform(stage, layout, display.advance)
     except StageFailed as failure:
         return TaskFailed(str(failure))
     return None
+
+
+def _check(artifact: Artifact, maker: Stage, layout: Layout, display: Display) -> None:
+    """What lies outside the output directory can have been damaged or emptied by others: it is
+    looked at once before it is read, and made again if need be."""
+    if not (maker.is_shared or artifact.lists_files):
+        return
+    with _checking:
+        if artifact in _checked:
+            return
+        store.hold(layout, maker.name)
+        if not stamps.is_intact(layout, artifact):
+            display.say(f"      {maker.name:<15} {layout.published(artifact)} was changed or "
+                        "emptied from outside: made again")
+            perform(maker, layout, display.advance)
+        _checked.add(artifact)
 
 
 def _refuse(problems: Callable[[], Tuple[str, ...]]) -> TaskFailed:

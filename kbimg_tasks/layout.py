@@ -9,6 +9,8 @@ from attrs import field, frozen
 from kbimg_tasks.stage import Artifact
 
 DATA = Path(__file__).resolve().parent / "data"
+# Room for some dozens of installed trees, and little of a build machine's disk.
+STORE_GIB = 20.0
 PRIVATE_FOLDER = ".kbimg"
 
 
@@ -18,6 +20,7 @@ class Layout:
 
     out: Path
     cache: Path = field(default=Path("/var/cache/kbimg"))
+    store_gib: float = STORE_GIB
 
     @property
     def private(self) -> Path:
@@ -28,6 +31,11 @@ class Layout:
     def lock(self) -> Path:
         """Held by the process that builds here; its text names that process."""
         return self.private / "lock"
+
+    @property
+    def store(self) -> Path:
+        """What all output directories share: stages that are made once for all of them."""
+        return self.cache / "store"
 
     def stage(self, name: str) -> Path:
         """The folder of a stage's published artifacts and of its stamp."""

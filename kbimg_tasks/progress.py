@@ -15,7 +15,7 @@ from typing import Dict, List, Type
 from attrs import define
 from doit.reporter import ConsoleReporter
 
-from kbimg_tasks import lock
+from kbimg_tasks import lock, stamps
 from kbimg_tasks.layout import Layout
 
 REDRAW_SECONDS = 0.2
@@ -113,6 +113,7 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
         def initialize(self, tasks, selected_tasks: List[str]) -> None:
             """Take the output directory, before anything is looked at."""
             lock.hold(layout)
+            stamps.settle(layout)
 
         def execute_task(self, task) -> None:
             if task.actions:

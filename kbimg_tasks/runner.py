@@ -6,6 +6,7 @@ process (see `sandbox`), and in the stage's own folder, so an abort leaves nothi
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import IO, Any, Callable, Dict, List
 
-from kbimg_tasks import recovery, stamps
+from kbimg_tasks import recovery, room, stamps, store
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.render import Renderer, actual, command_line
 from kbimg_tasks.sandbox import CONTAINMENT
@@ -38,34 +39,56 @@ class StageFailed(Exception):
 
 def perform(stage: Stage, layout: Layout, report: Report) -> None:
     """Make a stage and publish it. Raises StageFailed; what was published before stays."""
-    started = time.monotonic()
-    made_from = stamps.current(layout, stage)
-    partial, log = layout.partial(stage.name), layout.log(stage.name)
-    text = actual(stage, layout)
     try:
-        recovery.delete(partial)
-        partial.mkdir(parents=True)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        for cache in (arg for arg in stage.args() if isinstance(arg, Cache)):
-            (layout.cache / cache.name).mkdir(parents=True, exist_ok=True)
-        with open(log, "wb") as transcript:
-            for step in stage.steps:
-                _Execution(stage, step, text, transcript, log, report).run()
-        _publish(stage, layout, int(text(stage.clock)))
-        stamps.write(layout, stage, made_from, time.monotonic() - started)
-        recovery.delete(partial)
+        made_from = stamps.current(layout, stage)
+        if not stage.is_shared:
+            _make(stage, layout, report, made_from)
+            return
+
+        def is_whole() -> bool:
+            return stamps.is_made(layout, stage) and all(
+                stamps.is_intact(layout, artifact) for artifact in stage.artifacts)
+
+        def make() -> None:
+            _make(stage, layout, report, made_from)
+            store.prune(layout)
+
+        store.take(layout, stage, made_from, is_whole, make)
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StageFailed(room.exhausted(stage, layout, str(error))) from error
         raise StageFailed(f"{stage.name}: {error.strerror}: {error.filename}") from error
     except recovery.StillMounted as error:
         raise StageFailed(f"{stage.name}: {error}") from error
 
 
+def _make(stage: Stage, layout: Layout, report: Report, made_from: str) -> None:
+    started = time.monotonic()
+    # That of a shared stage is a link into the store.
+    partial, log = layout.partial(stage.name).resolve(), layout.log(stage.name)
+    text = actual(stage, layout)
+    recovery.delete(partial)
+    partial.mkdir(parents=True)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        for cache in (arg for arg in stage.args() if isinstance(arg, Cache)):
+            (layout.cache / cache.name).mkdir(parents=True, exist_ok=True)
+        with open(log, "wb") as transcript:
+            for step in stage.steps:
+                _Execution(stage, step, layout, text, transcript, log, report).run()
+        _publish(stage, layout, int(text(stage.clock)))
+        stamps.write(layout, stage, made_from, time.monotonic() - started)
+    finally:
+        # A failed stage gives its room back: the next attempt begins anew anyway.
+        recovery.delete(partial)
+
+
 class _Execution:
     """One step being run."""
 
-    def __init__(self, stage: Stage, step: Step, text: Renderer, transcript: IO[bytes],
-                 log: Path, report: Report) -> None:  # fmt: skip
-        self.stage, self.step, self.text = stage, step, text
+    def __init__(self, stage: Stage, step: Step, layout: Layout, text: Renderer,
+                 transcript: IO[bytes], log: Path, report: Report) -> None:  # fmt: skip
+        self.stage, self.step, self.layout, self.text = stage, step, layout, text
         self.transcript, self.log, self.report = transcript, log, report
         self.last: deque = deque(maxlen=LAST_LINES)
 
@@ -99,6 +122,8 @@ class _Execution:
                     if pipe:
                         pipe.close()
         if status != 0:
+            if room.is_exhausted(self.layout, self.last):
+                raise StageFailed(room.exhausted(self.stage, self.layout, self._failure(status)))
             raise StageFailed(self._failure(status))
 
     def _streams(self, held: ExitStack) -> Dict[str, object]:

@@ -12,25 +12,23 @@ import doit
 from attrs import field, frozen
 from doit.reporter import ConsoleReporter
 
-from kbimg_tasks import graph, preflight, stamps
+from kbimg_tasks import graph, preflight, room, stamps, store
 from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.repo_file import repositories
-from kbimg_tasks.layout import DATA, Layout
+from kbimg_tasks.layout import DATA, STORE_GIB, Layout
 from kbimg_tasks.plan import Plan, plan, unsupported
 from kbimg_tasks.progress import Display, reporter
 from kbimg_tasks.stage import Stage
 
 IMAGES = {"vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar"}
 DEFAULT_IMAGE = "vm_img"
-VARIABLES = ("config", "out")
+VARIABLES = ("config", "out", "cache", "store_gib")
 WORKERS_AT_MOST = 4
-# The root tree of the guide's package list, while its own size is not known yet.
-USUAL_TREE_MIB = 600
 # Room for all that is not as large as the root tree: logs, ESP, initramfs, package lists.
 SMALL_THINGS_MIB = 256
-MIB = 1 << 20
+CACHE = "/var/cache/kbimg"
 DEMO_INDEX = Path("/var/cache/kbimg/demo-rpms/repodata/repomd.xml")
 
 
@@ -52,13 +50,15 @@ class Session:
         """
         started_in = Path(doit.get_initial_workdir() or os.getcwd())
         name = doit.get_var("config", "kbimg.toml")
-        layout = Layout(out=started_in / doit.get_var("out", "scripts-auto"))
+        limit, complaint = _store_limit()
+        layout = Layout(out=started_in / doit.get_var("out", "scripts-auto"),
+                        cache=started_in / doit.get_var("cache", CACHE), store_gib=limit)
         wanted = tuple(image for image in IMAGES if image in sys.argv) or (DEFAULT_IMAGE,)
-        refusals = _unknown_variables()
+        refusals = _unknown_variables() + complaint
         try:
             config = load(Path(name), started_in, images=wanted)
             refusals += unsupported(config)
-            repomds = _local_indexes(config)
+            repomds = local_indexes(config)
         except ConfigError as error:
             refusals += (str(error),)
         if refusals:
@@ -87,8 +87,19 @@ class Session:
         yield graph.ready(self.problems)
         yield graph.outside("demo_repo", "packages to try kbimg with, for config/demo", DEMO_INDEX,
                             "kbimg_tasks.demo_repo")
+        yield graph.note("store", "what all output directories share, with sizes",
+                         self._show_store)
+        yield graph.note("prune", "the store brought down to store_gib= GiB, oldest use first",
+                         self._prune_store)
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
                                makers={DEMO_INDEX: "demo_repo"})
+
+    def _show_store(self) -> None:
+        self.display.say(store.table(self.layout))
+
+    def _prune_store(self) -> None:
+        for entry in store.prune(self.layout):
+            self.display.say(f"deleted {entry.folder}, {entry.allocated_bytes / store.GIB:.2f} GiB")
 
     def problems(self) -> Tuple[str, ...]:
         """What keeps the wanted images from being built; the configuration's mistakes first."""
@@ -99,21 +110,23 @@ class Session:
         return tuple(preflight.problems(unmade, self.layout, self._needed_mib(unmade)))
 
     def _needed_mib(self, unmade: list[Stage]) -> int:
-        lock = self.layout.stage("packages") / "packages.lock"
-        tree_mib = USUAL_TREE_MIB
-        if lock.exists():
-            rows = lock.read_text(encoding="utf-8").splitlines()
-            tree_mib = sum(int(row.split("\t")[2]) for row in rows) // MIB
         copies = sum(artifact.holds_tree for stage in unmade for artifact in stage.artifacts)
-        return copies * tree_mib + SMALL_THINGS_MIB if unmade else 0
+        return copies * room.tree_mib(self.layout) + SMALL_THINGS_MIB if unmade else 0
 
 
 def _unknown_variables() -> Tuple[str, ...]:
     given = (word.partition("=")[0] for word in sys.argv[1:] if "=" in word and word[0] != "-")
     unknown = [name for name in given if name.isidentifier() and name not in VARIABLES]
-    known = " and ".join(f"{name}=" for name in VARIABLES)
+    known = ", ".join(f"{name}=" for name in VARIABLES)
     return tuple(f"unknown option {name}= on the command line; known are {known}"
                  for name in unknown)  # fmt: skip
+
+
+def _store_limit() -> Tuple[float, Tuple[str, ...]]:
+    limit = str(doit.get_var("store_gib", STORE_GIB))
+    if limit.replace(".", "", 1).isdigit():
+        return float(limit), ()
+    return STORE_GIB, (f'store_gib=: expected a number of GiB, found "{limit}"',)
 
 
 def _source_date_epoch() -> Tuple[Optional[str], Tuple[str, ...]]:
@@ -123,7 +136,7 @@ def _source_date_epoch() -> Tuple[Optional[str], Tuple[str, ...]]:
     return epoch, ()
 
 
-def _local_indexes(config: Config) -> Tuple[Path, ...]:
+def local_indexes(config: Config) -> Tuple[Path, ...]:
     """The repomd.xml of each repository on this machine: they tell when its packages changed."""
     if config.from_repo is None or not config.from_repo.repo_path.is_file():
         return ()

@@ -19,7 +19,8 @@ class Artifact:
 
     A `result` lies in the output directory under its own name, where the user looks for it; all
     else lies in the stage's own folder below `.kbimg`. A `private` one is for root's eyes only.
-    One that `holds_tree` takes about as much room as the root tree.
+    One that `holds_tree` takes about as much room as the root tree. One that `lists_files` names a
+    file on each line that whoever reads it needs too, and that lies in a cache others may empty.
     """
 
     stage: str
@@ -28,6 +29,7 @@ class Artifact:
     is_result: bool = False
     is_private: bool = False
     holds_tree: bool = False
+    lists_files: bool = False
 
 
 @frozen
@@ -167,6 +169,7 @@ class Stage:
     the stage finds them by itself.
     `clock` is the time in seconds since the epoch that stands in everything the stage makes
     (https://reproducible-builds.org/specs/source-date-epoch/).
+    One that `is_shared` is made once for all output directories of the machine: see `store`.
     """
 
     name: str
@@ -175,6 +178,7 @@ class Stage:
     artifacts: Tuple[Artifact, ...] = ()
     steps: Tuple[Step, ...] = ()
     watches: Tuple[Source, ...] = ()
+    is_shared: bool = False
 
     def __getitem__(self, name: str) -> Artifact:
         """The artifact of that name."""

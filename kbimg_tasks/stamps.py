@@ -5,22 +5,33 @@ still the file or directory that was published. The stamp is written after the a
 before they are replaced, so a build that is killed at any moment leaves a stage made or not made,
 never half. doit's own database is written when doit ends, which a killed one never does; nothing
 here depends on it.
+
+Nothing waits for the disk while building. A stamp says in which run of the kernel it was written,
+and is good for no other one until what it speaks of has been synced (`settle`): after a crash of
+the machine, a file that the page cache never gave to the disk is not taken as made.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from kbimg_tasks import fingerprint
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.stage import Artifact, Stage
 
 KEY_BYTES = 32
+# One value from boot to boot, by random(4).
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# The kernel writes dirty pages back after 30 s (vm.dirty_expire_centisecs), so a sync of older
+# ones finds nothing left to do.
+SETTLED_SECONDS = 60
 
 
 @frozen
@@ -30,14 +41,29 @@ class Stamp:
     fingerprint: str
     seconds: float
     artifacts: Dict[str, Dict[str, Any]]
+    boot: str
+    is_synced: bool = False
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether what was published is there: seen in this run of the kernel, or synced."""
+        return self.is_synced or self.boot == _boot()
 
 
 def read(layout: Layout, stage: str) -> Optional[Stamp]:
     """The stamp of a stage; None when it was never made."""
+    return _load(layout.stamp(stage))
+
+
+def _load(path: Path) -> Optional[Stamp]:
     try:
-        return Stamp(**json.loads(layout.stamp(stage).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        return Stamp(**json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return None
+
+
+def _boot() -> str:
+    return BOOT_ID.read_text(encoding="ascii").strip()
 
 
 def write(layout: Layout, stage: Stage, made_from: str, seconds: float) -> None:
@@ -47,15 +73,66 @@ def write(layout: Layout, stage: Stage, made_from: str, seconds: float) -> None:
             "identity": fingerprint.of_artifact(layout.published(artifact), made_from),
             "is_result": artifact.is_result,
             **_status(layout.published(artifact)),
+            **({"census": census(layout.published(artifact))} if stage.is_shared else {}),
         }
         for artifact in stage.artifacts
     }
-    path = layout.stamp(stage.name)
-    partial = path.with_suffix(".partial")
-    partial.write_text(
-        json.dumps(asdict(Stamp(made_from, seconds, artifacts)), indent=1) + "\n",
-        encoding="utf-8")
+    _save(layout.stamp(stage.name), Stamp(made_from, seconds, artifacts, _boot()))
+
+
+def _save(path: Path, stamp: Stamp) -> None:
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(asdict(stamp), indent=1) + "\n", encoding="utf-8")
     os.replace(partial, path)
+
+
+def settle(layout: Layout) -> None:
+    """Mark the stamps whose artifacts have reached the disk, which a sync makes sure of.
+
+    Young ones are left to a later run, so that no build waits for the disk. The output directory
+    must be held.
+    """
+    due = {}
+    for path in sorted((layout.private / "stages").glob("*/stamp.json")):
+        stamp = _load(path)
+        if stamp is None or stamp.is_synced or not stamp.is_durable:
+            continue
+        if time.time() - path.stat().st_mtime > SETTLED_SECONDS:
+            due[path] = stamp
+    for folder in {path.stat().st_dev: path.parent for path in due}.values():
+        _sync(folder)
+    for path, stamp in due.items():
+        _save(path, evolve(stamp, is_synced=True))
+
+
+def _sync(folder: Path) -> None:
+    """Write everything of the folder's file system to the disk: syncfs(2)."""
+    import ctypes  # late: it is needed rarely, and loading it takes time
+
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(number) != 0:
+            raise OSError(ctypes.get_errno(), "not synced", str(folder))
+    finally:
+        os.close(number)
+
+
+def census(path: Path) -> str:
+    """A digest of the state of a file, or of everything below a directory, without its content.
+
+    The change time tells of every change of a file's content, mode or owner, and no program sets
+    it: inode(7). So a tree that was touched by anybody, or copied, has another census.
+    """
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(folders + files):
+            full = os.path.join(folder, name)
+            status = os.lstat(full)
+            digest.update(os.fsencode(
+                f"{os.path.relpath(full, path)}\0{status.st_ino} {status.st_mode} {status.st_size}"
+                f" {status.st_uid} {status.st_gid} {status.st_ctime_ns}\0"))
+    return digest.hexdigest()
 
 
 def _status(path: Path) -> Dict[str, int]:
@@ -82,7 +159,9 @@ def current(layout: Layout, stage: Stage) -> str:
 def is_made(layout: Layout, stage: Stage) -> bool:
     """Whether the stage need not be made again."""
     stamp = read(layout, stage.name)
-    if stamp is None or set(stamp.artifacts) != {artifact.name for artifact in stage.artifacts}:
+    if stamp is None or not stamp.is_durable:
+        return False
+    if set(stamp.artifacts) != {artifact.name for artifact in stage.artifacts}:
         return False
     for artifact in stage.artifacts:
         published = layout.published(artifact)
@@ -91,6 +170,18 @@ def is_made(layout: Layout, stage: Stage) -> bool:
         if not _status(published).items() <= stamp.artifacts[artifact.name].items():
             return False
     return stamp.fingerprint == current(layout, stage)
+
+
+def is_intact(layout: Layout, artifact: Artifact) -> bool:
+    """Whether what others share with this build is as it was made: looked at before it is read."""
+    published = layout.published(artifact)
+    stamp = read(layout, artifact.stage)
+    if stamp is None or not os.path.lexists(published):
+        return False
+    if artifact.lists_files:
+        return all(map(os.path.exists, published.read_text(encoding="utf-8").splitlines()))
+    expected = stamp.artifacts.get(artifact.name, {}).get("census")
+    return expected is None or expected == census(published)
 
 
 def key(layout: Layout) -> bytes:

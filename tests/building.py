@@ -102,6 +102,11 @@ def write_custom(folder: Path) -> Path:
     return write_config(folder, (*PACKAGES, "chrony"), CUSTOM)
 
 
+def made(output: str) -> list:
+    """The stages that a build says it has made."""
+    return [line.split()[1] for line in output.splitlines() if line.startswith("made ")]
+
+
 def digest(path: Path) -> str:
     """A digest of a sparse file's content, whichever of its zeros are holes."""
     found = hashlib.sha256(b"%d" % path.stat().st_size)

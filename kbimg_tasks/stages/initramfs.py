@@ -29,4 +29,5 @@ def initramfs(rootfs: Stage, clock: Arg) -> Stage:
                 "/boot/initramfs.img", Content(rootfs["kernel-version"]),
                 SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1"))),
         ),
+        is_shared=True,
     )  # fmt: skip

@@ -46,8 +46,9 @@ def packages(
     name process numbers, which mean nothing across PID namespaces.
     """
     name = "packages"
-    lock, listing, count, clock = (
-        Artifact(name, file) for file in ("packages.lock", "packages.list", "count", "clock"))
+    lock, count, clock = (
+        Artifact(name, file) for file in ("packages.lock", "count", "clock"))
+    listing = Artifact(name, "packages.list", lists_files=True)
     resolved, root = Scratch("resolved"), Scratch("installroot")
     wanted = tuple(dict.fromkeys(source.rpmlist + added))
     dnf = run(
@@ -105,4 +106,5 @@ def rootfs(resolved: Stage, clock: Arg) -> Stage:
             tool("finish_install", tree, joined("--kernel-version=", kernel_version),
                  joined("--compressor=", compressor)),
         ),
+        is_shared=True,
     )  # fmt: skip

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from building import SMALL, TOP, build, digest, run_doit, write_config, write_custom
+from building import SMALL, TOP, build, digest, made, run_doit, write_config, write_custom
 
 pytestmark = pytest.mark.image
 
@@ -35,10 +35,6 @@ def small(repository, tmp_path: Path) -> Path:
     """A folder with the smallest configuration that makes a disk."""
     write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
     return tmp_path
-
-
-def made(output: str) -> list:
-    return [line.split()[1] for line in output.splitlines() if line.startswith("made ")]
 
 
 def test_same_bytes_one_after_the_other_and_at_once(repository, tmp_path):

@@ -54,7 +54,7 @@ def test_variables_work_in_any_place(tmp_path: Path):
     (("vm_img",), "kbimg.toml: no such configuration file; name one with config=FILE"),
     (("vm_img", "config=other.toml"), "other.toml: no such configuration file"),
     (("vm_img", "confg=x"),
-     "unknown option confg= on the command line; known are config= and out="),
+     "unknown option confg= on the command line; known are config=, out=, cache=, store_gib="),
     (("rootfs",), "kbimg.toml: no such configuration file"),
 ])
 def test_refusals(tmp_path: Path, argv, message):

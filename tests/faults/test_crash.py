@@ -1,0 +1,62 @@
+"""The machine itself goes down: what the page cache never gave to the disk is not taken as made."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from building import SMALL, TOP, made, write_config
+
+pytestmark = pytest.mark.image
+
+
+def in_boot(folder: Path, boot: Path) -> str:
+    """The output of a build in another run of the kernel, as far as a process can tell."""
+    script = 'mount --bind "$1" /proc/sys/kernel/random/boot_id; shift; exec "$@"'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-e", "-c", script, "sh", boot, sys.executable, "-m", "doit",
+         "-f", TOP / "dodo.py", "vm_img", "cache=cache"],
+        cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture
+def boots(tmp_path: Path) -> list:
+    """Files that stand for boot_id in three runs of the kernel."""
+    paths = [tmp_path / f"boot-{number}" for number in range(3)]
+    for path in paths:
+        path.write_text(f"{uuid.uuid4()}\n")
+    return paths
+
+
+def test_only_what_was_synced_counts_after_a_crash(repository, tmp_path, boots):
+    write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+    everything = made(in_boot(tmp_path, boots[0]))
+    assert len(everything) > 10
+    assert set(made(in_boot(tmp_path, boots[1]))) == set(everything)
+
+    stamps = list((tmp_path / "scripts-auto/.kbimg/stages").glob("*/stamp.json"))
+    assert len(stamps) == len(everything)
+    young = tmp_path / "scripts-auto/.kbimg/stages/esp/stamp.json"
+    for path in stamps:
+        if path != young:
+            os.utime(path, (time.time() - 120,) * 2)
+    assert made(in_boot(tmp_path, boots[1])) == []  # the old stamps' artifacts are synced now
+    assert made(in_boot(tmp_path, boots[2])) == ["esp"]
+
+
+def test_a_stamp_that_never_reached_the_disk(repository, tmp_path, boots):
+    """What is left of a file that was renamed into place and not yet written: nothing, or zeros."""
+    write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+    in_boot(tmp_path, boots[0])
+    stages = tmp_path / "scripts-auto/.kbimg/stages"
+    (stages / "esp/stamp.json").write_bytes(b"")
+    (stages / "persist/stamp.json").write_bytes(bytes(700))
+    assert sorted(made(in_boot(tmp_path, boots[0]))) == ["esp", "persist"]

@@ -1,0 +1,84 @@
+"""A disk that is full, at every stage."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from building import SMALL, digest, made, run_doit, write_config
+
+from kbimg_tasks import recovery, store
+from kbimg_tasks.config.load import load
+from kbimg_tasks.layout import Layout
+from kbimg_tasks.plan import plan
+from kbimg_tasks.runner import StageFailed, perform
+from kbimg_tasks.session import local_indexes
+
+pytestmark = pytest.mark.image
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own that is large enough for one small build."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g", "tmpfs", tmp_path], check=True)
+    yield tmp_path
+    store.release()  # stages were performed in this very process
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+def results(out: Path) -> dict:
+    return {path.name: digest(path) for path in (out / "kubeos.tar", out / "system.qcow2")}
+
+
+def fill(disk: Path) -> Path:
+    ballast = disk / "ballast"
+    with open(ballast, "wb") as stream:
+        status = os.statvfs(disk)
+        os.posix_fallocate(stream.fileno(), 0, status.f_bavail * status.f_frsize)
+    return ballast
+
+
+def silent(*_told) -> None:
+    """No progress."""
+
+
+def test_a_full_disk_at_every_stage(repository, disk):
+    path = write_config(disk, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+    command = ("vm_img", "system_img_sha256", "cache=cache")
+    done = run_doit(disk, *command)
+    assert done.returncode == 0, done.stdout
+    layout = Layout(disk / "scripts-auto", disk / "cache")
+    before = results(layout.out)
+
+    config = load(path, disk, images=("vm_img",))
+    stages = plan(config, local_indexes(config)).stages
+    for stage in stages:
+        layout.stamp(stage.name).unlink()
+        for artifact in stage.artifacts:
+            recovery.delete(layout.published(artifact))
+        ballast = fill(disk)
+        with pytest.raises(StageFailed) as failure:
+            perform(stage, layout, silent)
+        text = str(failure.value)
+        assert text.startswith(f"{stage.name}: the disk is full: it needs "), text
+        assert "MiB were left" in text
+        assert not any(layout.published(artifact).exists() for artifact in stage.artifacts)
+        assert not layout.stamp(stage.name).exists()
+        assert not layout.partial(stage.name).exists()
+        ballast.unlink()
+        perform(stage, layout, silent)
+    assert results(layout.out) == before
+    assert made(run_doit(disk, *command).stdout) == []
+
+
+def test_a_build_that_cannot_fit_is_refused_before_it_begins(repository, disk):
+    write_config(disk, SMALL)
+    ballast = fill(disk)
+    os.truncate(ballast, ballast.stat().st_size - (50 << 20))
+    done = run_doit(disk, "vm_img", "cache=cache")
+    assert done.returncode != 0
+    assert "this build needs" in done.stdout and "MiB are free" in done.stdout
+    assert made(done.stdout) == []
