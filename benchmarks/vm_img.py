@@ -3,8 +3,9 @@
     python benchmarks/vm_img.py [--rounds N]
 
 In each round, side by side: `dnf --installroot` alone with the same packages from the same cache,
-the whole of `doit vm_img` in a new directory, the same again with nothing changed, and once more
-after one `copy_files` source changed. The median of each is printed, and its ratio to what it is
+the whole of `doit vm_img` in a new directory with an empty store, the same again with nothing
+changed, then after a change of one option for each group of stages, and a second configuration of
+the same packages in another directory. The median of each is printed, and its ratio to what it is
 measured against; the seconds say something of this machine only.
 """
 
@@ -27,6 +28,12 @@ from kbimg_tasks.stages.packages import RPM_DATABASE
 
 TOP = Path(__file__).resolve().parent.parent
 DEMO = TOP / "config/demo"
+# One option for each group of stages, as the configuration has it and as it becomes.
+CHANGES = (
+    ("grub.passwd", '[grub]\npasswd = "first"', '[grub]\npasswd = "second"'),
+    ("persist_mkdir", 'name = ["first"]', 'name = ["second"]'),
+    ("one package more", "rpmlist = [", 'rpmlist = [ "chrony",'),
+)
 CACHE = Path("/var/cache/kbimg/dnf")
 
 
@@ -50,7 +57,8 @@ def dnf_alone(folder: Path) -> None:
 
 def build(folder: Path) -> None:
     """doit vm_img, as a user runs it."""
-    done = subprocess.run([sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "vm_img"],
+    done = subprocess.run([sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "vm_img",
+                           f"cache={folder.parent / 'cache'}"],
                           cwd=folder, check=False, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode != 0:
@@ -64,7 +72,16 @@ def prepare(folder: Path) -> None:
         shutil.copy(DEMO / name, folder)
     (folder / "file").write_text("first\n")
     with open(folder / "kbimg.toml", "a", encoding="utf-8") as stream:
-        stream.write('\n[[copy_files]]\nsrc = "file"\ndst = "/etc/file"\n')
+        stream.write('\n[[copy_files]]\nsrc = "file"\ndst = "/etc/file"\n'
+                     '[grub]\npasswd = "first"\n[persist_mkdir]\nname = ["first"]\n')
+
+
+def change(folder: Path, old: str, new: str) -> None:
+    """Another value in the configuration."""
+    path = folder / "kbimg.toml"
+    text = path.read_text()
+    assert old in text, old
+    path.write_text(text.replace(old, new, 1))
 
 
 def seconds(work: Callable[[Path], None], folder: Path) -> float:
@@ -85,6 +102,7 @@ def main() -> int:
         prepare(warm)
         build(warm)  # packages downloaded, programs and packages in the page cache
         shutil.rmtree(warm)
+        shutil.rmtree(Path(place) / "cache/store")
         for number in range(options.rounds):
             alone, folder = Path(place) / f"dnf-{number}", Path(place) / f"build-{number}"
             alone.mkdir()
@@ -95,12 +113,20 @@ def main() -> int:
             times.setdefault("nothing changed", []).append(seconds(build, folder))
             (folder / "file").write_text("second\n")
             times.setdefault("one file changed", []).append(seconds(build, folder))
+            for row, old, new in CHANGES:
+                change(folder, old, new)
+                times.setdefault(row, []).append(seconds(build, folder))
+            second = Path(place) / f"second-{number}"
+            prepare(second)
+            with open(second / "kbimg.toml", "a", encoding="utf-8") as stream:
+                stream.write('[[users]]\nname = "second"\npasswd = "second"\n')
+            times.setdefault("same packages", []).append(seconds(build, second))
             shutil.rmtree(folder)
+            shutil.rmtree(second)
+            shutil.rmtree(Path(place) / "cache/store")
     median = {name: statistics.median(values) for name, values in times.items()}
-    against = {"whole vm_img": "dnf alone", "nothing changed": "whole vm_img",
-               "one file changed": "whole vm_img"}
     for name, value in median.items():
-        base = against.get(name)
+        base = {"dnf alone": None, "whole vm_img": "dnf alone"}.get(name, "whole vm_img")
         ratio = f"{value / median[base]:6.3f} of {base}" if base else ""
         spread = f"{min(times[name]):.1f} to {max(times[name]):.1f}"
         print(f"{name:<18}{value:7.2f} s  ({spread})  {ratio}")

@@ -22,10 +22,13 @@ _checked: Set[Artifact] = set()
 
 
 def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
-          makers: Optional[Mapping[Path, str]] = None) -> Iterator[Dict[str, Any]]:  # fmt: skip
+          makers: Optional[Mapping[Path, str]] = None,
+          outdated: Optional[Mapping[str, Callable[[], bool]]] = None,
+          ) -> Iterator[Dict[str, Any]]:  # fmt: skip
     """One task for each stage, in build order.
 
     `makers` names the tasks that make files which a stage finds outside the output directory.
+    `outdated` tells of stages whose world outside this machine may have changed.
     """
     stages = tuple(stages)
     by_name = {stage.name: stage for stage in stages}
@@ -38,7 +41,7 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
             "targets": [str(layout.published(artifact)) for artifact in stage.artifacts],
             "task_dep": [READY, *filter(None, outside),
                          *dict.fromkeys(need.stage for need in stage.needs())],
-            "uptodate": [(stamps.is_made, [layout, stage])],
+            "uptodate": [(_is_current, [layout, stage, (outdated or {}).get(stage.name)])],
             "clean": [(_clean, [stage, layout])],
             "verbosity": 2,
         }
@@ -78,6 +81,10 @@ def group(image: str, doc: str, stages: Iterable[Stage]) -> Dict[str, Any]:
     """The task of one image: all its results."""
     return {"basename": image, "doc": doc, "actions": None,
             "task_dep": [READY, *(stage.name for stage in stages)]}  # fmt: skip
+
+
+def _is_current(layout: Layout, stage: Stage, is_outdated: Optional[Callable[[], bool]]) -> bool:
+    return stamps.is_made(layout, stage) and not (is_outdated and is_outdated())
 
 
 def _make(stage: Stage, by_name: Mapping[str, Stage], layout: Layout,

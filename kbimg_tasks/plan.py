@@ -39,11 +39,13 @@ def unsupported(config: Config) -> Tuple[str, ...]:
                  for option, is_asked in asked.items() if is_asked)
 
 
-def plan(config: Config, repomds: Tuple[Path, ...] = (), epoch: Optional[str] = None) -> Plan:
+def plan(config: Config, repomds: Tuple[Path, ...] = (), epoch: Optional[str] = None,
+         locked: Optional[Path] = None, is_offline: bool = False) -> Plan:  # fmt: skip
     """Everything that a configuration can be made into.
 
     `repomds` are the index files of repositories on this machine, `epoch` is SOURCE_DATE_EPOCH
-    where the user sets it; without it, the newest package's build time is the clock.
+    where the user sets it; without it, the newest package's build time is the clock. `locked` is a
+    lock file of exact packages; with `is_offline` no repository is asked for anything.
     """
     assert config.from_repo is not None
     sizes = config.disk_partition
@@ -51,7 +53,8 @@ def plan(config: Config, repomds: Tuple[Path, ...] = (), epoch: Optional[str] = 
     ids = Ids.of(table)
     password = Secret("grub.passwd", config.grub.passwd.reveal() + "\n") if config.grub else None
 
-    chosen = packages.packages(config.from_repo, PACKAGES_UEFI, repomds, epoch)
+    chosen = packages.packages(
+        config.from_repo, PACKAGES_UEFI, repomds, epoch, locked, is_offline)
     clock: Arg = epoch or Content(chosen["clock"])
     rootfs = packages.rootfs(chosen, clock)
     early = initramfs.initramfs(rootfs, clock)

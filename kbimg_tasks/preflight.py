@@ -66,7 +66,7 @@ def _of_step(step: Step) -> Iterator[OneOf]:
             yield program if isinstance(program, OneOf) else OneOf((str(program),))
         if program == "flock":
             argv = rest[2:]
-        elif wrapper == "kbimg_tasks.tools.unsynced" or (
+        elif wrapper in ("kbimg_tasks.tools.unsynced", "kbimg_tasks.tools.name_locked") or (
                 wrapper == "kbimg_tasks.tools.sandboxed"
                 and "--chroot" not in rest[: rest.index("--")]):  # fmt: skip
             argv = rest[rest.index("--") + 1 :]

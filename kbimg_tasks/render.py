@@ -15,6 +15,7 @@ from kbimg_tasks.stage import (
     Data,
     Interpreter,
     Joined,
+    Manner,
     OneOf,
     Scratch,
     Secret,
@@ -50,6 +51,8 @@ def symbolic(stage: Stage) -> Renderer:
             return "python3"
         if isinstance(arg, OneOf):
             return arg.names[0]
+        if isinstance(arg, Manner):
+            return "$MANNER"
         return f"$CACHE/{arg.name}"
 
     return text
@@ -77,6 +80,8 @@ def actual(stage: Stage, layout: Layout) -> Renderer:
             return str(DATA / arg.name)
         if isinstance(arg, Interpreter):
             return sys.executable
+        if isinstance(arg, Manner):
+            return arg.word
         if isinstance(arg, OneOf):
             return next((name for name in arg.names if shutil.which(name)), arg.names[0])
         return str(layout.cache / arg.name)

@@ -38,7 +38,7 @@ class Sandbox:
     root: Union[Scratch, Artifact]
     layers: Tuple[Artifact, ...] = ()
     upper: Union[Artifact, None] = None
-    binds: Tuple[Tuple[Arg, str], ...] = ()
+    binds: Tuple[Tuple[Arg, Arg], ...] = ()
     moves: Tuple[Tuple[str, str], ...] = ()
     tmpfs: Tuple[str, ...] = ()
     kernel: bool = False

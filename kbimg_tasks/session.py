@@ -5,26 +5,27 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
 from urllib.parse import unquote, urlsplit
 
 import doit
 from attrs import field, frozen
 from doit.reporter import ConsoleReporter
 
-from kbimg_tasks import graph, preflight, room, stamps, store
+from kbimg_tasks import graph, indexes, lock_file, preflight, room, stamps, store
 from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
 from kbimg_tasks.config.model import Config
-from kbimg_tasks.config.repo_file import repositories
+from kbimg_tasks.config.repo_file import Repository, repositories
 from kbimg_tasks.layout import DATA, STORE_GIB, Layout
 from kbimg_tasks.plan import Plan, plan, unsupported
 from kbimg_tasks.progress import Display, reporter
 from kbimg_tasks.stage import Stage
 
 IMAGES = {"vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar"}
+WRITE_LOCK = "write_lock"
 DEFAULT_IMAGE = "vm_img"
-VARIABLES = ("config", "out", "cache", "store_gib")
+VARIABLES = ("config", "out", "cache", "store_gib", "offline", "lock")
 WORKERS_AT_MOST = 4
 # Room for all that is not as large as the root tree: logs, ESP, initramfs, package lists.
 SMALL_THINGS_MIB = 256
@@ -39,6 +40,10 @@ class Session:
     layout: Layout
     plan: Plan
     refusals: Tuple[str, ...]
+    repositories: Tuple[Repository, ...] = ()
+    lock_path: Path = Path("kbimg.lock")
+    is_locked: bool = False
+    is_offline: bool = False
     display: Display = field(factory=Display)
 
     @classmethod
@@ -50,22 +55,26 @@ class Session:
         """
         started_in = Path(doit.get_initial_workdir() or os.getcwd())
         name = doit.get_var("config", "kbimg.toml")
-        limit, complaint = _store_limit()
+        limit, bad_limit = _store_limit()
+        offline, bad_offline = _offline()
+        epoch, bad_epoch = _source_date_epoch()
+        lock_path = started_in / doit.get_var("lock", "kbimg.lock")
+        obeyed = lock_path if doit.get_var("lock", "") and WRITE_LOCK not in sys.argv else None
+        bad_lock = lock_file.problems(obeyed) if obeyed else ()
         layout = Layout(out=started_in / doit.get_var("out", "scripts-auto"),
                         cache=started_in / doit.get_var("cache", CACHE), store_gib=limit)
         wanted = tuple(image for image in IMAGES if image in sys.argv) or (DEFAULT_IMAGE,)
-        refusals = _unknown_variables() + complaint
+        refusals = (_unknown_variables() + bad_limit + bad_offline + bad_epoch + bad_lock)
         try:
             config = load(Path(name), started_in, images=wanted)
             refusals += unsupported(config)
-            repomds = local_indexes(config)
+            repos = _repositories(config)
         except ConfigError as error:
             refusals += (str(error),)
         if refusals:
-            config, repomds = load(DATA / "minimal.toml", DATA), ()
-        epoch, complaint = _source_date_epoch()
-        refusals += complaint
-        return cls(layout, plan(config, repomds, epoch), refusals)
+            config, repos = load(DATA / "minimal.toml", DATA), ()
+        planned = plan(config, local_indexes(repos), epoch, obeyed, offline)
+        return cls(layout, planned, refusals, repos, lock_path, obeyed is not None, offline)
 
     @property
     def reporter(self) -> type[ConsoleReporter]:
@@ -91,8 +100,11 @@ class Session:
                          self._show_store)
         yield graph.note("prune", "the store brought down to store_gib= GiB, oldest use first",
                          self._prune_store)
+        yield {**graph.note(WRITE_LOCK, "the exact packages written to lock=FILE, for later builds "
+                            "to obey", self._write_lock), "task_dep": [graph.READY, "packages"]}
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
-                               makers={DEMO_INDEX: "demo_repo"})
+                               makers={DEMO_INDEX: "demo_repo"},
+                               outdated={"packages": self._has_newer_packages})
 
     def _show_store(self) -> None:
         self.display.say(store.table(self.layout))
@@ -100,6 +112,16 @@ class Session:
     def _prune_store(self) -> None:
         for entry in store.prune(self.layout):
             self.display.say(f"deleted {entry.folder}, {entry.allocated_bytes / store.GIB:.2f} GiB")
+
+    def _write_lock(self) -> None:
+        lock_file.write(self.lock_path, self.layout.stage("packages") / "packages.lock")
+        self.display.say(f"wrote {self.lock_path}")
+
+    def _has_newer_packages(self) -> bool:
+        if self.is_offline or self.is_locked:
+            return False
+        listing = self.layout.stage("packages") / "indexes"
+        return bool(indexes.changed(listing, self.repositories, self.display.say))
 
     def problems(self) -> Tuple[str, ...]:
         """What keeps the wanted images from being built; the configuration's mistakes first."""
@@ -122,6 +144,13 @@ def _unknown_variables() -> Tuple[str, ...]:
                  for name in unknown)  # fmt: skip
 
 
+def _offline() -> Tuple[bool, Tuple[str, ...]]:
+    given = str(doit.get_var("offline", "0"))
+    if given in ("0", "1"):
+        return given == "1", ()
+    return False, (f'offline=: expected 0 or 1, found "{given}"',)
+
+
 def _store_limit() -> Tuple[float, Tuple[str, ...]]:
     limit = str(doit.get_var("store_gib", STORE_GIB))
     if limit.replace(".", "", 1).isdigit():
@@ -136,10 +165,14 @@ def _source_date_epoch() -> Tuple[Optional[str], Tuple[str, ...]]:
     return epoch, ()
 
 
-def local_indexes(config: Config) -> Tuple[Path, ...]:
-    """The repomd.xml of each repository on this machine: they tell when its packages changed."""
+def _repositories(config: Config) -> Tuple[Repository, ...]:
     if config.from_repo is None or not config.from_repo.repo_path.is_file():
         return ()
-    urls = (url for repo in repositories(config.from_repo.repo_path) for url in repo.baseurl)
+    return repositories(config.from_repo.repo_path)
+
+
+def local_indexes(repos: Iterable[Repository]) -> Tuple[Path, ...]:
+    """The repomd.xml of each repository on this machine: they tell when its packages changed."""
+    urls = (url for repo in repos for url in repo.baseurl)
     return tuple(Path(unquote(urlsplit(url).path)) / "repodata/repomd.xml"
                  for url in urls if url.startswith("file:"))  # fmt: skip

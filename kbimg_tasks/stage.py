@@ -61,6 +61,13 @@ class Cache:
 
 
 @frozen
+class Manner:
+    """A word of a command line that says how it is done and not what comes out: never counts."""
+
+    word: str
+
+
+@frozen
 class Interpreter:
     """The Python that builds; our own tools run under it."""
 
@@ -101,7 +108,8 @@ class Secret:
     text: str = field(repr=False)
 
 
-Arg = Union[str, Artifact, Scratch, Source, Data, Cache, Interpreter, OneOf, Content, Joined]
+Arg = Union[str, Artifact, Scratch, Source, Data, Cache, Interpreter, Manner, OneOf, Content,
+            Joined]  # fmt: skip
 Stdin = Union[Arg, Text, Secret]
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from kbimg_tasks.config.errors import ConfigError, Problem
+from kbimg_tasks.config.secret import Secret
 from kbimg_tasks.config.shown import quoted
 
 SOURCES = ("baseurl", "mirrorlist", "metalink")
@@ -37,6 +38,8 @@ class Repository:
     metalink: Optional[str]
     enabled: bool
     gpgcheck: Optional[bool]
+    username: str = ""
+    password: Optional[Secret] = None
 
     @property
     def has_variables(self) -> bool:
@@ -138,6 +141,8 @@ def _repository(name: str, section: Mapping[str, str]) -> Repository:
         metalink=section.get("metalink", "").strip() or None,
         enabled=_switch(section, "enabled") is not False,
         gpgcheck=_switch(section, "gpgcheck"),
+        username=section.get("username", ""),
+        password=Secret(section["password"]) if "password" in section else None,
     )
 
 

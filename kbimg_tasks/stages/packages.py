@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional, Tuple
 
+from attrs import evolve
+
 from kbimg_tasks.config.model import FromRepo
 from kbimg_tasks.sandbox import Sandbox, unsynced
 from kbimg_tasks.stage import (
@@ -13,6 +15,7 @@ from kbimg_tasks.stage import (
     Cache,
     Content,
     Data,
+    Manner,
     OneOf,
     Scratch,
     Source,
@@ -24,8 +27,6 @@ from kbimg_tasks.stage import (
 
 DNF = OneOf(("dnf", "yum"))
 DNF_CACHE = Cache("dnf")
-# dnf takes its cache folder to be inside the installroot.
-DNF_CACHE_INSIDE = "/var/cache/dnf"
 # Where every RPM distribution that KubeOS stands on has the database; Debian's rpm would put it
 # into root's home.
 RPM_DATABASE = "_dbpath /var/lib/rpm"
@@ -37,48 +38,65 @@ DOWNLOADED = r"^\(\d+/\d+\): "
 
 
 def packages(
-    source: FromRepo, added: Tuple[str, ...], repomds: Tuple[Path, ...], epoch: Optional[str]
-) -> Stage:
+    source: FromRepo, added: Tuple[str, ...], repomds: Tuple[Path, ...], epoch: Optional[str],
+    locked: Optional[Path] = None, is_offline: bool = False,
+) -> Stage:  # fmt: skip
     """Which packages, exactly, and all of them downloaded.
 
     `added` are the names that every image of this kind needs, `repomds` the index files of
-    repositories on this machine. The cache folder is used by one dnf at a time: dnf's own locks
-    name process numbers, which mean nothing across PID namespaces.
+    repositories on this machine. With `locked`, a file that `lock_packages` wrote, it is just the
+    packages of that file, whatever the repositories have in addition. The cache folder is used by
+    one dnf at a time: dnf's own locks name process numbers, which mean nothing across PID
+    namespaces.
     """
     name = "packages"
     lock, count, clock = (
         Artifact(name, file) for file in ("packages.lock", "count", "clock"))
     listing = Artifact(name, "packages.list", lists_files=True)
+    indexes = Artifact(name, "indexes", is_private=True)
     resolved, root = Scratch("resolved"), Scratch("installroot")
     wanted = tuple(dict.fromkeys(source.rpmlist + added))
+    if locked:
+        wanted = tuple(name for name in wanted if _is_file(name))
     dnf = run(
         DNF, joined("--installroot=", root), joined("--config=", Source(source.repo_path)),
         joined("--setopt=reposdir=", Scratch("no-other-repositories")),
-        f"--setopt=cachedir={DNF_CACHE_INSIDE}", "--setopt=keepcache=True",
+        joined("--setopt=cachedir=", DNF_CACHE), "--setopt=keepcache=True",
         "--setopt=install_weak_deps=False",
         "--setopt=plugins=True", joined("--setopt=pluginpath=", Data("dnf")),
         "--setopt=varsdir=/etc/dnf/vars,/etc/yum/vars",
-        "--refresh", "--assumeyes", "--downloadonly", "install", "--", *map(_package, wanted),
+        Manner("--cacheonly" if is_offline else "--refresh"),
+        "--assumeyes", "--downloadonly", "install", "--", *map(_package, wanted),
         HOME=Scratch("home"), KBIMG_RESOLVED=resolved, KBIMG_DNF_CACHE=DNF_CACHE,
+        KBIMG_INDEXES=indexes,
     )  # fmt: skip
-    where = Sandbox(root=root, binds=((DNF_CACHE, DNF_CACHE_INSIDE),))
+    exact: Tuple[Arg, ...] = ()
+    if locked:
+        dnf = evolve(dnf, argv=tool("name_locked", Source(locked), DNF_CACHE, "--",
+                                    *dnf.argv).argv)
+        exact = (joined("--locked=", Source(locked)),)
+    # Some versions of dnf take the cache folder to be inside the installroot, others do not.
+    where = Sandbox(root=root, binds=((DNF_CACHE, DNF_CACHE),))
     return Stage(
         name, "which packages exactly, resolved and downloaded", clock=epoch or "0",
-        artifacts=(lock, listing, count, clock),
+        artifacts=(lock, listing, count, clock, indexes),
         steps=(
             where.wrap(dnf).behind("flock", "--no-fork", DNF_CACHE)
             .counting(DOWNLOADED, "0", "packages downloaded"),
             tool("lock_packages", resolved, joined("--lock=", lock), joined("--list=", listing),
-                 joined("--count=", count), joined("--clock=", clock)),
+                 joined("--count=", count), joined("--clock=", clock), *exact),
         ),
-        watches=tuple(Source(path) for path in repomds),
+        watches=() if locked else tuple(Source(path) for path in repomds),
     )  # fmt: skip
 
 
 def _package(name: str) -> Arg:
     """A package as dnf's argument; an RPM file of the user's counts with its content."""
-    is_file = name.endswith(".rpm") and name.startswith("/")
-    return Source(Path(name)) if is_file else name
+    return Source(Path(name)) if _is_file(name) else name
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".rpm") and name.startswith("/")
 
 
 def rootfs(resolved: Stage, clock: Arg) -> Stage:

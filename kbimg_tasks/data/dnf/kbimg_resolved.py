@@ -2,10 +2,12 @@
 
 dnf shows its choice only as a table for people. The plugin interface gives it exactly:
 https://dnf.readthedocs.io/en/latest/api_plugins.html. The file named by KBIMG_RESOLVED gets one
-package a line; KBIMG_DNF_CACHE is the cache folder's path outside the installroot, in which dnf
-sees it at /var/cache/dnf.
+package a line; KBIMG_DNF_CACHE is the cache folder's path, which dnf may see below the installroot.
+KBIMG_INDEXES gets a line for each repository that is not on this machine: its id, the address that
+its index came from, and the index's SHA-256 sum.
 """
 
+import hashlib
 import os
 
 import dnf
@@ -18,7 +20,8 @@ class KbimgResolved(dnf.Plugin):
 
     def resolved(self):
         """Called by dnf between resolving and downloading."""
-        inside = os.path.join(self.base.conf.installroot, "var/cache/dnf")
+        self._write_indexes()
+        inside = self.base.conf.installroot.rstrip("/") + os.environ["KBIMG_DNF_CACHE"]
         outside = os.environ["KBIMG_DNF_CACHE"]
         with open(os.environ["KBIMG_RESOLVED"], "w", encoding="utf-8") as stream:
             for package in self.base.transaction.install_set:
@@ -29,3 +32,14 @@ class KbimgResolved(dnf.Plugin):
                 stream.write("\t".join((
                     str(package), f"{kind}:{checksum}",
                     str(package.installsize), str(package.buildtime), path)) + "\n")
+
+    def _write_indexes(self):
+        with open(os.environ["KBIMG_INDEXES"], "w", encoding="utf-8") as stream:
+            for repo in self.base.repos.iter_enabled():
+                url = repo.remote_location("repodata/repomd.xml")
+                if not url or url.startswith("file:"):
+                    continue
+                index = os.path.join(os.path.dirname(repo.pkgdir), "repodata/repomd.xml")
+                with open(index, "rb") as content:
+                    digest = hashlib.sha256(content.read()).hexdigest()
+                stream.write(f"{repo.id}\t{url}\t{digest}\n")
