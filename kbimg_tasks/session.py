@@ -13,6 +13,7 @@ from attrs import field, frozen
 from doit.reporter import ConsoleReporter
 
 from kbimg_tasks import graph, preflight, stamps
+from kbimg_tasks.cleaning import Cleaning
 from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
 from kbimg_tasks.config.model import Config
@@ -24,7 +25,7 @@ from kbimg_tasks.stage import Stage
 
 IMAGES = {"vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar"}
 DEFAULT_IMAGE = "vm_img"
-VARIABLES = ("config", "out")
+VARIABLES = ("config", "out", "force")
 WORKERS_AT_MOST = 4
 # The root tree of the guide's package list, while its own size is not known yet.
 USUAL_TREE_MIB = 600
@@ -42,6 +43,7 @@ class Session:
     plan: Plan
     refusals: Tuple[str, ...]
     display: Display = field(factory=Display)
+    cleaning: Cleaning = field(kw_only=True)
 
     @classmethod
     def from_doit(cls) -> Session:
@@ -54,7 +56,10 @@ class Session:
         name = doit.get_var("config", "kbimg.toml")
         layout = Layout(out=started_in / doit.get_var("out", "scripts-auto"))
         wanted = tuple(image for image in IMAGES if image in sys.argv) or (DEFAULT_IMAGE,)
-        refusals = _unknown_variables()
+        force, refusals = _force()
+        refusals += _unknown_variables()
+        # `doit clean` works without a configuration, but not with words it does not understand.
+        cleaning = Cleaning(layout, force, refusals)
         try:
             config = load(Path(name), started_in, images=wanted)
             refusals += unsupported(config)
@@ -65,7 +70,7 @@ class Session:
             config, repomds = load(DATA / "minimal.toml", DATA), ()
         epoch, complaint = _source_date_epoch()
         refusals += complaint
-        return cls(layout, plan(config, repomds, epoch), refusals)
+        return cls(layout, plan(config, repomds, epoch), refusals, cleaning=cleaning)
 
     @property
     def reporter(self) -> type[ConsoleReporter]:
@@ -77,18 +82,25 @@ class Session:
         """How many stages run at once, unless `doit -n` says."""
         return min(os.cpu_count() or 1, WORKERS_AT_MOST)
 
+    @property
+    def default_tasks(self) -> list[str]:
+        """What a command without names is about: `doit clean` is about the whole directory."""
+        return [graph.OUTPUT if "clean" in sys.argv[1:] else DEFAULT_IMAGE]
+
     def image_tasks(self) -> Iterator[Dict[str, Any]]:
         """The tasks that users name."""
         for image, doc in IMAGES.items():
-            yield graph.group(image, doc, self.plan.images[image])
+            yield graph.group(image, doc, self.plan.images[image], self.cleaning)
 
     def stage_tasks(self) -> Iterator[Dict[str, Any]]:
-        """The check, and every stage."""
+        """What is about the whole directory, the check, and every stage."""
+        yield graph.output(self.cleaning, self.plan.stages)
+        yield graph.cleanup(self.cleaning)
         yield graph.ready(self.problems)
         yield graph.outside("demo_repo", "packages to try kbimg with, for config/demo", DEMO_INDEX,
                             "kbimg_tasks.demo_repo")
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
-                               makers={DEMO_INDEX: "demo_repo"})
+                               makers={DEMO_INDEX: "demo_repo"}, cleaning=self.cleaning)
 
     def problems(self) -> Tuple[str, ...]:
         """What keeps the wanted images from being built; the configuration's mistakes first."""
@@ -114,6 +126,13 @@ def _unknown_variables() -> Tuple[str, ...]:
     known = " and ".join(f"{name}=" for name in VARIABLES)
     return tuple(f"unknown option {name}= on the command line; known are {known}"
                  for name in unknown)  # fmt: skip
+
+
+def _force() -> Tuple[bool, Tuple[str, ...]]:
+    value = doit.get_var("force")
+    if value not in (None, "1"):
+        return False, (f'force=: expected 1, or nothing at all, found "{value}"',)
+    return value == "1", ()
 
 
 def _source_date_epoch() -> Tuple[Optional[str], Tuple[str, ...]]:
