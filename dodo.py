@@ -5,7 +5,7 @@ from kbimg_tasks.session import Session
 session = Session.from_doit()
 
 DOIT_CONFIG = {
-    "default_tasks": ["vm_img"],
+    "default_tasks": session.default_tasks,
     "reporter": session.reporter,
     # Threads: a program's parent-death signal follows the thread that started it, and threads
     # die with the one process that a user can kill.

@@ -5,11 +5,24 @@ from __future__ import annotations
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
+from doit.action import PythonAction
 from doit.exceptions import TaskFailed
 
-from kbimg_tasks import lock, recovery, stamps, store
+from kbimg_tasks import leftovers, lock, stamps, store
+from kbimg_tasks.cleaning import Cleaning, NotCleaned
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.progress import Display
 from kbimg_tasks.runner import StageFailed, perform
@@ -19,12 +32,13 @@ from kbimg_tasks.stage import Artifact, Stage
 READY = "ready"
 _checking = threading.Lock()
 _checked: Set[Artifact] = set()
+OUTPUT = "_output"
 
 
 def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
           makers: Optional[Mapping[Path, str]] = None,
           outdated: Optional[Mapping[str, Callable[[], bool]]] = None,
-          ) -> Iterator[Dict[str, Any]]:  # fmt: skip
+          cleaning: Optional[Cleaning] = None) -> Iterator[Dict[str, Any]]:  # fmt: skip
     """One task for each stage, in build order.
 
     `makers` names the tasks that make files which a stage finds outside the output directory.
@@ -42,7 +56,7 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
             "task_dep": [READY, *filter(None, outside),
                          *dict.fromkeys(need.stage for need in stage.needs())],
             "uptodate": [(_is_current, [layout, stage, (outdated or {}).get(stage.name)])],
-            "clean": [(_clean, [stage, layout])],
+            "clean": [_clean_stages([stage], cleaning or Cleaning(layout))],
             "verbosity": 2,
         }
 
@@ -77,10 +91,47 @@ def ready(problems: Callable[[], Tuple[str, ...]]) -> Dict[str, Any]:
     }
 
 
-def group(image: str, doc: str, stages: Iterable[Stage]) -> Dict[str, Any]:
+def group(image: str, doc: str, stages: Iterable[Stage],
+          cleaning: Optional[Cleaning] = None) -> Dict[str, Any]:  # fmt: skip
     """The task of one image: all its results."""
+    made = tuple(stages)
     return {"basename": image, "doc": doc, "actions": None,
-            "task_dep": [READY, *(stage.name for stage in stages)]}  # fmt: skip
+            "clean": [_clean_stages(made, cleaning)] if cleaning else [],
+            "task_dep": [READY, *(stage.name for stage in made)]}  # fmt: skip
+
+
+def cleanup(cleaning: Cleaning) -> Dict[str, Any]:
+    """The task that recovers from an abort and keeps what is finished."""
+    return {
+        "basename": "cleanup",
+        "doc": "what aborted builds left: unmounted and deleted; finished results stay",
+        "actions": [(_recover, [cleaning])],
+        "verbosity": 2,
+    }
+
+
+def output(cleaning: Cleaning, stages: Iterable[Stage]) -> Dict[str, Any]:
+    """The task that `doit clean` without names cleans: the output directory as a whole."""
+    names = {artifact.name for stage in stages for artifact in stage.artifacts
+             if artifact.is_result}  # fmt: skip
+
+    def clean(dryrun: bool) -> None:
+        paths = leftovers.everything(cleaning.layout, names)
+        _stop_unless_done(cleaning.show if dryrun else cleaning.remove_all, paths)
+
+    return {"basename": OUTPUT, "doc": "the output directory", "actions": None,
+            "clean": [_Described(clean, f"clean {cleaning.layout.out}")]}  # fmt: skip
+
+
+class _Described(PythonAction):
+    """An action that doit announces in words."""
+
+    def __init__(self, function: Callable[..., None], words: str) -> None:
+        super().__init__(function)
+        self._words = words
+
+    def __str__(self) -> str:
+        return self._words
 
 
 def _is_current(layout: Layout, stage: Stage, is_outdated: Optional[Callable[[], bool]]) -> bool:
@@ -119,12 +170,28 @@ def _refuse(problems: Callable[[], Tuple[str, ...]]) -> TaskFailed:
     return TaskFailed("\n".join(problems()))
 
 
-def _clean(stage: Stage, layout: Layout) -> None:
-    """Remove what the stage made and what it left half made; its stamp first."""
-    if not layout.private.exists():
-        return
-    lock.hold(layout)
-    places = [layout.stamp(stage.name)]
-    places += [layout.published(artifact) for artifact in stage.artifacts]
-    for place in (*places, layout.stage(stage.name), layout.partial(stage.name)):
-        recovery.delete(place)
+def _clean_stages(stages: Iterable[Stage], cleaning: Cleaning) -> PythonAction:
+    """The action that removes what the stages made and what they left half made."""
+
+    def clean(dryrun: bool) -> None:
+        paths = [path for stage in stages for path in leftovers.of_stage(stage, cleaning.layout)]
+        if dryrun or paths:
+            _stop_unless_done(cleaning.show if dryrun else cleaning.remove, paths)
+
+    return _Described(clean, "delete what it made")
+
+
+def _stop_unless_done(do: Callable[..., None], paths: Sequence[Path]) -> None:
+    # doit prints what a clean action raises, and then succeeds.
+    try:
+        do(paths, print)
+    except NotCleaned as complaint:
+        raise SystemExit(str(complaint)) from None
+
+
+def _recover(cleaning: Cleaning) -> Optional[TaskFailed]:
+    try:
+        cleaning.remove(leftovers.unfinished(cleaning.layout), print)
+    except NotCleaned as complaint:
+        return TaskFailed(str(complaint))
+    return None

@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from kbimg_tasks.stage import Artifact
 
+CACHE = Path("/var/cache/kbimg")
 DATA = Path(__file__).resolve().parent / "data"
 # Room for some dozens of installed trees, and little of a build machine's disk.
 STORE_GIB = 20.0
@@ -19,7 +20,7 @@ class Layout:
     """The paths of one output directory, and of the cache that all builds of the machine share."""
 
     out: Path
-    cache: Path = field(default=Path("/var/cache/kbimg"))
+    cache: Path = field(default=CACHE)
     store_gib: float = STORE_GIB
 
     @property

@@ -25,6 +25,24 @@ def hold(layout: Layout) -> None:
     """
     if str(layout.lock) in _held:
         return
+    number = _open(layout)
+    while not _is_there(layout, number):
+        os.close(number)
+        number = _open(layout)
+    os.ftruncate(number, 0)
+    os.write(number, f"process {os.getpid()}, {' '.join(sys.argv)}\n".encode())
+    _held[str(layout.lock)] = number
+
+
+def _is_there(layout: Layout, number: int) -> bool:
+    """Whether the lock is the file that others find: `doit clean` deletes it while it holds it."""
+    try:
+        return os.path.samestat(os.stat(layout.lock), os.fstat(number))
+    except FileNotFoundError:
+        return False
+
+
+def _open(layout: Layout) -> int:
     stamps.prepare(layout)
     number = os.open(layout.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
@@ -35,6 +53,4 @@ def hold(layout: Layout) -> None:
         print(f"{layout.out}: another build is at work here: {holder}. Wait for it, end it, or "
               "choose another directory with out=DIR.", file=sys.stderr)
         raise Busy(1) from None
-    os.ftruncate(number, 0)
-    os.write(number, f"process {os.getpid()}, {' '.join(sys.argv)}\n".encode())
-    _held[str(layout.lock)] = number
+    return number

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
+import stat
 from pathlib import Path
-from typing import List
+from typing import Set, Tuple
 
-MOUNTINFO = Path("/proc/self/mountinfo")
+from kbimg_tasks import mounts
+from kbimg_tasks.mounts import StillMounted
 
+__all__ = ["StillMounted", "allocated", "delete"]
 
-class StillMounted(Exception):
-    """Something is mounted at or below a path that was to be deleted; nothing was."""
-
-
-def mounts_below(path: Path) -> List[str]:
-    """Mount points at or below `path`, by proc_pid_mountinfo(5); device numbers would not show a
-    bind mount from the same file system."""
-    top = os.path.realpath(path)
-    found = []
-    for line in MOUNTINFO.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        point = line.split(" ")[4].encode("utf-8", "surrogateescape")
-        point_text = os.fsdecode(point.decode("unicode_escape").encode("latin-1"))
-        if point_text == top or point_text.startswith(top + os.sep):
-            found.append(point_text)
-    return found
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def delete(path: Path) -> None:
@@ -34,11 +23,57 @@ def delete(path: Path) -> None:
     """
     if not os.path.lexists(path):
         return
-    if path.is_symlink() or not path.is_dir():
-        path.unlink()
-        return
-    mounted = mounts_below(path)
-    if mounted:
-        raise StillMounted(
-            f"{path} is not deleted: {', '.join(mounted)} is mounted there; unmount it first")
-    shutil.rmtree(path)
+    if mounted := mounts.below(path):
+        raise StillMounted(path, mounted, {})
+    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _delete(parent, path.name, (os.fstat(parent).st_dev, mounts.number_of(parent)), str(path))
+    finally:
+        os.close(parent)
+
+
+def _delete(parent: int, name: str, place: Tuple[int, int], shown: str) -> None:
+    """Delete one entry of an open folder; `place` is the device and the mount to stay on."""
+    try:
+        if not stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+            os.unlink(name, dir_fd=parent)
+            return
+        folder = os.open(name, _FOLDER, dir_fd=parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, shown) from error
+    try:
+        # Mounted since the table was read. Two mounts of one file system differ in the number only.
+        if (os.fstat(folder).st_dev, mounts.number_of(folder)) != place:
+            raise OSError(errno.EBUSY, "something is mounted there", shown)
+        for entry in os.listdir(folder):
+            _delete(folder, entry, place, os.path.join(shown, entry))
+    finally:
+        os.close(folder)
+    try:
+        os.rmdir(name, dir_fd=parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, shown) from error
+
+
+def allocated(path: Path) -> int:
+    """The bytes on disk that deleting `path` gives back; what is mounted below is not counted.
+
+    A file of several names counts once.
+    """
+    points = {mount.point for mount in mounts.below(path)}
+    return _allocated(mounts.own_place(path), points, set())
+
+
+def _allocated(path: str, points: Set[str], seen: Set[Tuple[int, int]]) -> int:
+    if path in points:
+        return 0
+    status = os.lstat(path)
+    if (status.st_dev, status.st_ino) in seen:
+        return 0
+    if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+        seen.add((status.st_dev, status.st_ino))
+    total = status.st_blocks * 512
+    if stat.S_ISDIR(status.st_mode):
+        for name in os.listdir(path):
+            total += _allocated(os.path.join(path, name), points, seen)
+    return total

@@ -104,12 +104,6 @@ def test_prune_keeps_what_is_in_use(repository, tmp_path):
     assert {"rootfs", "customised"} <= set(made(layer(tmp_path)))
 
 
-def test_a_limit_that_is_no_number(tmp_path):
-    done = run_doit(tmp_path, "prune", "store_gib=many")
-    assert done.returncode != 0
-    assert 'store_gib=: expected a number of GiB, found "many"' in done.stdout
-
-
 def test_downloaded_packages_that_are_gone(repository, tmp_path):
     """Somebody emptied the package cache: the packages come again, when they are needed."""
     write_config(tmp_path, SMALL, SIZES)

@@ -179,10 +179,3 @@ def test_bad_lock_files(repository, tmp_path, text, message):
     assert done.returncode != 0
     assert message in done.stdout and "Traceback" not in done.stdout
     assert made(done.stdout) == []
-
-
-def test_offline_is_a_switch(repository, tmp_path):
-    write_config(tmp_path, SMALL)
-    done = run_doit(tmp_path, "vm_img", "offline=yes")
-    assert done.returncode != 0
-    assert 'offline=: expected 0 or 1, found "yes"' in done.stdout

@@ -54,7 +54,9 @@ def test_variables_work_in_any_place(tmp_path: Path):
     (("vm_img",), "kbimg.toml: no such configuration file; name one with config=FILE"),
     (("vm_img", "config=other.toml"), "other.toml: no such configuration file"),
     (("vm_img", "confg=x"),
-     "unknown option confg= on the command line; known are config=, out=, cache=, store_gib="),
+     "unknown option confg= on the command line; known are config=, out=, cache=, "),
+    (("vm_img", "store_gib=many"), 'store_gib=: expected a number of GiB, found "many"'),
+    (("vm_img", "offline=yes"), 'offline=: expected 0 or 1, found "yes"'),
     (("rootfs",), "kbimg.toml: no such configuration file"),
 ])
 def test_refusals(tmp_path: Path, argv, message):

@@ -1,0 +1,96 @@
+"""What is mounted below a directory, and unmounting it without reaching beyond."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from pathlib import Path
+from typing import Dict, List
+
+from attrs import frozen
+
+MOUNTINFO = Path("/proc/self/mountinfo")
+# <sys/mount.h>
+MS_PRIVATE, UMOUNT_NOFOLLOW = 0x40000, 0x8
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@frozen
+class Mount:
+    """One line of proc_pid_mountinfo(5); `number` is unique among all namespaces."""
+
+    number: int
+    point: str
+
+
+class StillMounted(Exception):
+    """Something is mounted at or below a path that was to be deleted; nothing was.
+
+    `reasons` has the kernel's word for each mount that could not be unmounted.
+    """
+
+    def __init__(self, path: Path, mounts: List[Mount], reasons: Dict[str, str]) -> None:
+        self.path, self.mounts, self.reasons = path, mounts, reasons
+        points = ", ".join(dict.fromkeys(mount.point for mount in mounts))
+        super().__init__(
+            f"{path} is not deleted: {points} is mounted there; unmount it first")
+
+
+def parse(text: bytes) -> List[Mount]:
+    """The mounts in the order of the table; blanks in names are written as octal numbers."""
+    found = []
+    for line in text.splitlines():
+        words = line.split(b" ")
+        point = re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), words[4])
+        found.append(Mount(int(words[0]), os.fsdecode(point)))
+    return found
+
+
+def own_place(path: Path) -> str:
+    """The path without links on the way to it; a link that it is itself is not followed."""
+    return os.path.join(os.path.realpath(path.parent), path.name)
+
+
+def below(path: Path) -> List[Mount]:
+    """The mounts at or below `path`, deepest first, the latest of the same place first.
+
+    Device numbers would not show a bind mount from the same file system.
+    """
+    if path.is_symlink():
+        return []
+    top = own_place(path)
+    found = [mount for mount in parse(MOUNTINFO.read_bytes())
+             if mount.point == top or mount.point.startswith(top + os.sep)]
+    return sorted(reversed(found), key=lambda mount: -mount.point.count(os.sep))
+
+
+def unmount_below(path: Path) -> List[str]:
+    """Unmount everything at or below `path`, never lazily; what was, deepest first.
+
+    Raises StillMounted when something stays.
+    """
+    done: List[str] = []
+    while mounted := below(path):
+        for mount in mounted:
+            # Below a bind mount that shares its events, as systemd makes them all do, the host's
+            # own /dev/pts would be unmounted with its copy.
+            _libc.mount(None, os.fsencode(mount.point), None, MS_PRIVATE, None)
+        reasons = {}
+        before = len(done)
+        for mount in mounted:
+            if _libc.umount2(os.fsencode(mount.point), UMOUNT_NOFOLLOW) == 0:
+                done.append(mount.point)
+            else:
+                reasons[mount.point] = os.strerror(ctypes.get_errno())
+        # One more round can succeed where a later mount had hidden an earlier one.
+        if len(done) == before:
+            raise StillMounted(path, mounted, reasons)
+    return done
+
+
+def number_of(descriptor: int) -> int:
+    """Which mount an open file or directory is on: proc_pid_fdinfo(5)."""
+    text = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii")
+    return int(re.findall(r"^mnt_id:\s*(\d+)$", text, re.MULTILINE)[0])

@@ -1,0 +1,94 @@
+"""The words NAME=VALUE of the command line, and what the environment adds to them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Tuple
+
+import doit
+from attrs import frozen
+
+from kbimg_tasks import lock_file
+from kbimg_tasks.layout import CACHE, STORE_GIB, Layout
+
+KNOWN = ("config", "out", "cache", "store_gib", "offline", "lock", "force")
+WRITE_LOCK = "write_lock"
+
+
+@frozen
+class Variables:
+    """What was asked for. `problems` are the words that make no sense, a line each; in their places
+    stand the values they have by default."""
+
+    started_in: Path
+    config: Path
+    layout: Layout
+    lock: Path
+    is_locked: bool
+    is_offline: bool
+    is_forced: bool
+    epoch: Optional[str]
+    problems: Tuple[str, ...]
+
+    @classmethod
+    def from_doit(cls) -> Variables:
+        """Those of this command; nothing but a lock file is read."""
+        started_in = Path(doit.get_initial_workdir() or os.getcwd())
+        given = _Given()
+        layout = Layout(
+            out=started_in / given.text("out", "scripts-auto"),
+            cache=started_in / given.text("cache", str(CACHE)),
+            store_gib=given.checked("store_gib", STORE_GIB, _gib, "a number of GiB"))
+        is_offline = given.checked("offline", False, _switch, "0 or 1")
+        is_forced = given.checked("force", False, _switch, "0 or 1")
+        lock = started_in / given.text("lock", "kbimg.lock")
+        # The task that writes the file must not obey what it is to replace.
+        is_locked = bool(given.text("lock", "")) and WRITE_LOCK not in sys.argv
+        if is_locked:
+            given.problems += lock_file.problems(lock)
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        if epoch is not None and not epoch.isdigit():
+            given.problems.append(
+                f'SOURCE_DATE_EPOCH: expected seconds since 1970, found "{epoch}"')
+            epoch = None
+        return cls(started_in, Path(given.text("config", "kbimg.toml")), layout, lock, is_locked,
+                   is_offline, is_forced, epoch, tuple(given.problems))  # fmt: skip
+
+
+class _Given:
+    """The words as they stand there."""
+
+    def __init__(self) -> None:
+        known = ", ".join(f"{name}=" for name in KNOWN)
+        words = (word.partition("=")[0] for word in sys.argv[1:] if "=" in word and word[0] != "-")
+        self.problems: List[str] = [
+            f"unknown option {name}= on the command line; known are {known}"
+            for name in words if name.isidentifier() and name not in KNOWN]  # fmt: skip
+
+    def text(self, name: str, default: str) -> str:
+        """A word's value as it is."""
+        return str(doit.get_var(name, default))
+
+    def checked(self, name: str, default, read: Callable, expected: str):
+        """A word's value, or the default after a complaint."""
+        text = doit.get_var(name)
+        if text is None:
+            return default
+        try:
+            return read(str(text))
+        except (KeyError, ValueError):
+            self.problems.append(f'{name}=: expected {expected}, found "{text}"')
+            return default
+
+
+def _switch(text: str) -> bool:
+    meanings: Dict[str, bool] = {"0": False, "1": True}
+    return meanings[text]
+
+
+def _gib(text: str) -> float:
+    if not text.replace(".", "", 1).isdigit():
+        raise ValueError(text)
+    return float(text)
