@@ -49,7 +49,7 @@ def packages(
     lock, listing, count, clock = (
         Artifact(name, file) for file in ("packages.lock", "packages.list", "count", "clock"))
     resolved, root = Scratch("resolved"), Scratch("installroot")
-    wanted = tuple(dict.fromkeys(source.rpmlist + added))
+    wanted = sorted({*source.rpmlist, *added})  # an order means nothing to dnf
     dnf = run(
         DNF, joined("--installroot=", root), joined("--config=", Source(source.repo_path)),
         joined("--setopt=reposdir=", Scratch("no-other-repositories")),
