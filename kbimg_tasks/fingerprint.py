@@ -17,7 +17,7 @@ import re
 import stat
 from functools import cache
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Set, Tuple
 
 from kbimg_tasks.layout import DATA
 from kbimg_tasks.render import command_line, symbolic
@@ -96,7 +96,16 @@ def _walk(path: Path) -> Iterator[tuple]:
 
 @cache
 def code(path: Path) -> str:
-    """A digest of what a Python file does: comments and docstrings do not count."""
+    """A digest of what a Python file and the modules of ours that it imports do.
+
+    Comments and docstrings do not count. A module is ours when it lies in the package that the
+    file lies in.
+    """
+    digests = (_one_file(file) for file in sorted(_with_imports(path)))
+    return hashlib.sha256("\0".join(digests).encode()).hexdigest()
+
+
+def _one_file(path: Path) -> str:
     module = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(module):
         body = getattr(node, "body", None)
@@ -108,4 +117,44 @@ def code(path: Path) -> str:
             and isinstance(body[0].value.value, str)
         ):
             body[0].value.value = ""
-    return hashlib.sha256(ast.dump(module).encode()).hexdigest()
+    return ast.dump(module)
+
+
+def _with_imports(path: Path) -> Set[Path]:
+    found: Set[Path] = set()
+    pending = [path]
+    while pending:
+        file = pending.pop()
+        if file not in found:
+            found.add(file)
+            pending += _imported(file)
+    return found
+
+
+def _imported(file: Path) -> Iterator[Path]:
+    """The files of the modules of our own package that a file imports, their packages' too."""
+    top = file.parent
+    while (top / "__init__.py").exists():
+        top = top.parent
+    package = file.relative_to(top).parts[:-1]
+    if not package:
+        return
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        wanted = []
+        if isinstance(node, ast.Import):
+            wanted = [tuple(alias.name.split(".")) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[:len(package) - node.level + 1] if node.level else ()
+            base = (*above, *(node.module.split(".") if node.module else ()))
+            wanted = [(*base, alias.name) for alias in node.names]
+        for parts in wanted:
+            if parts[:1] == package[:1]:
+                yield from _files(top, parts)
+
+
+def _files(top: Path, parts: Tuple[str, ...]) -> Iterator[Path]:
+    for count in range(1, len(parts) + 1):
+        place = top.joinpath(*parts[:count])
+        for file in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+            if file.is_file():
+                yield file

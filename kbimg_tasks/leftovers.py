@@ -67,7 +67,7 @@ def unfinished(layout: Layout) -> Tuple[Path, ...]:
         if _stamp(layout, path.name) is None:
             found.append(path)
         else:
-            found += _there([layout.stamp(path.name).with_suffix(".partial")])
+            found += sorted(path.glob("stamp.[0-9]*"))  # a stamp half written
     return tuple(found)
 
 

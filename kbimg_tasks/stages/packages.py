@@ -55,9 +55,9 @@ def packages(
     listing = Artifact(name, "packages.list", lists_files=True)
     indexes = Artifact(name, "indexes", is_private=True)
     resolved, root = Scratch("resolved"), Scratch("installroot")
-    wanted = tuple(dict.fromkeys(source.rpmlist + added))
+    wanted = sorted({*source.rpmlist, *added})  # an order means nothing to dnf
     if locked:
-        wanted = tuple(name for name in wanted if _is_file(name))
+        wanted = [name for name in wanted if _is_file(name)]
     dnf = run(
         DNF, joined("--installroot=", root), joined("--config=", Source(source.repo_path)),
         joined("--setopt=reposdir=", Scratch("no-other-repositories")),

@@ -136,6 +136,10 @@ def test_a_failure_keeps_what_was_made_before(project):
     assert made(doit(project)) == []
 
 
+# A number that no other process on this machine sleeps for.
+SLEEP = f"98765.{os.getpid()}"
+
+
 def children_in(folder: Path) -> list:
     """Processes that mention the folder in their arguments."""
     found = []
@@ -145,7 +149,7 @@ def children_in(folder: Path) -> list:
                 words = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if str(folder).encode() in words or b"sleep\x0098765" in words:
+            if str(folder).encode() in words or b"sleep\0" + SLEEP.encode() in words:
                 found.append(words.replace(b"\0", b" ").decode())
     return found
 
@@ -160,7 +164,7 @@ def wait_for_sleep(project: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("options", [(), ("-n", "2", "-P", "thread")])
 def test_a_killed_build_leaves_nothing_and_goes_on(project, number, options):
-    (project / "sleep").write_text("98765")
+    (project / "sleep").write_text(SLEEP)
     # These tests may themselves run where signals are ignored, under nohup for one.
     with subprocess.Popen([sys.executable, "-m", "doit", *options], cwd=project,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -181,7 +185,7 @@ def test_a_killed_build_leaves_nothing_and_goes_on(project, number, options):
 
 
 def test_the_second_build_in_a_directory_says_who_holds_it(project):
-    (project / "sleep").write_text("98765")
+    (project / "sleep").write_text(SLEEP)
     with subprocess.Popen([sys.executable, "-m", "doit"], cwd=project,
                           stdout=subprocess.DEVNULL) as process:
         try:

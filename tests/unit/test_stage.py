@@ -126,6 +126,31 @@ def test_code_counts_without_comments_and_docstrings(tmp_path: Path):
     assert digest("x = 1\n") != digest("x = 2\n")
 
 
+def test_code_counts_with_the_modules_of_ours_that_it_imports(tmp_path: Path):
+    package = tmp_path / "ours"
+    (package / "tools").mkdir(parents=True)
+    (package / "demo").mkdir()
+    files = {"__init__.py": "", "tools/__init__.py": "", "demo/__init__.py": "a = 1\n",
+             "tools/verb.py": "import os\nfrom ours.one import x\nfrom ours import demo\n",
+             "one.py": "from . import two\n", "two.py": "y = 1\nimport ours.one\n",
+             "three.py": "z = 1\n"}  # fmt: skip
+    for name, text in files.items():
+        (package / name).write_text(text)
+
+    def now() -> str:
+        fingerprint.code.cache_clear()
+        return fingerprint.code(package / "tools/verb.py")
+
+    seen = [now()]
+    (package / "three.py").write_text("z = 2\n")
+    (package / "two.py").write_text("y = 1  # a comment\nimport ours.one\n")
+    assert now() == seen[0]
+    for name in ("one.py", "two.py", "demo/__init__.py"):
+        (package / name).write_text(files[name] + "other = 1\n")
+        seen.append(now())
+    assert len(set(seen)) == 4
+
+
 def test_paths(tmp_path: Path):
     layout = Layout(tmp_path / "out", tmp_path / "cache")
     one = stage(run("a", OWN, OTHER, Scratch("s"), Cache("c"), joined("-x", OTHER, ":y")))

@@ -1,0 +1,151 @@
+"""Which stages are made again when an option of the configuration changes: docs/options.md.
+
+Derived from the plans before and after the change, by the rules of `fingerprint`: a stage whose own
+steps differ is made, and so is one that needs a large artifact of a stage that is made. Behind a
+small artifact, whose identity is its content, a build may find that nothing changed and stop.
+
+    python -m kbimg_tasks.influence     writes docs/options.md
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Dict, FrozenSet, Iterator, Tuple
+
+import attrs
+from attrs import frozen
+
+from kbimg_tasks.config.files import Files
+from kbimg_tasks.config.locate import Positions
+from kbimg_tasks.config.model import ARRAYS, TABLES, Config, names
+from kbimg_tasks.config.tables import Reader
+from kbimg_tasks.option_samples import CHANGED, SAMPLE
+from kbimg_tasks.plan import Plan, plan
+from kbimg_tasks.render import command_line, symbolic
+from kbimg_tasks.stage import Artifact, Secret, Source, Stage
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs/options.md"
+IMAGE = "vm_img"
+HEAD = """\
+# What a change makes again
+
+Written by `python -m kbimg_tasks.influence` from the plans of `doit vm_img` with one option
+changed; do not edit. A comment, the order of tables and keys, and the order of `rpmlist` make nothing again.
+
+A stage *may stop earlier* when it depends on the change by small files only (the list of packages,
+the clock). kbimg compares their content: a stage that was made again with the same small files
+makes nothing further. So another `repo_path` with the same packages costs resolving them, and a
+package added to `rpmlist` leaves slot B alone unless that package is the newest. Where a stage that
+may stop is made after all, what stands on its large files is made too.
+
+| option | stages made again | may stop earlier |
+|---|---|---|
+"""
+TAIL = """
+A file that an option names counts with its name, content, mode and owner, not with its times, nor
+with the folder it lies in. That goes for modes and owners which the image does not show, too
+(`copy_files` with its own `mode` and `owner`, `agent_path`): the stage is made again and comes out
+the same. Files of `kbimg_tasks/data` count likewise. The programs in `kbimg_tasks/tools`, with the
+modules of kbimg that they import, count with their code, without comments and docstrings.
+"""
+
+
+@frozen
+class Influence:
+    """The stages that are made for sure, and those that follow unless the build may stop."""
+
+    sure: Tuple[str, ...] = ()
+    possible: Tuple[str, ...] = ()
+
+
+def options() -> Tuple[str, ...]:
+    """Every option there is, as `table.option`, in the order of the model."""
+    return tuple(f"{table}.{names(attribute)[0]}"
+                 for table, kind in {**TABLES, **ARRAYS}.items()
+                 for attribute in attrs.fields(kind))  # fmt: skip
+
+
+def changed(values: Dict[str, Any], option: str) -> Dict[str, Any]:
+    """The tables of a file with the option's other value; the first table of an array gets it."""
+    after = deepcopy(values)
+    table, _, key = option.partition(".")
+    place = after[table][0] if table in ARRAYS else after[table]
+    place[key] = CHANGED[option]
+    return after
+
+
+def read(values: Dict[str, Any]) -> Config:
+    """The configuration in the tables of a file. The files that it names need not exist."""
+    reader = Reader(Positions(), Files(Path("/"), Path("/")), ())
+    drafts = reader.tables(values)
+    assert not reader.problems, reader.problems
+    parts: Dict[str, Any] = {
+        name: tuple(ARRAYS[name](**one) for one in draft) if name in ARRAYS
+        else TABLES[name](**draft) for name, draft in drafts.items()
+    }  # fmt: skip
+    return Config(Path("/kbimg.toml"), **parts)
+
+
+def influence(before: Config, after: Config) -> Influence:
+    """What `doit vm_img` makes when it had made everything of `before`."""
+    old = {stage.name: tuple(_own_parts(stage)) for stage in plan(before).stages}
+    sure: Dict[str, None] = {}
+    possible: Dict[str, None] = {}
+    wanted = plan(after)
+    for stage in (stage for stage in wanted.stages if stage.name in _wanted(wanted)):
+        if (tuple(_own_parts(stage)) != old.get(stage.name)
+                or any(need.stage in sure and _is_large(need) for need in stage.needs())):
+            sure[stage.name] = None
+        elif any(need.stage in (*sure, *possible) for need in stage.needs()):
+            possible[stage.name] = None
+    return Influence(tuple(sure), tuple(possible))
+
+
+def _own_parts(stage: Stage) -> Iterator[str]:
+    """What `fingerprint` takes of the stage itself, with paths in place of the user's files."""
+    text = symbolic(stage)
+    yield from (repr(artifact) for artifact in stage.artifacts)
+    yield text(stage.clock)
+    yield from (command_line(step, text) for step in stage.steps)
+    for arg in stage.args():
+        if isinstance(arg, Secret):
+            yield arg.text
+        elif isinstance(arg, Source):
+            yield str(arg.path)
+
+
+def _is_large(artifact: Artifact) -> bool:
+    """Whether it is identified by its stage's fingerprint; an image is of whole MiB."""
+    return artifact.is_tree or artifact.holds_tree or artifact.name.endswith(".img")
+
+
+def _wanted(whole: Plan) -> FrozenSet[str]:
+    """The stages that the image's results stand on."""
+    found = {stage.name for stage in whole.images[IMAGE]}
+    for stage in reversed(whole.stages):
+        if stage.name in found:
+            found |= {need.stage for need in stage.needs()}
+    return frozenset(found)
+
+
+def row(option: str) -> Influence:
+    """The influence of one option of the sample configuration."""
+    return influence(read(SAMPLE), read(changed(SAMPLE, option)))
+
+
+def document() -> str:
+    """docs/options.md."""
+    return HEAD + "".join(_line(option, row(option)) for option in options()) + TAIL
+
+
+def _line(option: str, found: Influence) -> str:
+    if not found.sure:
+        return f"| `{option}` | not read by {IMAGE} | |\n"
+    made, may_stop = (", ".join(f"`{name}`" for name in part)
+                      for part in (found.sure, found.possible))
+    return f"| `{option}` | {made} | {may_stop} |\n"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), encoding="utf-8")

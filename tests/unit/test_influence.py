@@ -1,0 +1,60 @@
+"""The table of docs/options.md, and the rules that it is derived by."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+
+from kbimg_tasks import influence
+from kbimg_tasks.option_samples import CHANGED, SAMPLE, STOPS
+
+TREE = ("esp", "system_img", "system_qcow2", "kubeos_tar", "kubeos_tar_sha256",
+        "system_qcow2_sha256")  # fmt: skip
+
+
+def test_every_option_has_a_change():
+    assert set(CHANGED) == set(influence.options())
+
+
+def test_every_change_is_one():
+    before = influence.read(SAMPLE)
+    for option in influence.options():
+        assert influence.read(influence.changed(SAMPLE, option)) != before, option
+
+
+def test_the_document_is_up_to_date():
+    """After an intended change: python -m kbimg_tasks.influence"""
+    assert influence.DOCUMENT.read_text(encoding="utf-8") == influence.document()
+
+
+@pytest.mark.parametrize(("option", "sure"), [
+    ("from_repo.root_passwd", ("customised", *TREE)),
+    ("users.passwd", ("customised", *TREE)),
+    ("copy_files.src", ("customised", *TREE)),
+    ("grub.passwd", ("grub", "customised", *TREE)),
+    ("persist_mkdir.name", ("persist", "system_img", "system_qcow2", "system_qcow2_sha256")),
+    ("from_repo.upgrade_img", ()),
+    ("pxe_config.disk", ()),
+])  # fmt: skip
+def test_what_a_change_makes(option, sure):
+    assert influence.row(option) == influence.Influence(sure)
+
+
+def test_behind_small_files_a_build_may_stop():
+    found = influence.row("from_repo.rpmlist")
+    assert found.sure == ("packages",)
+    assert {"rootfs", "grub", "initramfs", "customised", "root_b", "persist", *TREE} == set(
+        found.possible)
+
+
+def test_stops_are_among_those_that_may():
+    for option, stops in STOPS.items():
+        assert set(stops) <= set(influence.row(option).possible)
+
+
+def test_order_in_rpmlist_changes_nothing():
+    after = deepcopy(SAMPLE)
+    after["from_repo"]["rpmlist"].reverse()
+    found = influence.influence(influence.read(SAMPLE), influence.read(after))
+    assert found == influence.Influence()
