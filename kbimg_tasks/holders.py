@@ -33,7 +33,9 @@ class Holder:
     by: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} of {self.user}: {self.command} ({self.by})"
+        # A name may hold what a terminal would obey.
+        text = f"process {self.pid} of {self.user}: {self.command} ({self.by})"
+        return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def holding(tops: Collection[str], mount_numbers: Collection[int] = ()) -> List[Holder]:
@@ -114,8 +116,7 @@ def _user(process: Path) -> str:
 def _command(process: Path) -> str:
     words = (process / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
     text = " ".join(words).strip() or f"[{(process / 'comm').read_text().strip()}]"
-    # A name may hold what a terminal would obey.
-    return "".join(sign if sign.isprintable() else "?" for sign in text)[:COMMAND_LENGTH]
+    return text[:COMMAND_LENGTH]
 
 
 def own_line() -> Set[int]:

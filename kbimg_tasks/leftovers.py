@@ -52,16 +52,15 @@ def everything(layout: Layout, results: Collection[str]) -> Tuple[Path, ...]:
 def of_stage(stage: Stage, layout: Layout) -> Tuple[Path, ...]:
     """What one stage made, and what it left half made."""
     results = [layout.published(artifact) for artifact in stage.artifacts if artifact.is_result]
-    if not _is_folder(layout.private):
-        return _there(results)
-    return _there([*results, layout.stage(stage.name), layout.partial(stage.name)])
+    folders = [layout.stage(stage.name), layout.partial(stage.name)]
+    return _there([*results, *(path for path in folders if _is_own(layout, path))])
 
 
 def unfinished(layout: Layout) -> Tuple[Path, ...]:
     """What no finished result needs: partial files, stages that were never stamped, the former
     tool's leftovers."""
     found = list(former(layout))
-    if _is_folder(layout.private):
+    if _is_own(layout, layout.private / "partial"):
         found += _there([layout.private / "partial"])
     for path in _stages(layout):
         if _stamp(layout, path.name) is None:
@@ -86,13 +85,19 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
+def _is_own(layout: Layout, path: Path) -> bool:
+    """Whether no link leads from the output directory to the path, which may be one itself."""
+    return all(_is_folder(folder) for folder in path.parents if layout.out in folder.parents)
+
+
 def _entries(folder: Path) -> List[Path]:
     return sorted(folder.iterdir()) if _is_folder(folder) else []
 
 
 def _stages(layout: Layout) -> List[Path]:
-    """The folders of stages of any configuration; none through a link."""
-    return _entries(layout.private / "stages") if _is_folder(layout.private) else []
+    """The folders of stages of any configuration."""
+    stages = layout.private / "stages"
+    return _entries(stages) if _is_own(layout, stages) else []
 
 
 def _stamp(layout: Layout, stage: str) -> Optional[stamps.Stamp]:

@@ -50,7 +50,6 @@ def _open(layout: Layout) -> int:
     except BlockingIOError:
         holder = os.read(number, 1000).decode("utf-8", "replace").strip()
         os.close(number)
-        print(f"{layout.out}: another build is at work here: {holder}. Wait for it, end it, or "
-              "choose another directory with out=DIR.", file=sys.stderr)
-        raise Busy(1) from None
+        raise Busy(f"{layout.out}: another build is at work here: {holder}. Wait for it, end it, "
+                   "or choose another directory with out=DIR.") from None
     return number
