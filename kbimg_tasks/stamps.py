@@ -41,7 +41,7 @@ class Stamp:
     fingerprint: str
     seconds: float
     artifacts: Dict[str, Dict[str, Any]]
-    boot: str
+    boot: str = ""
     is_synced: bool = False
 
     @property
