@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Callable, Dict, List, Sequence, Tuple
 
@@ -13,6 +14,8 @@ from kbimg_tasks import holders, leftovers, lock, mounts, recovery
 from kbimg_tasks.layout import Layout
 
 Say = Callable[[str], None]
+# The kernel lets go of what an ended process had open a moment after its end.
+SETTLE_SECONDS = 1.0
 
 
 class NotCleaned(Exception):
@@ -134,12 +137,18 @@ class Cleaning:
 
     @staticmethod
     def _unmount_again(path: Path) -> List[str]:
-        try:
-            return mounts.unmount_below(path)
-        except mounts.StillMounted as still:
-            why = "; ".join(f"{point}: {reason}" for point, reason in still.reasons.items())
-            raise NotCleaned(f"{path}: nothing in it is deleted: it is still mounted, though who "
-                             f"held it has ended: {why}") from still
+        until = time.monotonic() + SETTLE_SECONDS
+        while True:
+            try:
+                return mounts.unmount_below(path)
+            except mounts.StillMounted as still:
+                if time.monotonic() < until:
+                    time.sleep(0.05)
+                    continue
+                why = "; ".join(f"{point}: {reason}" for point, reason in still.reasons.items())
+                raise NotCleaned(
+                    f"{path}: nothing in it is deleted: it is still mounted, though who held it "
+                    f"has ended: {why}") from still
 
     def _release(self, path: Path, found: List[holders.Holder], why: str, say: Say) -> None:
         """Have the holders ended when that is wanted. Raises NotCleaned while one lives."""
