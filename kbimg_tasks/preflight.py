@@ -21,6 +21,8 @@ from kbimg_tasks.stage import Arg, Interpreter, OneOf, Stage, Step
 MIB = 1 << 20
 SELINUX = Path("/sys/fs/selinux/enforce")
 FILESYSTEMS = Path("/proc/filesystems")
+# The programs among the words that every step runs behind.
+CONTAINS = ("setpriv", "sh", "unshare")
 ARCHITECTURES = ("x86_64",)
 
 
@@ -49,7 +51,7 @@ def _architecture() -> Iterator[str]:
 
 def programs(stages: Iterable[Stage]) -> Set[OneOf]:
     """The programs of this host that the stages run, those they are run behind included."""
-    wanted = {OneOf((CONTAINMENT[0],)), OneOf((CONTAINMENT[CONTAINMENT.index("--") + 1],))}
+    wanted = {OneOf((name,)) for name in CONTAINMENT if name in CONTAINS}
     for stage in stages:
         for step in stage.steps:
             wanted.update(_of_step(step))

@@ -20,7 +20,7 @@ from typing import IO, Any, Callable, Dict, List
 from kbimg_tasks import recovery, room, stamps, store
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.render import Renderer, actual, command_line
-from kbimg_tasks.sandbox import CONTAINMENT
+from kbimg_tasks.sandbox import BUILDER, CONTAINMENT
 from kbimg_tasks.stage import Cache, Secret, Stage, Step, Text
 
 LAST_LINES = 15
@@ -168,7 +168,7 @@ class _Execution:
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment.update(
             LC_ALL="C.UTF-8", TZ="UTC", HOME="/root", PYTHONDONTWRITEBYTECODE="1",
-            PYTHONPATH=str(PACKAGE_PARENT))  # fmt: skip
+            PYTHONPATH=str(PACKAGE_PARENT), **{BUILDER: str(os.getpid())})  # fmt: skip
         environment.update((name, self.text(value)) for name, value in self.step.env)
         return environment
 

@@ -8,12 +8,19 @@ from attrs import evolve, frozen
 
 from kbimg_tasks.stage import Arg, Artifact, Scratch, Step, joined, tool
 
+# The parent-death signal is not sent by a parent that died before it was asked for. So whoever
+# starts a program may name itself here, and nothing runs unless it is the parent still.
+BUILDER = "KBIMG_BUILDER"
+_STILL_THERE = ('[ "${KBIMG_BUILDER:-$PPID}" = "$PPID" ] || exit 1; '
+                'unset KBIMG_BUILDER; exec "$@"')  # fmt: skip
+
 # Every program of a build runs behind these. The parent-death signal ends `unshare` when the build
 # dies, `--kill-child` ends the first process of the PID namespace with it, and the kernel then ends
 # every other process of that namespace and drops its mounts: prctl(2), unshare(1),
 # pid_namespaces(7).
 CONTAINMENT = (
     "setpriv", "--pdeathsig", "KILL", "--",
+    "sh", "-c", _STILL_THERE, "sh",
     "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child=KILL",
     "--mount-proc", "--",
 )  # fmt: skip

@@ -12,6 +12,11 @@ from building import KUBERNETES, PACKAGES, build, write_config, write_custom
 REPOSITORY = Path("/var/cache/kbimg/demo-rpms")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the fault injection goes on."""
+    parser.addoption("--kills", type=int, default=40, help="builds that tests/faults kills")
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The demonstration's repository, made unless it is there."""

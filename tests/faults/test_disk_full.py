@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from building import SMALL, digest, made, run_doit, write_config
+from building import DEMO, SMALL, digest, made, run_doit, write_config
 
 from kbimg_tasks import recovery, store
 from kbimg_tasks.config.load import load
+from kbimg_tasks.config.repo_file import repositories
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.plan import plan
 from kbimg_tasks.runner import StageFailed, perform
@@ -54,7 +55,7 @@ def test_a_full_disk_at_every_stage(repository, disk):
     before = results(layout.out)
 
     config = load(path, disk, images=("vm_img",))
-    stages = plan(config, local_indexes(config)).stages
+    stages = plan(config, local_indexes(repositories(DEMO / "demo.repo"))).stages
     for stage in stages:
         layout.stamp(stage.name).unlink()
         for artifact in stage.artifacts:
