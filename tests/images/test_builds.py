@@ -50,14 +50,20 @@ def test_same_bytes_one_after_the_other_and_at_once(repository, tmp_path):
     assert first == second
 
 
-def test_two_builds_at_the_same_time(small):
-    command = [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "vm_img"]
-    running = [subprocess.Popen([*command, f"out={name}"], cwd=small, text=True,
+def test_four_builds_at_the_same_time(small):
+    """With threads and with processes, all from one cache that is empty at first."""
+    command = [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "-n", "2", "-P"]
+    running = [subprocess.Popen([*command, workers, "vm_img", f"out={name}", "cache=cache"],
+                                cwd=small, text=True, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-               for name in ("a", "b")]
+               for name, workers in zip("abcd", ("thread", "process") * 2)]
     outputs = [process.communicate()[0] for process in running]
-    assert [process.returncode for process in running] == [0, 0], outputs
-    assert sums(small / "a") == sums(small / "b")
+    assert [process.returncode for process in running] == [0] * 4, outputs
+    first, *others = (sums(small / name) for name in "abcd")
+    assert others == [first] * 3
+    assert sums(build(small, "-n", "1")) == first
+    trees = {(small / name / ".kbimg/stages/rootfs").resolve() for name in "abcd"}
+    assert len(trees) == 1
 
 
 def test_nothing_changed_makes_nothing(small):
