@@ -35,6 +35,10 @@ _checked: Set[Artifact] = set()
 OUTPUT = "_output"
 
 
+class Impossible(Exception):
+    """A task of its own could not do what it was asked for; the text is for the user."""
+
+
 def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
           makers: Optional[Mapping[Path, str]] = None,
           outdated: Optional[Mapping[str, Callable[[], bool]]] = None,
@@ -75,8 +79,16 @@ def outside(name: str, doc: str, target: Path, module: str) -> Dict[str, Any]:
 
 
 def note(name: str, doc: str, action: Callable[[], None]) -> Dict[str, Any]:
-    """A task that is no part of any image."""
-    return {"basename": name, "doc": doc, "actions": [(action, [])], "task_dep": [READY],
+    """A task that is no part of any image. What it cannot do, it says by an Impossible."""
+
+    def act() -> Optional[TaskFailed]:
+        try:
+            action()
+        except Impossible as complaint:
+            return TaskFailed(str(complaint))
+        return None
+
+    return {"basename": name, "doc": doc, "actions": [(act, [])], "task_dep": [READY],
             "verbosity": 2}  # fmt: skip
 
 

@@ -5,7 +5,7 @@ As the tables of a file, so that a test can write them into one and build. The p
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 SAMPLE: Dict[str, Any] = {
     "from_repo": {
@@ -76,5 +76,11 @@ CHANGED: Dict[str, Any] = {
     "dm_verity.keys_dir": "keys-2",
 }
 
-# Where a build is known to stop earlier: the stages that may, and do not run with these values.
-STOPS: Dict[str, tuple] = {}
+# Where a build stops earlier with these values: the stages that may, and are not made. The other
+# repository file names the same packages; the added package is not the newest, so the clock stays.
+STOPS: Dict[str, Tuple[str, ...]] = {
+    "from_repo.repo_path": (
+        "rootfs", "grub", "initramfs", "customised", "esp", "root_b", "persist", "system_img",
+        "system_qcow2", "kubeos_tar", "kubeos_tar_sha256", "system_qcow2_sha256"),
+    "from_repo.rpmlist": ("root_b", "persist"),
+}  # fmt: skip

@@ -39,6 +39,7 @@ class StageFailed(Exception):
 
 def perform(stage: Stage, layout: Layout, report: Report) -> None:
     """Make a stage and publish it. Raises StageFailed; what was published before stays."""
+    os.umask(0o022)  # the caller's would show in the images
     try:
         made_from = stamps.current(layout, stage)
         if not stage.is_shared:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from attrs import field, frozen
 from doit.reporter import ConsoleReporter
 
-from kbimg_tasks import graph, indexes, lock_file, preflight, room, stamps, store
+from kbimg_tasks import graph, indexes, lock_file, preflight, recovery, room, stamps, store
 from kbimg_tasks.cleaning import Cleaning
 from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
@@ -20,6 +20,7 @@ from kbimg_tasks.config.repo_file import Repository, repositories
 from kbimg_tasks.layout import CACHE, DATA, Layout
 from kbimg_tasks.plan import Plan, plan, unsupported
 from kbimg_tasks.progress import Display, reporter
+from kbimg_tasks.reproduce import NotEqual, reproduce
 from kbimg_tasks.stage import Stage
 from kbimg_tasks.variables import WRITE_LOCK, Variables
 
@@ -102,6 +103,8 @@ class Session:
                          self._show_store)
         yield graph.note("prune", "the store brought down to store_gib= GiB, oldest use first",
                          self._prune_store)
+        yield graph.note("reproduce", "vm_img built twice and compared, by file where they differ",
+                         self._reproduce)
         yield {**graph.note(WRITE_LOCK, "the exact packages written to lock=FILE, for later builds "
                             "to obey", self._write_lock), "task_dep": [graph.READY, "packages"]}
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
@@ -115,6 +118,14 @@ class Session:
     def _prune_store(self) -> None:
         for entry in store.prune(self.layout):
             self.display.say(f"deleted {entry.folder}, {entry.allocated_bytes / store.GIB:.2f} GiB")
+
+    def _reproduce(self) -> None:
+        results = sorted((artifact.name for stage in self.plan.images[DEFAULT_IMAGE]
+                          for artifact in stage.artifacts), key=_telling)  # fmt: skip
+        try:
+            reproduce(DEFAULT_IMAGE, tuple(results), self.asked, self.display.say)
+        except (NotEqual, recovery.StillMounted) as complaint:
+            raise graph.Impossible(str(complaint)) from complaint
 
     def _write_lock(self) -> None:
         lock_file.write(self.asked.lock, self.layout.stage("packages") / "packages.lock")
@@ -137,6 +148,11 @@ class Session:
     def _needed_mib(self, unmade: list[Stage]) -> int:
         copies = sum(artifact.holds_tree for stage in unmade for artifact in stage.artifacts)
         return copies * room.tree_mib(self.layout) + SMALL_THINGS_MIB if unmade else 0
+
+
+def _telling(result: str) -> Tuple[bool, str]:
+    """The order in which results tell most of a difference: by file, before by block."""
+    return not result.endswith(".tar"), result
 
 
 def _repositories(config: Config) -> Tuple[Repository, ...]:

@@ -1,0 +1,79 @@
+"""Builds an image twice from the same packages, and compares the results."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable, Dict, Tuple
+
+from attrs import frozen
+
+from kbimg_tasks import compare, recovery
+from kbimg_tasks.sandbox import CONTAINMENT
+from kbimg_tasks.variables import Variables
+
+TOP = Path(__file__).resolve().parent.parent
+MASKS = {"one": 0o022, "another-and-longer": 0o077}
+
+
+class NotEqual(Exception):
+    """The builds differ, or one failed; the text is for the user."""
+
+
+@frozen
+class Attempt:
+    """One of the two builds. They differ in all that differs between two hosts."""
+
+    name: str
+    workers: int
+    environment: Tuple[Tuple[str, str], ...]
+
+
+ATTEMPTS = (
+    Attempt("one", 1, (("TZ", "UTC"), ("LANG", "C.UTF-8"))),
+    Attempt("another-and-longer", 2, (("TZ", "Asia/Shanghai"), ("LANG", "zh_CN.UTF-8"))),
+)
+
+
+def reproduce(image: str, results: Tuple[str, ...], asked: Variables,
+              say: Callable[[str], None]) -> None:  # fmt: skip
+    """Build twice and compare. Raises NotEqual; equal builds are deleted, others are kept.
+
+    Each has a store of its own, so that packages are installed twice; downloaded ones are shared.
+    """
+    folder = asked.layout.private / "reproduce"
+    recovery.delete(folder)
+    for attempt in ATTEMPTS:
+        _build(attempt, image, folder, asked)
+        say(f"built  {folder / attempt.name}")
+    differences: Dict[str, str] = {}
+    one, other = (folder / attempt.name for attempt in ATTEMPTS)
+    for name in results:
+        found = compare.first_difference(one / name, other / name)
+        say(f"{'differs' if found else 'equal'}  {name}{f': {found}' if found else ''}")
+        if found:
+            differences[name] = found
+    if differences:
+        name, found = next(iter(differences.items()))
+        raise NotEqual(f"two builds differ, first in {name}: {found}. Both are kept in {folder}")
+    recovery.delete(folder)
+
+
+def _build(attempt: Attempt, image: str, folder: Path, asked: Variables) -> None:
+    cache, downloaded = folder / f"cache-{attempt.name}", asked.layout.cache / "dnf"
+    cache.mkdir(parents=True)
+    downloaded.mkdir(parents=True, exist_ok=True)
+    (cache / "dnf").symlink_to(downloaded)
+    words = [f"config={asked.config}", f"out={folder / attempt.name}", f"cache={cache}",
+             f"offline={int(asked.is_offline)}"]  # fmt: skip
+    words += [f"lock={asked.lock}"] if asked.is_locked else []
+    done = subprocess.run(
+        [*CONTAINMENT, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "-n",
+         str(attempt.workers), image, *words],
+        cwd=asked.started_in, env={**os.environ, **dict(attempt.environment)}, text=True,
+        check=False, umask=MASKS[attempt.name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)  # fmt: skip
+    if done.returncode != 0:
+        raise NotEqual(f"a build to compare failed:\n{done.stdout}")
