@@ -171,5 +171,5 @@ def test_programs_of_the_host_and_not_of_the_tree():
         tree.wrap(run(OneOf(("dnf", "yum")))).behind("flock", "--no-fork", Cache("c")),
         run("qemu-img", "--", OWN))
     names = {one.names for one in preflight.programs([one])}
-    assert names == {("setpriv",), ("unshare",), ("mke2fs",), ("mcopy",), ("dnf", "yum"),
+    assert names == {("setpriv",), ("sh",), ("unshare",), ("mke2fs",), ("mcopy",), ("dnf", "yum"),
                      ("flock",), ("qemu-img",)}
