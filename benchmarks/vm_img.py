@@ -47,7 +47,8 @@ def dnf_alone(folder: Path) -> None:
     subprocess.run(
         [*CONTAINMENT, sys.executable, "-m", "kbimg_tasks.tools.sandboxed", f"--root={root}",
          "--kernel", f"--bind={CACHE}:/var/cache/dnf", "--",
-         "dnf", f"--installroot={root}", f"--config={DEMO / 'demo.repo'}",
+         # The host's plugins would do work of their own: "local" copies and indexes every package.
+         "dnf", "--noplugins", f"--installroot={root}", f"--config={DEMO / 'demo.repo'}",
          "--setopt=reposdir=/nonexistent", "--setopt=cachedir=/var/cache/dnf",
          "--setopt=keepcache=True", "--setopt=install_weak_deps=False", "--assumeyes", "install",
          *config.from_repo.rpmlist, *PACKAGES_UEFI],
