@@ -24,7 +24,7 @@ from doit.exceptions import TaskFailed
 from kbimg_tasks import leftovers, lock, stamps, store
 from kbimg_tasks.cleaning import Cleaning, NotCleaned
 from kbimg_tasks.layout import Layout
-from kbimg_tasks.progress import Display
+from kbimg_tasks.progress import SILENT, Display
 from kbimg_tasks.runner import StageFailed, perform
 from kbimg_tasks.sandbox import CONTAINMENT
 from kbimg_tasks.stage import Artifact, Stage
@@ -78,8 +78,10 @@ def outside(name: str, doc: str, target: Path, module: str) -> Dict[str, Any]:
     }
 
 
-def note(name: str, doc: str, action: Callable[[], None]) -> Dict[str, Any]:
-    """A task that is no part of any image. What it cannot do, it says by an Impossible."""
+def note(name: str, doc: str, action: Callable[[], None], after: Iterable[str] = (),
+         is_done: Optional[Callable[[], bool]] = None) -> Dict[str, Any]:  # fmt: skip
+    """A task that makes no file. What it cannot do, it says by an Impossible; `after` are the tasks
+    that come before it, `is_done` tells when there is nothing to do."""
 
     def act() -> Optional[TaskFailed]:
         try:
@@ -88,8 +90,8 @@ def note(name: str, doc: str, action: Callable[[], None]) -> Dict[str, Any]:
             return TaskFailed(str(complaint))
         return None
 
-    return {"basename": name, "doc": doc, "actions": [(act, [])], "task_dep": [READY],
-            "verbosity": 2}  # fmt: skip
+    return {"basename": name, "doc": doc, "actions": [(act, [])], "task_dep": [READY, *after],
+            "uptodate": [(is_done, [])] if is_done else [], "verbosity": 2}  # fmt: skip
 
 
 def ready(problems: Callable[[], Tuple[str, ...]]) -> Dict[str, Any]:
@@ -99,17 +101,18 @@ def ready(problems: Callable[[], Tuple[str, ...]]) -> Dict[str, Any]:
         "doc": "the configuration and this host, checked before anything is built",
         "actions": [(_refuse, [problems])],
         "uptodate": [(lambda: not problems(), [])],
+        "meta": {SILENT: True},
         "verbosity": 2,
     }
 
 
-def group(image: str, doc: str, stages: Iterable[Stage],
-          cleaning: Optional[Cleaning] = None) -> Dict[str, Any]:  # fmt: skip
-    """The task of one image: all its results."""
+def group(image: str, doc: str, stages: Iterable[Stage], cleaning: Optional[Cleaning] = None,
+          then: Iterable[str] = ()) -> Dict[str, Any]:  # fmt: skip
+    """The task of one image: all its results, and the tasks that do something with them."""
     made = tuple(stages)
     return {"basename": image, "doc": doc, "actions": None,
             "clean": [_clean_stages(made, cleaning)] if cleaning else [],
-            "task_dep": [READY, *(stage.name for stage in made)]}  # fmt: skip
+            "task_dep": [READY, *(stage.name for stage in made), *then]}  # fmt: skip
 
 
 def cleanup(cleaning: Cleaning) -> Dict[str, Any]:

@@ -2,60 +2,139 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Dict, Iterable, Optional, Tuple
 
 from attrs import frozen
 
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.ids import Ids
-from kbimg_tasks.partitions import plan_table
+from kbimg_tasks.partitions import Table, plan_table
 from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.stage import Arg, Content, Scratch, Secret, Stage
-from kbimg_tasks.stages import archive, customised, disk, filesystems, initramfs, packages
+from kbimg_tasks.stage import Arg, Artifact, Content, Scratch, Secret, Stage
+from kbimg_tasks.stages import (
+    archive,
+    container,
+    customised,
+    disk,
+    filesystems,
+    from_image,
+    initramfs,
+    packages,
+)
 from kbimg_tasks.stages.grub import grub
 
 # What the images themselves need beside the user's packages.
 PACKAGES_UEFI = ("grub2-efi", "grub2-tools", "grub2-efi-x64-modules", "grub2-pc-modules")
+# The command that gives an image out, where no container engine has been asked yet.
+SAVING = ("docker", "save")
+LEGACY_MACHINES = ("x86_64",)
+
+
+@frozen
+class Container:
+    """A container image's name, and the stage that writes its archive."""
+
+    name: str
+    stage: Stage
 
 
 @frozen
 class Plan:
-    """The stages in build order, and which of them each image's results come from."""
+    """The stages in build order, which of them each image's results come from, and which images are
+    container images."""
 
     stages: Tuple[Stage, ...]
     images: Dict[str, Tuple[Stage, ...]]
-    on_request: Tuple[Stage, ...]
+    containers: Dict[str, Container]
+
+    def standing_under(self, names: Iterable[str]) -> Tuple[Stage, ...]:
+        """The stages that these images or stages are made from, themselves included."""
+        wanted = set(names)
+        wanted |= {stage.name for name in wanted for stage in self.images.get(name, ())}
+        for stage in reversed(self.stages):
+            if stage.name in wanted:
+                wanted |= {need.stage for need in stage.needs()}
+        return tuple(stage for stage in self.stages if stage.name in wanted)
 
 
-def unsupported(config: Config) -> Tuple[str, ...]:
-    """What a configuration asks for that cannot be planned yet: it must not be left out."""
-    asked = {
-        "dm_verity": config.dm_verity is not None,
-        "from_dockerimg": config.from_dockerimg is not None,
-        "from_repo.legacy_bios": bool(config.from_repo and config.from_repo.legacy_bios),
-    }
-    return tuple(f"{config.where(option)}: {option}: this version of kbimg cannot build it yet"
-                 for option, is_asked in asked.items() if is_asked)
-
-
-def plan(config: Config, repomds: Tuple[Path, ...] = (), epoch: Optional[str] = None,
-         locked: Optional[Path] = None, is_offline: bool = False) -> Plan:  # fmt: skip
-    """Everything that a configuration can be made into.
+@frozen
+class Given:
+    """What a plan depends on beside the configuration.
 
     `repomds` are the index files of repositories on this machine, `epoch` is SOURCE_DATE_EPOCH
     where the user sets it; without it, the newest package's build time is the clock. `locked` is a
-    lock file of exact packages; with `is_offline` no repository is asked for anything.
+    lock file of exact packages; with `is_offline` no repository is asked for anything. `saving` is
+    the command by which a container engine gives out the upgrade image to start from, and `digest`
+    says which image that is.
     """
-    assert config.from_repo is not None
-    sizes = config.disk_partition
-    table = plan_table(sizes.root_mib, sizes.image_gib)
-    ids = Ids.of(table)
-    password = Secret("grub.passwd", config.grub.passwd.reveal() + "\n") if config.grub else None
 
-    chosen = packages.packages(
-        config.from_repo, PACKAGES_UEFI, repomds, epoch, locked, is_offline)
-    clock: Arg = epoch or Content(chosen["clock"])
+    repomds: Tuple[Path, ...] = ()
+    epoch: Optional[str] = None
+    locked: Optional[Path] = None
+    is_offline: bool = False
+    saving: Tuple[str, ...] = SAVING
+    digest: str = ""
+
+
+@frozen
+class Root:
+    """A root file system: the stages before any disk, its tree, its tar, and the time it shows."""
+
+    stages: Tuple[Stage, ...]
+    tree: Sandbox
+    tar: Stage
+    clock: Arg
+
+
+def unsupported(config: Config, machine: str = platform.machine()) -> Tuple[str, ...]:
+    """What a configuration asks for that cannot be planned: it must not be left out."""
+    legacy = tuple(f"{table}.legacy_bios" for table in ("from_repo", "from_dockerimg")
+                   if getattr(getattr(config, table), "legacy_bios", False))
+    if legacy and machine not in LEGACY_MACHINES:
+        return tuple(f"{config.where(option)}: {option}: expected false on {machine}, which has no "
+                     "legacy BIOS, found true" for option in legacy)  # fmt: skip
+    asked = (*(("dm_verity",) if config.dm_verity else ()), *legacy)
+    return tuple(f"{config.where(option)}: {option}: this version of kbimg cannot build it yet"
+                 for option in asked)  # fmt: skip
+
+
+def plan(config: Config, given: Given = Given()) -> Plan:
+    """Everything that a configuration can be made into."""
+    stages: Tuple[Stage, ...] = ()
+    images: Dict[str, Tuple[Stage, ...]] = {}
+    containers: Dict[str, Container] = {}
+    if config.from_repo or config.from_dockerimg:
+        sizes = config.disk_partition
+        table = plan_table(sizes.root_mib, sizes.image_gib)
+        ids = Ids.of(table)
+        root = (from_packages if config.from_repo else from_upgrade_image)(
+            config, given, table, ids)  # fmt: skip
+        disks, disk_sum = virtual_machine(config, root, table, ids)
+        tar_sum = archive.checksum(root.tar)
+        stages += tuple(dict.fromkeys((*root.stages, *disks, root.tar, tar_sum, disk_sum)))
+        images["vm_img"] = tuple(stage for stage in (*disks, root.tar, tar_sum)
+                                 if any(artifact.is_result for artifact in stage.artifacts))
+        if config.from_repo and config.from_repo.upgrade_img:
+            upgrade = container.archive(
+                "upgrade_archive", "upgrade_img.tar",
+                "upgrade_img.tar, the container image that nodes upgrade from",
+                config.from_repo.upgrade_img,
+                (container.file(root.tar["kubeos.tar"], from_image.ROOT_TAR),), root.clock)
+            stages += (upgrade,)
+            images["upgrade_img"] = (upgrade, root.tar, tar_sum)
+            containers["upgrade_img"] = Container(config.from_repo.upgrade_img, upgrade)
+    return Plan(stages, images, containers)
+
+
+def from_packages(config: Config, given: Given, table: Table, ids: Ids) -> Root:
+    """The root file system out of packages and what the configuration puts over them."""
+    assert config.from_repo is not None
+    password = Secret("grub.passwd", config.grub.passwd.reveal() + "\n") if config.grub else None
+    chosen = packages.packages(config.from_repo, PACKAGES_UEFI, given.repomds, given.epoch,
+                               given.locked, given.is_offline)  # fmt: skip
+    clock: Arg = given.epoch or Content(chosen["clock"])
     rootfs = packages.rootfs(chosen, clock)
     early = initramfs.initramfs(rootfs, clock)
     boot = grub(rootfs, table, ids, password, clock)
@@ -63,23 +142,37 @@ def plan(config: Config, repomds: Tuple[Path, ...] = (), epoch: Optional[str] = 
     tree = Sandbox(
         root=Scratch("root"),
         layers=(rootfs["rootfs"], boot["layer"], early["layer"], own["layer"]))
+    tar = archive.kubeos_tar(tree, config.disk_partition.root_mib, clock)
+    return Root((chosen, rootfs, boot, early, own), tree, tar, clock)
 
-    tar = archive.kubeos_tar(tree, sizes.root_mib, clock)
-    esp = filesystems.esp(tree, table.by_label("BOOT"), ids, clock)
+
+def from_upgrade_image(config: Config, given: Given, _table: Table, ids: Ids) -> Root:
+    """The root file system out of an upgrade image."""
+    source = config.from_dockerimg
+    assert source is not None
+    tar = from_image.kubeos_tar(source.upgrade_img, source.archive, given.saving,
+                                given.digest)
+    clock: Arg = given.epoch or Content(tar["clock"])
+    unpacked = from_image.unpacked(tar, clock)
+    menu = from_image.menu(unpacked, ids, clock)
+    tree = Sandbox(root=Scratch("root"), layers=(unpacked["rootfs"], menu["layer"]))
+    return Root((tar, unpacked, menu), tree, tar, clock)
+
+
+def virtual_machine(config: Config, root: Root, table: Table,
+                    ids: Ids) -> Tuple[Tuple[Stage, ...], Stage]:  # fmt: skip
+    """The disk with what is on it, and the sum of the disk: of 20 GiB, which takes too long to be
+    part of every build."""
+    clock = root.clock
+    esp = filesystems.esp(root.tree, table.by_label("BOOT"), ids, clock)
     root_b = filesystems.root_b(table.by_label("ROOT-B"), ids, clock)
     persist = filesystems.persist(
         table.by_label("PERSIST"), config.persist_mkdir.name, ids, clock)
-    images = {
+    images: Dict[str, Artifact] = {
         "BOOT": esp["esp.img"], "ROOT-B": root_b["root-b.img"],
         "PERSIST": persist["persist.img"],
     }  # fmt: skip
-    img = disk.system_img(tree, table, images, ids, clock)
+    img = disk.system_img(root.tree, table, images, ids, clock)
     qcow2 = disk.system_qcow2(img)
-    sums = tuple(archive.checksum(made) for made in (tar, qcow2))
-    disk_sum = archive.checksum(img)  # of 20 GiB, which takes too long to be part of every build
-    return Plan(
-        stages=(chosen, rootfs, boot, early, own, esp, root_b, persist, img, qcow2, tar,
-                *sums, disk_sum),
-        images={"vm_img": (img, qcow2, tar, *sums)},
-        on_request=(disk_sum,),
-    )  # fmt: skip
+    return (esp, root_b, persist, img, qcow2, archive.checksum(qcow2)), archive.checksum(img)
+

@@ -20,6 +20,8 @@ from kbimg_tasks.layout import Layout
 
 REDRAW_SECONDS = 0.2
 PLAIN_SECONDS = 5.0
+# A task with this in doit's `meta` is not spoken of when there was nothing to do.
+SILENT = "is_silent"
 
 
 @define
@@ -61,7 +63,7 @@ class Display:
                 self._line(f"      {stage:<15} {running.detail}, {now - running.since:.0f} s")
 
     def end(self, stage: str, how: str, summary: str) -> None:
-        """A stage is over: `made`, `kept` or `FAILED`."""
+        """A stage is over: `made`, `kept` or `FAILED`; a task that makes no file is `done`."""
         with self._guard:
             running = self._running.pop(stage, None)
             took = f"  {time.monotonic() - running.since:.1f} s" if running else ""
@@ -108,7 +110,7 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
             super().__init__(outstream, options)
             display.stream = outstream
             self._began = time.monotonic()
-            self._counts = {"made": 0, "kept": 0, "FAILED": 0}
+            self._counts = {"made": 0, "kept": 0, "done": 0, "FAILED": 0}
 
         def initialize(self, tasks, selected_tasks: List[str]) -> None:
             """Take the output directory, before anything is looked at."""
@@ -121,10 +123,10 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
 
         def add_success(self, task) -> None:
             if task.actions:
-                self._end(task, "made")
+                self._end(task, "made" if task.targets else "done")
 
         def skip_uptodate(self, task) -> None:
-            if task.actions and task.targets:
+            if task.actions and not (task.meta or {}).get(SILENT):
                 self._end(task, "kept")
 
         def add_failure(self, task, fail) -> None:

@@ -11,20 +11,33 @@ from urllib.parse import unquote, urlsplit
 from attrs import field, frozen
 from doit.reporter import ConsoleReporter
 
-from kbimg_tasks import graph, indexes, lock_file, preflight, recovery, room, stamps, store
+from kbimg_tasks import (
+    graph,
+    handover,
+    indexes,
+    lock_file,
+    preflight,
+    recovery,
+    room,
+    stamps,
+    store,
+)
 from kbimg_tasks.cleaning import Cleaning
 from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.repo_file import Repository, repositories
 from kbimg_tasks.layout import CACHE, DATA, Layout
-from kbimg_tasks.plan import Plan, plan, unsupported
+from kbimg_tasks.plan import SAVING, Given, Plan, plan, unsupported
 from kbimg_tasks.progress import Display, reporter
 from kbimg_tasks.reproduce import NotEqual, reproduce
 from kbimg_tasks.stage import Stage
 from kbimg_tasks.variables import WRITE_LOCK, Variables
 
-IMAGES = {"vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar"}
+IMAGES = {
+    "vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar",
+    "upgrade_img": "the upgrade image: upgrade_img.tar, loaded into the container engine",
+}
 DEFAULT_IMAGE = "vm_img"
 WORKERS_AT_MOST = 4
 # Room for all that is not as large as the root tree: logs, ESP, initramfs, package lists.
@@ -41,6 +54,7 @@ class Session:
     refusals: Tuple[str, ...]
     repositories: Tuple[Repository, ...]
     cleaning: Cleaning
+    source: handover.Source
     display: Display = field(factory=Display)
 
     @classmethod
@@ -51,21 +65,23 @@ class Session:
         without one. It is what `ready` then refuses with.
         """
         asked = Variables.from_doit()
-        wanted = tuple(image for image in IMAGES if image in sys.argv) or (DEFAULT_IMAGE,)
-        refusals = asked.problems
+        images = tuple(image for image in IMAGES if image in sys.argv)
+        refusals = asked.problems + handover.problems(asked.push, images)
         # `doit clean` works without a configuration, but not with words it does not understand.
         cleaning = Cleaning(asked.layout, asked.is_forced, refusals)
         try:
-            config = load(asked.config, asked.started_in, images=wanted)
+            config = load(asked.config, asked.started_in, images=images or (DEFAULT_IMAGE,))
             refusals += unsupported(config)
             repos = _repositories(config)
         except ConfigError as error:
             refusals += (str(error),)
         if refusals:
             config, repos = load(DATA / "minimal.toml", DATA), ()
-        planned = plan(config, local_indexes(repos), asked.epoch,
-                       asked.lock if asked.is_locked else None, asked.is_offline)
-        return cls(asked, planned, refusals, repos, cleaning)
+        source = handover.Source.of(config, asked.engine, asked.layout)
+        planned = plan(config, Given(
+            local_indexes(repos), asked.epoch, asked.lock if asked.is_locked else None,
+            asked.is_offline, source.saving or SAVING, source.digest))  # fmt: skip
+        return cls(asked, planned, refusals, repos, cleaning, source)
 
     @property
     def layout(self) -> Layout:
@@ -90,7 +106,14 @@ class Session:
     def image_tasks(self) -> Iterator[Dict[str, Any]]:
         """The tasks that users name."""
         for image, doc in IMAGES.items():
-            yield graph.group(image, doc, self.plan.images[image], self.cleaning)
+            then = [task["basename"] for task in self._handovers(image)]
+            yield graph.group(image, doc, self.plan.images.get(image, ()), self.cleaning, then)
+
+    def _handovers(self, image: str) -> Iterator[Dict[str, Any]]:
+        container = self.plan.containers.get(image)
+        if container:
+            yield from handover.tasks(image, container, self.layout, self.asked.engine,
+                                      self.asked.push, self.display.say)
 
     def stage_tasks(self) -> Iterator[Dict[str, Any]]:
         """What is about the whole directory, the check, and every stage."""
@@ -107,6 +130,8 @@ class Session:
                          self._reproduce)
         yield {**graph.note(WRITE_LOCK, "the exact packages written to lock=FILE, for later builds "
                             "to obey", self._write_lock), "task_dep": [graph.READY, "packages"]}
+        for image in IMAGES:
+            yield from self._handovers(image)
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
                                makers={DEMO_INDEX: "demo_repo"},
                                outdated={"packages": self._has_newer_packages},
@@ -141,9 +166,15 @@ class Session:
         """What keeps the wanted images from being built; the configuration's mistakes first."""
         if self.refusals:
             return self.refusals
-        unmade = [stage for stage in self.plan.stages if stage not in self.plan.on_request
-                  and not stamps.is_made(self.layout, stage)]  # fmt: skip
-        return tuple(preflight.problems(unmade, self.layout, self._needed_mib(unmade)))
+        unmade = [stage for stage in self.plan.standing_under(self._wanted())
+                  if not stamps.is_made(self.layout, stage)]  # fmt: skip
+        return (*self.source.problems(unmade),
+                *preflight.problems(unmade, self.layout, self._needed_mib(unmade)))
+
+    def _wanted(self) -> Tuple[str, ...]:
+        """The images and stages that the command names."""
+        known = {*self.plan.images, *(stage.name for stage in self.plan.stages)}
+        return tuple(word for word in sys.argv[1:] if word in known) or (DEFAULT_IMAGE,)
 
     def _needed_mib(self, unmade: list[Stage]) -> int:
         copies = sum(artifact.holds_tree for stage in unmade for artifact in stage.artifacts)

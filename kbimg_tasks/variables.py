@@ -10,10 +10,12 @@ from typing import Callable, Dict, List, Optional, Tuple
 import doit
 from attrs import frozen
 
-from kbimg_tasks import lock_file
+from kbimg_tasks import engines, lock_file, registry
+from kbimg_tasks.config.rules import Wrong
+from kbimg_tasks.config.values import new_image_name
 from kbimg_tasks.layout import CACHE, STORE_GIB, Layout
 
-KNOWN = ("config", "out", "cache", "store_gib", "offline", "lock", "force")
+KNOWN = ("config", "out", "cache", "store_gib", "offline", "lock", "force", "engine", "push")
 WRITE_LOCK = "write_lock"
 
 
@@ -30,6 +32,8 @@ class Variables:
     is_offline: bool
     is_forced: bool
     epoch: Optional[str]
+    engine: str
+    push: str
     problems: Tuple[str, ...]
 
     @classmethod
@@ -48,13 +52,18 @@ class Variables:
         is_locked = bool(given.text("lock", "")) and WRITE_LOCK not in sys.argv
         if is_locked:
             given.problems += lock_file.problems(lock)
+        choices = (engines.AUTO, *engines.ENGINES, engines.NONE)
+        engine = given.checked("engine", engines.AUTO, {name: name for name in choices}.__getitem__,
+                               f"one of {', '.join(choices)}")
+        push = given.checked("push", "", _pushed, "an image's name with its registry, such as "
+                             "registry.example.org/kubeos-upgrade:v1")
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         if epoch is not None and not epoch.isdigit():
             given.problems.append(
                 f'SOURCE_DATE_EPOCH: expected seconds since 1970, found "{epoch}"')
             epoch = None
         return cls(started_in, Path(given.text("config", "kbimg.toml")), layout, lock, is_locked,
-                   is_offline, is_forced, epoch, tuple(given.problems))  # fmt: skip
+                   is_offline, is_forced, epoch, engine, push, tuple(given.problems))  # fmt: skip
 
 
 class _Given:
@@ -86,6 +95,16 @@ class _Given:
 def _switch(text: str) -> bool:
     meanings: Dict[str, bool] = {"0": False, "1": True}
     return meanings[text]
+
+
+def _pushed(text: str) -> str:
+    try:
+        name = new_image_name(text)
+    except Wrong as wrong:
+        raise ValueError(text) from wrong
+    if not registry.host(name):
+        raise ValueError(text)
+    return name
 
 
 def _gib(text: str) -> float:

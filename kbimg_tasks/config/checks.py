@@ -16,6 +16,8 @@ Drafts = Mapping[str, Any]
 Values = Mapping[str, Any]
 
 SOURCES = ("from_repo", "from_dockerimg")
+# What goes into a root tree while it is made out of packages.
+OF_THE_TREE = ("users", "copy_files", "grub", "systemd_service", "chroot_script")
 STATIC_ADDRESS = ("local_ip", "net_name", "netmask")
 
 
@@ -25,6 +27,8 @@ def all_problems(drafts: Drafts, values: Values, images: Collection[str]) -> Fou
     yield from verity_needs_grub(values)
     yield from verity_excludes_legacy_bios(drafts, values)
     yield from verity_excludes_container_source(values)
+    yield from container_source_is_named(drafts)
+    yield from container_source_is_taken_as_it_is(values)
     yield from address_by_dhcp_or_by_hand(drafts)
     yield from users_are_different(drafts)
     yield from partitions_fit(drafts, values)
@@ -60,6 +64,23 @@ def verity_excludes_container_source(values: Values) -> Found:
     """What an upgrade image holds was made, and signed, elsewhere."""
     if "dm_verity" in values and "from_dockerimg" in values:
         yield ("dm_verity",), "excludes from_dockerimg"
+
+
+def container_source_is_named(drafts: Drafts) -> Found:
+    """Where the upgrade image comes from."""
+    source = drafts.get("from_dockerimg", {})
+    ways = [source.get(way, "unreadable") for way in ("upgrade_img", "archive")]
+    if "from_dockerimg" in drafts and not any(ways):
+        yield (("from_dockerimg",), "needs upgrade_img, the name of an image in the container "
+               "engine, or archive, a file with one")  # fmt: skip
+
+
+def container_source_is_taken_as_it_is(values: Values) -> Found:
+    """The root tree is the upgrade image's; nothing is put into it any more."""
+    for table in OF_THE_TREE:
+        if table in values and "from_dockerimg" in values:
+            yield (table,), ("excludes from_dockerimg, whose upgrade image is taken as it is: it "
+                             "belongs into the configuration that the upgrade image is made of")
 
 
 def pxe_excludes_verity(values: Values) -> Found:

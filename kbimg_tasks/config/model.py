@@ -60,9 +60,12 @@ class FromRepo:
 
 @frozen
 class FromDockerimg:
-    """[from_dockerimg]: an image out of an upgrade image."""
+    """[from_dockerimg]: an image out of an upgrade image, by its name in the container engine or
+    out of an archive of it; with both, by its name in the archive."""
 
-    upgrade_img: str = option(values.image_name)
+    upgrade_img: Optional[str] = option(values.image_name, None)
+    archive: Optional[Path] = option(values.host_path, None, file="file",
+                                     for_images=("vm_img", "pxe_img"))  # fmt: skip
     legacy_bios: bool = option(boolean, False)
 
 

@@ -1,17 +1,19 @@
 """Write a container image as one tar that Docker, Podman, containerd and skopeo all load.
 
 Usage: container_archive ARCHIVE --name=NAME --architecture=ARCH --clock=SECONDS
-           (--layer=TAR | --file=PATH=NAME)... [--settings=FILE]
+           (--layer=TAR | --file=PATH=NAME)... [--settings=FILE] [--digests=FILE]
 
 A layer is a tar that is there already, or holds one file under a name of its own. FILE is JSON: the
-"config" object of an OCI image configuration, which says what runs in a container.
+"config" object of an OCI image configuration, which says what runs in a container. `--digests`
+writes down by which digests engines know the image, a line each: its configuration's, by which
+Docker and Podman do, and its manifest's, by which containerd does.
 
 The tar is an OCI image layout (https://github.com/opencontainers/image-spec/blob/v1.0.2/
 image-layout.md) with `manifest.json` of `docker save` beside its index: Docker before 25 reads only
-that, containerd only the index. Layers are gzip, which is the one compression that all of them read;
-level 1, since more takes longer and saves little. They are compressed in blocks by several threads,
-and no byte depends on how many there are. Everything streams: a layer's place in the tar gets its
-header, which has the digest in it, when the layer is written.
+that, skopeo's oci-archive only the index. Layers are gzip, which is the one compression that all of
+them read; level 1, since more takes longer and saves little. They are compressed in blocks by
+several threads, and no byte depends on how many there are. Everything streams: a layer's place in
+the tar gets its header, which has the digest in it, when the layer is written.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import time
 import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -117,7 +120,7 @@ def content_of(path: Path) -> Iterator[bytes]:
 
 
 class Layout:
-    """The archive while it is written: blobs under their digests, in the order in which they come."""
+    """The archive while it is written: blobs under their digests, in the order they come in."""
 
     def __init__(self, out: BinaryIO, clock: int) -> None:
         self._out, self._clock = out, clock
@@ -179,8 +182,10 @@ def tagged(name: str) -> str:
 
 
 def write(out: BinaryIO, layers: Sequence[Tuple[str, Iterator[bytes]]], name: str,
-          architecture: str, settings: Dict[str, Any], clock: int, threads: int) -> None:
-    """The archive. Each layer comes with the words that its history shows."""
+          architecture: str, settings: Dict[str, Any], clock: int,
+          threads: int) -> Tuple[str, str]:  # fmt: skip
+    """The archive; the digests of its configuration and manifest. Each layer comes with the words
+    that its history shows."""
     layout = Layout(out, clock)
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock))
     blobs, contents = [], []
@@ -210,6 +215,7 @@ def write(out: BinaryIO, layers: Sequence[Tuple[str, Iterator[bytes]]], name: st
         "Layers": [path(digest.replace(":", "/")) for digest, _ in blobs]}])
     layout.file("oci-layout", {"imageLayoutVersion": "1.0.0"})
     layout.finish()
+    return config, manifest
 
 
 def layer(kind: str, text: str, clock: int) -> Tuple[str, Iterator[bytes]]:
@@ -218,6 +224,11 @@ def layer(kind: str, text: str, clock: int) -> Tuple[str, Iterator[bytes]]:
         return "packages and files", content_of(Path(text))
     path, _, name = text.rpartition("=")
     return f"COPY {Path(path).name} /{name}", tar_of(name, Path(path), clock)
+
+
+def pair(kind: str, text: str) -> Tuple[str, str]:
+    """A layer's kind and what the command line says of it, so that all kinds keep one order."""
+    return kind, text
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -229,14 +240,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--clock", type=int, required=True)
     for kind in ("layer", "file"):
         parser.add_argument(f"--{kind}", dest="layers", action="append", default=[],
-                            type=lambda text, kind=kind: (kind, text))
+                            type=partial(pair, kind))
     parser.add_argument("--settings", type=Path)
+    parser.add_argument("--digests", type=Path)
     given = parser.parse_args(argv)
     settings = json.loads(given.settings.read_text()) if given.settings else {}
     layers = [layer(kind, text, given.clock) for kind, text in given.layers]
     with given.archive.open("w+b") as out:
-        write(out, layers, given.name, given.architecture, settings, given.clock,
-              os.cpu_count() or 1)
+        digests = write(out, layers, given.name, given.architecture, settings, given.clock,
+                        os.cpu_count() or 1)
+    if given.digests:
+        given.digests.write_text("".join(f"{digest}\n" for digest in digests))
     return 0
 
 

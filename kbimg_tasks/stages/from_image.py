@@ -1,0 +1,80 @@
+"""The root tree out of an upgrade image that is there already, instead of out of packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional, Tuple
+
+from kbimg_tasks.ids import Ids
+from kbimg_tasks.sandbox import Sandbox
+from kbimg_tasks.stage import (
+    Arg,
+    Artifact,
+    Manner,
+    OneOf,
+    Scratch,
+    Source,
+    Stage,
+    Step,
+    joined,
+    run,
+    tool,
+)
+
+ROOT_TAR = "os.tar"
+TAR, DIGEST = "kubeos_tar", "image-digest"
+MENU = "/boot/efi/EFI/openEuler/grub.cfg"
+
+
+def kubeos_tar(image: Optional[str], archive: Optional[Path], saving: Tuple[str, ...],
+               digest: str) -> Stage:  # fmt: skip
+    """kubeos.tar as it lies in the upgrade image, looked through before anything is made of it.
+
+    The image comes from a file, or from the container engine whose command `saving` is, and which
+    knows it by `digest`. Which engine it was makes no difference.
+    """
+    name = TAR
+    tar = Artifact(name, "kubeos.tar", is_result=True, holds_tree=True)
+    clock, known = Artifact(name, "clock"), Artifact(name, DIGEST)
+    steps: Tuple[Step, ...] = ()
+    place: Arg
+    if archive:
+        place = Source(archive)
+    else:
+        place = Scratch("image.tar")
+        engine, *words = saving
+        steps = (run(OneOf((engine,)), *map(Manner, words)).into(place),)
+    called = (f"--name={image}",) if image else ()
+    return Stage(
+        name, "kubeos.tar, the root tree as the upgrade image has it", "0",
+        (tar, clock, known),
+        steps=(*steps, tool("take_from_image", place, tar, f"--file={ROOT_TAR}",
+                            joined("--clock=", clock), *called).using("zstd"),
+               run("echo", digest).into(known)),
+    )  # fmt: skip
+
+
+def unpacked(tar: Stage, clock: Arg) -> Stage:
+    """The root tree, with owners, modes and extended attributes as the tar has them."""
+    name = "unpacked"
+    tree = Artifact(name, "rootfs", is_tree=True, holds_tree=True)
+    return Stage(
+        name, "the root tree out of kubeos.tar", clock, (tree,),
+        steps=(
+            run("mkdir", "--mode=755", tree),
+            run("tar", "--extract", "--file", tar["kubeos.tar"], "--directory", tree,
+                "--numeric-owner", "--same-owner", "--preserve-permissions",
+                "--xattrs", "--xattrs-include=*", "--acls"),
+        ),
+    )  # fmt: skip
+
+
+def menu(tree: Stage, ids: Ids, clock: Arg) -> Stage:
+    """GRUB's menu with the slots of this disk, as a layer: the upgrade image may have been made
+    for partitions of other sizes, and so with other numbers in its menu."""
+    name = "menu"
+    layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
+    over = Sandbox(root=root, layers=(tree["rootfs"],), upper=layer)
+    slots = (ids.uuid("ROOT-A"), ids.uuid("ROOT-B"))
+    return Stage(name, "GRUB's menu with the slots of this disk", clock, (layer,),
+                 (over.wrap(tool("name_slots", joined(root, MENU), *slots)),))  # fmt: skip
