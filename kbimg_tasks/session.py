@@ -128,8 +128,9 @@ class Session:
                          self._prune_store)
         yield graph.note("reproduce", "vm_img built twice and compared, by file where they differ",
                          self._reproduce)
-        yield {**graph.note(WRITE_LOCK, "the exact packages written to lock=FILE, for later builds "
-                            "to obey", self._write_lock), "task_dep": [graph.READY, "packages"]}
+        yield graph.note(WRITE_LOCK, "the exact packages written to lock=FILE, for later builds to "
+                         "obey", self._write_lock,
+                         [stage.name for stage in self.plan.stages if stage.name == "packages"])
         for image in IMAGES:
             yield from self._handovers(image)
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
@@ -153,6 +154,8 @@ class Session:
             raise graph.Impossible(str(complaint)) from complaint
 
     def _write_lock(self) -> None:
+        if "packages" not in (stage.name for stage in self.plan.stages):
+            raise graph.Impossible(f"{self.asked.config}: write_lock needs a table [from_repo]")
         lock_file.write(self.asked.lock, self.layout.stage("packages") / "packages.lock")
         self.display.say(f"wrote {self.asked.lock}")
 

@@ -29,7 +29,7 @@ def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
 
 def checksum(made: Stage) -> Stage:
     """The SHA-256 sum of a stage's result, beside it."""
-    (result,) = made.artifacts
+    (result,) = (artifact for artifact in made.artifacts if artifact.is_result)
     name = f"{made.name}_sha256"
     sums = Artifact(name, f"{result.name}.sha256", is_result=True)
     return Stage(name, f"the SHA-256 sum of {result.name}", "0", (sums,),
