@@ -11,27 +11,31 @@ from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Dict, FrozenSet, Iterator, Tuple
+from typing import Any, Dict, Iterator, Tuple
 
 import attrs
 from attrs import frozen
 
+from kbimg_tasks.config.checks import OF_THE_TREE
 from kbimg_tasks.config.files import Files
 from kbimg_tasks.config.locate import Positions
 from kbimg_tasks.config.model import ARRAYS, TABLES, Config, names
 from kbimg_tasks.config.tables import Reader
 from kbimg_tasks.option_samples import CHANGED, SAMPLE
-from kbimg_tasks.plan import Plan, plan
+from kbimg_tasks.plan import plan
 from kbimg_tasks.render import command_line, symbolic
 from kbimg_tasks.stage import Artifact, Secret, Source, Stage
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs/options.md"
 IMAGE = "vm_img"
+# The image that reads an option, or a table, where vm_img does not.
+READERS = {"admin_container": "admin_container", "pxe_config": "pxe_img",
+           "from_repo.upgrade_img": "upgrade_img"}  # fmt: skip
 HEAD = """\
 # What a change makes again
 
-Written by `python -m kbimg_tasks.influence` from the plans of `doit vm_img` with one option
-changed; do not edit. A comment, the order of tables and keys, and the order of `rpmlist` make
+Written by `python -m kbimg_tasks.influence` from the plans with one option changed; do not edit. It
+is about `doit vm_img`, or about the image that reads the option where that is another. A comment, the order of tables and keys, and the order of `rpmlist` make
 nothing again.
 
 A stage *may stop earlier* when it depends on the change by small files only (the list of packages,
@@ -88,13 +92,13 @@ def read(values: Dict[str, Any]) -> Config:
     return Config(Path("/kbimg.toml"), **parts)
 
 
-def influence(before: Config, after: Config) -> Influence:
-    """What `doit vm_img` makes when it had made everything of `before`."""
+def influence(before: Config, after: Config, image: str = IMAGE) -> Influence:
+    """What building an image of `after` makes when everything of `before` had been made."""
     old = {stage.name: tuple(_own_parts(stage)) for stage in plan(before).stages}
     sure: Dict[str, None] = {}
     possible: Dict[str, None] = {}
     wanted = plan(after)
-    for stage in (stage for stage in wanted.stages if stage.name in _wanted(wanted)):
+    for stage in wanted.standing_under([image]) if image in wanted.images else ():
         if (tuple(_own_parts(stage)) != old.get(stage.name)
                 or any(need.stage in sure and _is_large(need) for need in stage.needs())):
             sure[stage.name] = None
@@ -121,18 +125,22 @@ def _is_large(artifact: Artifact) -> bool:
     return artifact.is_tree or artifact.holds_tree or artifact.name.endswith(".img")
 
 
-def _wanted(whole: Plan) -> FrozenSet[str]:
-    """The stages that the image's results stand on."""
-    found = {stage.name for stage in whole.images[IMAGE]}
-    for stage in reversed(whole.stages):
-        if stage.name in found:
-            found |= {need.stage for need in stage.needs()}
-    return frozenset(found)
+def sample(option: str) -> Dict[str, Any]:
+    """The sample configuration, with what the option's table excludes left out."""
+    table = option.partition(".")[0]
+    excluded = ("from_repo", "dm_verity", *OF_THE_TREE) if table == "from_dockerimg" else ()
+    return {name: value for name, value in SAMPLE.items() if name not in excluded}
 
 
-def row(option: str) -> Influence:
-    """The influence of one option of the sample configuration."""
-    return influence(read(SAMPLE), read(changed(SAMPLE, option)))
+def reader_of(option: str) -> str:
+    """The image that an option is about."""
+    return READERS.get(option) or READERS.get(option.partition(".")[0]) or IMAGE
+
+
+def row(option: str, image: str = "") -> Influence:
+    """The influence of one option of the sample configuration on the image that it is about."""
+    values = sample(option)
+    return influence(read(values), read(changed(values, option)), image or reader_of(option))
 
 
 def document() -> str:
@@ -142,7 +150,7 @@ def document() -> str:
 
 def _line(option: str, found: Influence) -> str:
     if not found.sure:
-        return f"| `{option}` | not read by {IMAGE} | |\n"
+        return f"| `{option}` | not read by {reader_of(option)} | |\n"
     made, may_stop = (", ".join(f"`{name}`" for name in part)
                       for part in (found.sure, found.possible))
     return f"| `{option}` | {made} | {may_stop} |\n"

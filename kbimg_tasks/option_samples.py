@@ -13,7 +13,8 @@ SAMPLE: Dict[str, Any] = {
         "root_passwd": "$1$xyz$RdLyKTL32WEvK3lg8CXID0", "rpmlist": ["kernel", "passwd", "tar"],
         "legacy_bios": False, "upgrade_img": "kubeos-upgrade:v1",
     },
-    "from_dockerimg": {"upgrade_img": "kubeos-upgrade:v1", "legacy_bios": False},
+    "from_dockerimg": {"upgrade_img": "kubeos-upgrade:v1", "archive": "upgrade_img.tar",
+                       "legacy_bios": False},
     "admin_container": {"img_name": "kubeos-admin:v1", "hostshell": "hostshell"},
     "pxe_config": {
         "server_ip": "192.168.122.50", "rootfs_name": "kubeos.tar", "disk": "/dev/vda",
@@ -44,6 +45,7 @@ CHANGED: Dict[str, Any] = {
     "from_repo.legacy_bios": True,
     "from_repo.upgrade_img": "kubeos-upgrade:v2",
     "from_dockerimg.upgrade_img": "kubeos-upgrade:v2",
+    "from_dockerimg.archive": "upgrade_img-2.tar",
     "from_dockerimg.legacy_bios": True,
     "admin_container.img_name": "kubeos-admin:v2",
     "admin_container.hostshell": "hostshell-2",

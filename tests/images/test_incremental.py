@@ -42,7 +42,7 @@ def made(folder: Path, checkout: Path = TOP) -> set:
 
 def expected(option: str) -> set:
     """What the table says, less the stages at which this change is known to stop."""
-    found = influence.row(option)
+    found = influence.row(option, influence.IMAGE)
     return {*found.sure, *found.possible} - set(STOPS.get(option, ()))
 
 

@@ -58,6 +58,13 @@ def test_variables_work_in_any_place(tmp_path: Path):
     (("vm_img", "store_gib=many"), 'store_gib=: expected a number of GiB, found "many"'),
     (("vm_img", "offline=yes"), 'offline=: expected 0 or 1, found "yes"'),
     (("rootfs",), "kbimg.toml: no such configuration file"),
+    (("upgrade_img", "engine=dokcer"),
+     'engine=: expected one of auto, docker, podman, nerdctl, ctr, none, found "dokcer"'),
+    (("upgrade_img", "push=kubeos:v1"), "push=: expected an image's name with its registry"),
+    (("upgrade_img", "push=localhost/Kubeos:v1"),
+     'such as registry.example.org/kubeos-upgrade:v1, found "localhost/Kubeos:v1"'),
+    (("vm_img", "push=localhost:5000/kubeos:v1"),
+     "push=: expected one of upgrade_img and admin_container to be built and pushed, found nei"),
 ])
 def test_refusals(tmp_path: Path, argv, message):
     done = run_doit(tmp_path, *argv)
@@ -89,11 +96,13 @@ def test_what_is_not_built_yet_is_not_left_out(tmp_path: Path, more, option):
     assert f"{option}: this version of kbimg cannot build it yet" in done.stdout
 
 
-def test_an_upgrade_image_as_the_source(tmp_path: Path):
-    (tmp_path / "kbimg.toml").write_text('[from_dockerimg]\nupgrade_img = "a:1"\n')
-    done = run_doit(tmp_path, "vm_img")
+def test_an_upgrade_image_that_no_engine_has(tmp_path: Path):
+    (tmp_path / "kbimg.toml").write_text('[from_dockerimg]\nupgrade_img = "no-such-image:1"\n')
+    done = run_doit(tmp_path, "vm_img", "engine=none")
     assert done.returncode == 1
-    assert "1: from_dockerimg: this version of kbimg cannot build it yet" in done.stdout
+    assert ('kbimg.toml:2: from_dockerimg.upgrade_img: expected an image that a container engine '
+            'has, found "no-such-image:1", but engine=none asks for none; load it, or name a file '
+            'that holds it: archive = "upgrade_img.tar"') in done.stdout
     assert run_doit(tmp_path, "list").returncode == 0
 
 

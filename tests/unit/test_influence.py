@@ -9,8 +9,8 @@ import pytest
 from kbimg_tasks import influence
 from kbimg_tasks.option_samples import CHANGED, SAMPLE, STOPS
 
-TREE = ("esp", "system_img", "system_qcow2", "kubeos_tar", "kubeos_tar_sha256",
-        "system_qcow2_sha256")  # fmt: skip
+TREE = ("esp", "system_img", "system_qcow2", "system_qcow2_sha256", "kubeos_tar",
+        "kubeos_tar_sha256")  # fmt: skip
 
 
 def test_every_option_has_a_change():
@@ -34,11 +34,18 @@ def test_the_document_is_up_to_date():
     ("copy_files.src", ("customised", *TREE)),
     ("grub.passwd", ("grub", "customised", *TREE)),
     ("persist_mkdir.name", ("persist", "system_img", "system_qcow2", "system_qcow2_sha256")),
-    ("from_repo.upgrade_img", ()),
+    ("from_repo.upgrade_img", ("upgrade_archive",)),
     ("pxe_config.disk", ()),
 ])  # fmt: skip
 def test_what_a_change_makes(option, sure):
     assert influence.row(option) == influence.Influence(sure)
+
+
+def test_another_upgrade_image():
+    found = influence.row("from_dockerimg.archive")
+    assert found.sure == ("kubeos_tar", "unpacked", "menu", "esp", "system_img", "system_qcow2",
+                          "system_qcow2_sha256", "kubeos_tar_sha256")
+    assert found.possible == ("root_b", "persist")  # of the clock alone
 
 
 def test_behind_small_files_a_build_may_stop():

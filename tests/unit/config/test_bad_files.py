@@ -28,6 +28,8 @@ VERITY = (REPO + "[dm_verity]\nefi_key = 'a'\ngrub_key = 'b'\n"
 NAME = "a package name"
 VERSION = "a version of letters, digits and . _ + ~ ^ -"
 HASH = "a password hash as in /etc/shadow (openssl passwd -6)"
+AS_IT_IS = ("excludes from_dockerimg, whose upgrade image is taken as it is: it belongs into the "
+            "configuration that the upgrade image is made of")
 IMAGE = 'a container image\'s name such as "kubeos-upgrade:v1"'
 ADDRESS = 'an IPv4 address such as "192.168.1.10"'
 MASK = 'an IPv4 netmask such as "255.255.255.0"'
@@ -112,14 +114,25 @@ BAD = [
     # What goes together.
     (REPO + "[from_dockerimg]\nupgrade_img = 'a:1'\n", (),
      ["7: from_dockerimg: excludes from_repo: keep one of the two"]),
-    ("[from_dockerimg]\n", (), ["1: from_dockerimg: the option upgrade_img is missing"]),
+    ("[from_dockerimg]\n", (),
+     ["1: from_dockerimg: needs upgrade_img, the name of an image in the container engine, or "
+      "archive, a file with one"]),
+    ("[from_dockerimg]\nlegacy_bios = true\n", (),
+     ["1: from_dockerimg: needs upgrade_img, the name of an image in the container engine, or "
+      "archive, a file with one"]),
+    ("[from_dockerimg]\nupgrade_img = 3\n", (),
+     [f"2: from_dockerimg.upgrade_img: expected {IMAGE}, found 3"]),
+    ("[from_dockerimg]\nupgrade_img = 'a:1'\n[systemd_service]\nname = ['a']\n", (),
+     [f"3: systemd_service: {AS_IT_IS}"]),
     (REPO + "[dm_verity]\nefi_key = 'a'\ngrub_key = 'b'\n", (),
      ["7: dm_verity: needs a table [grub] with passwd"]),
     (REPO + "legacy_bios = true\n[grub]\npasswd = 'x'\n[dm_verity]\nefi_key = 'a'\n"
      "grub_key = 'b'\n", (),
      ["7: from_repo.legacy_bios: expected false, as dm_verity demands, found true"]),
     ("[from_dockerimg]\nupgrade_img = 'a:1'\n[grub]\npasswd = 'x'\n[dm_verity]\nefi_key = 'a'\n"
-     "grub_key = 'b'\n", (), ["5: dm_verity: excludes from_dockerimg"]),
+     "grub_key = 'b'\n", (), [
+         f"3: grub: {AS_IT_IS}",
+         "5: dm_verity: excludes from_dockerimg"]),
     (REPO + PXE + "[grub]\npasswd = 'x'\n[dm_verity]\nefi_key = 'a'\ngrub_key = 'b'\n",
      ("pxe_img",), ["15: dm_verity: excludes pxe_img: dm-verity is for virtual machines"]),
     ("[dm_verity]\nefi_key = ''\ngrub_key = 'b'\n[grub]\npasswd = 'x'\n", (),
