@@ -12,6 +12,10 @@ from attrs import frozen
 from kbimg_tasks import contained
 
 PATIENCE_SECONDS = 20.0
+# How the commands are told where their daemons, stores and credentials are.
+ENVIRONMENT = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY",
+               "DOCKER_CERT_PATH", "CONTAINER_HOST", "CONTAINERS_STORAGE_CONF",
+               "CONTAINERD_ADDRESS", "CONTAINERD_NAMESPACE", "XDG_RUNTIME_DIR")  # fmt: skip
 AUTO, NONE = "auto", "none"
 
 

@@ -35,8 +35,8 @@ HEAD = """\
 # What a change makes again
 
 Written by `python -m kbimg_tasks.influence` from the plans with one option changed; do not edit. It
-is about `doit vm_img`, or about the image that reads the option where that is another. A comment, the order of tables and keys, and the order of `rpmlist` make
-nothing again.
+is about `doit vm_img`, or about the image that reads the option where that is another. A comment,
+the order of tables and keys, and the order of `rpmlist` make nothing again.
 
 A stage *may stop earlier* when it depends on the change by small files only (the list of packages,
 the clock). kbimg compares their content: a stage that was made again with the same small files

@@ -16,7 +16,7 @@ import tomli
 
 from kbimg_tasks.layout import DATA, Layout
 from kbimg_tasks.sandbox import CONTAINMENT
-from kbimg_tasks.stage import Arg, Interpreter, OneOf, Stage, Step
+from kbimg_tasks.stage import Arg, Interpreter, Manner, OneOf, Stage, Step
 
 MIB = 1 << 20
 SELINUX = Path("/sys/fs/selinux/enforce")
@@ -64,7 +64,9 @@ def _of_step(step: Step) -> Iterator[OneOf]:
     while argv:
         program, rest = argv[0], argv[1:]
         wrapper = str(rest[1]) if isinstance(program, Interpreter) else ""
-        if not isinstance(program, Interpreter):
+        if isinstance(program, Manner):
+            yield OneOf((program.word,))
+        elif not isinstance(program, Interpreter):
             yield program if isinstance(program, OneOf) else OneOf((str(program),))
         if program == "flock":
             argv = rest[2:]

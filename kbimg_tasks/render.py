@@ -26,6 +26,7 @@ from kbimg_tasks.stage import (
 )
 
 Renderer = Callable[[Arg], str]
+MANNER = "$MANNER"
 
 
 def symbolic(stage: Stage) -> Renderer:
@@ -52,7 +53,7 @@ def symbolic(stage: Stage) -> Renderer:
         if isinstance(arg, OneOf):
             return arg.names[0]
         if isinstance(arg, Manner):
-            return "$MANNER"
+            return MANNER
         return f"$CACHE/{arg.name}"
 
     return text
@@ -92,7 +93,10 @@ def actual(stage: Stage, layout: Layout) -> Renderer:
 def command_line(step: Step, text: Renderer) -> str:
     """The step as it could be typed into a shell; a secret is a file that the reader provides."""
     words = [f"{name}={shlex.quote(text(value))}" for name, value in step.env]
-    words += [shlex.quote(word) for word in map(text, step.argv)]
+    for word in map(text, step.argv):
+        # However many words it takes to say how.
+        if word != MANNER or words[-1:] != [MANNER]:
+            words.append(word if word == MANNER else shlex.quote(word))
     if step.stdout is not None:
         words.append("> " + shlex.quote(text(step.stdout)))
     if step.stdin is not None:

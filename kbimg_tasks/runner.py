@@ -13,11 +13,12 @@ import signal
 import time
 from collections import deque
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import IO, Any, Callable, Dict, List
 
-from kbimg_tasks import recovery, room, stamps, store
+from kbimg_tasks import engines, recovery, room, stamps, store
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.render import Renderer, actual, command_line
 from kbimg_tasks.sandbox import BUILDER, CONTAINMENT
@@ -26,7 +27,7 @@ from kbimg_tasks.stage import Cache, Secret, Stage, Step, Text
 LAST_LINES = 15
 # What programs may see of the caller's environment; the rest would make builds differ.
 PASSED_ON = ("PATH", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
-             "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # fmt: skip
+             "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", *engines.ENVIRONMENT)  # fmt: skip
 PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 
 Report = Callable[[str, int, int, str], None]
@@ -84,6 +85,17 @@ def _make(stage: Stage, layout: Layout, report: Report, made_from: str) -> None:
         recovery.delete(partial)
 
 
+@cache
+def _machine() -> Any:
+    """This machine without the caller's environment, which plumbum would add to what it is given:
+    TAR_OPTIONS, say, would change an image."""
+    import plumbum
+
+    plumbum.local.env.clear()
+    plumbum.local.env.update(PATH=os.environ.get("PATH", os.defpath))
+    return plumbum.local
+
+
 class _Execution:
     """One step being run."""
 
@@ -98,14 +110,13 @@ class _Execution:
         self.transcript.write(f"$ {command_line(self.step, self.text)}\n".encode())
         self.transcript.flush()
         # Imported late: loading it is a tenth of a run in which nothing has changed.
-        import plumbum
         from plumbum.commands import CommandNotFound
 
         argv = [*CONTAINMENT, *map(self.text, self.step.argv)]
         with ExitStack() as held:
             streams = self._streams(held)
             try:
-                process: Any = plumbum.local[argv[0]].popen(
+                process: Any = _machine()[argv[0]].popen(
                     argv[1:], env=self._environment(), cwd="/", start_new_session=True, **streams)
             except CommandNotFound as error:
                 raise StageFailed(f"{self.stage.name}: no program {error.program}") from error

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Iterator
 
+import engines
 import pytest
 from building import KUBERNETES, PACKAGES, build, write_config, write_custom
 
@@ -39,3 +41,24 @@ def plain_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("plain")
     write_config(folder, tuple(name for name in PACKAGES if name not in KUBERNETES))
     return build(folder)
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[engines.Engine]:
+    """Docker's engine, for the time of the tests."""
+    with engines.docker() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def podman() -> Iterator[engines.Engine]:
+    """Podman, with a store of the tests' own."""
+    with engines.podman() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def containerd() -> Iterator[engines.Engine]:
+    """containerd, for the time of the tests."""
+    with engines.containerd() as engine:
+        yield engine

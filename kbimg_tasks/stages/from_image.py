@@ -11,7 +11,6 @@ from kbimg_tasks.stage import (
     Arg,
     Artifact,
     Manner,
-    OneOf,
     Scratch,
     Source,
     Stage,
@@ -42,8 +41,7 @@ def kubeos_tar(image: Optional[str], archive: Optional[Path], saving: Tuple[str,
         place = Source(archive)
     else:
         place = Scratch("image.tar")
-        engine, *words = saving
-        steps = (run(OneOf((engine,)), *map(Manner, words)).into(place),)
+        steps = (run(*map(Manner, saving)).into(place),)
     called = (f"--name={image}",) if image else ()
     return Stage(
         name, "kubeos.tar, the root tree as the upgrade image has it", "0",

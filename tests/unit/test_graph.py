@@ -197,3 +197,18 @@ def test_the_second_build_in_a_directory_says_who_holds_it(project):
     assert "Traceback" not in output
     (project / "sleep").write_text("0")
     doit(project)
+
+
+def test_programs_do_not_see_the_callers_environment(project: Path, monkeypatch):
+    path = project / "dodo.py"
+    path.write_text(path.read_text().replace(
+        'run("head", "-n1", Source(here / "source")).into(small)',
+        'run("env", LANG="xx").into(small)'))
+    monkeypatch.setenv("TAR_OPTIONS", "--owner=nobody")
+    monkeypatch.setenv("MKE2FS_CONFIG", "/nonexistent")
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    doit(project)
+    lines = (project / "out/.kbimg/stages/small/small").read_text().splitlines()
+    seen = dict(line.split("=", 1) for line in lines)
+    assert set(seen) == {"HOME", "LANG", "LC_ALL", "PATH", "PWD", "PYTHONDONTWRITEBYTECODE",
+                         "PYTHONPATH", "TZ", "https_proxy", *set(seen) & {"_", "SHLVL", "OLDPWD"}}

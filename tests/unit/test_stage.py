@@ -12,6 +12,7 @@ from kbimg_tasks.stage import (
     Artifact,
     Cache,
     Content,
+    Manner,
     OneOf,
     Scratch,
     Secret,
@@ -173,3 +174,11 @@ def test_programs_of_the_host_and_not_of_the_tree():
     names = {one.names for one in preflight.programs([one])}
     assert names == {("setpriv",), ("sh",), ("unshare",), ("mke2fs",), ("mcopy",), ("dnf", "yum"),
                      ("flock",), ("qemu-img",)}
+
+
+def test_how_a_thing_is_done_does_not_count():
+    ways = [("docker", "save", "a"), ("ctr", "images", "export", "-", "b"), ("ctr",)]
+    seen = {command_line(run(*map(Manner, way), OWN).into(OWN), symbolic(stage()))
+            for way in ways}
+    assert len(seen) == 1
+    assert preflight.programs([stage(run(*map(Manner, ways[0])))]) > {OneOf(("docker",))}
