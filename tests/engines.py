@@ -25,12 +25,10 @@ class Engine:
 
     command: str
     env: Dict[str, str]
-    options: Sequence[str] = ()
 
     def run(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """The engine's command."""
-        done = subprocess.run([self.command, *self.options, *argv], text=True, check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        done = subprocess.run([self.command, *argv], text=True, check=False, capture_output=True,
                               stdin=subprocess.DEVNULL, env={**os.environ, **self.env})
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
