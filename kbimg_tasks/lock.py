@@ -44,7 +44,13 @@ def _is_there(layout: Layout, number: int) -> bool:
 
 def _open(layout: Layout) -> int:
     stamps.prepare(layout)
-    number = os.open(layout.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        number = os.open(layout.lock, flags, 0o600)
+    except OSError as error:
+        raise Busy(f"{layout.lock}: expected a file of kbimg's own, but cannot open it: "
+                   f"{error.strerror}. Delete it, or choose another directory with out=DIR."
+                   ) from None
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

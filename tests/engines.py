@@ -119,6 +119,6 @@ def registry(port: int) -> Iterator[str]:
             f"http: {{addr: '127.0.0.1:{port}'}}\n")
         address = f"127.0.0.1:{port}"
         with serving(["docker-registry", "serve", f"{place}/config.yml"], place / "log",
-                     sys.executable, "-c", "import sys, urllib.request as r; r.urlopen(sys.argv[1])",
-                     f"http://{address}/v2/"):
+                     sys.executable, "-c",
+                     f"from urllib.request import urlopen; urlopen('http://{address}/v2/')"):
             yield address

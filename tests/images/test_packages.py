@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import os
 import shutil
 import subprocess
-import threading
 from pathlib import Path
 from typing import Iterator
 
 import pytest
+import web
 from building import DEMO, SMALL, digest, made, run_doit, write_config
 
 pytestmark = pytest.mark.image
@@ -34,22 +32,13 @@ echo {version} > %{{buildroot}}/usr/share/kbimg-test
 """
 
 
-class Served:
+class Served(web.Server):
     """A small repository on a web server of its own, beside the demonstration's."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.asked = folder, []
         folder.mkdir()
-        asked = self.asked
-
-        class Handler(http.server.SimpleHTTPRequestHandler):
-            def log_request(self, code="-", size="-"):
-                asked.append(self.path)
-
-        self.server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
-        self.port = self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__(folder)
+        self.folder = folder
 
     def publish(self, version: str) -> None:
         """Add a version of the package."""
@@ -58,11 +47,6 @@ class Served:
         subprocess.run(["rpmbuild", "-bb", "--quiet", "--define", f"_rpmdir {self.folder}",
                         "--define", f"_topdir {self.folder.parent / 'rpmbuild'}", spec], check=True)
         subprocess.run(["createrepo_c", "--quiet", self.folder], check=True)
-
-    def stop(self) -> None:
-        """No network any more."""
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture

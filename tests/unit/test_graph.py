@@ -212,3 +212,16 @@ def test_programs_do_not_see_the_callers_environment(project: Path, monkeypatch)
     seen = dict(line.split("=", 1) for line in lines)
     assert set(seen) == {"HOME", "LANG", "LC_ALL", "PATH", "PWD", "PYTHONDONTWRITEBYTECODE",
                          "PYTHONPATH", "TZ", "https_proxy", *set(seen) & {"_", "SHLVL", "OLDPWD"}}
+
+
+def test_a_link_in_the_locks_place_is_not_followed(project: Path):
+    doit(project)
+    lock, other = project / "out/.kbimg/lock", project / "other"
+    other.write_text("not to be written over\n")
+    lock.unlink()
+    lock.symlink_to(other)
+    output = doit(project, check=False)
+    assert f"{lock}: expected a file of kbimg's own, but cannot open it" in output
+    assert other.read_text() == "not to be written over\n"
+    lock.unlink()
+    doit(project)

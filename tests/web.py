@@ -1,0 +1,40 @@
+"""A web server of a test's own on this machine, which remembers what it gave out."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+import time
+from pathlib import Path
+from typing import Any, List
+
+
+class Server:
+    """Serves a folder on the loopback. `asked` has each request's path when it is begun, `served`
+    when all of it was sent; `seconds` is how long each file takes at least."""
+
+    def __init__(self, folder: Path, seconds: float = 0) -> None:
+        self.asked: List[str] = []
+        self.served: List[str] = []
+        outer = self
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                outer.asked.append(self.path)
+                time.sleep(seconds)
+                super().do_GET()
+                outer.served.append(self.path)
+
+        self._server = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        """No network any more."""
+        self._server.shutdown()
+        self._server.server_close()
