@@ -78,6 +78,9 @@ ENGINES: Dict[str, Engine] = {engine.name: engine for engine in (
            ("images", "export", "-", "NAME"), ("images", "list"), takes_full_names=True),
 )}  # fmt: skip
 
+# Those that build on a base image, with the same words.
+BUILDERS = ("docker", "podman")
+
 
 def usable(asked: str = AUTO) -> Iterator[Engine]:
     """The engines that answer, the first choice first; or the one asked for."""

@@ -31,7 +31,7 @@ def problems(push: str, images: Iterable[str]) -> Tuple[str, ...]:
 def tasks(image: str, container: Container, layout: Layout, engine: str, push: str,
           say: Say) -> Iterator[Dict[str, Any]]:  # fmt: skip
     """The tasks that load an image and, if asked for, push it."""
-    archive, _ = container.stage.artifacts
+    archive, *_ = container.stage.artifacts
     ours = Handover(layout.published(archive), layout.published(container.stage[DIGESTS]),
                     container.name, engine, say)
     yield graph.note(f"load_{image}", f"{archive.name} loaded into the container engine, if any",
@@ -49,6 +49,16 @@ def _saying(action: Callable[[], None]) -> Callable[[], None]:
             raise graph.Impossible(str(failure)) from failure
 
     return act
+
+
+def builder(config: Config, asked: str) -> str:
+    """The engine that builds the admin container on its base image; empty when packages are to do:
+    when they are named, or no engine answers."""
+    admin = config.admin_container
+    if admin is None or admin.repo_path or asked == engines.NONE:
+        return ""
+    return next((engine.name for engine in engines.usable(asked)
+                 if engine.name in engines.BUILDERS), "")  # fmt: skip
 
 
 @frozen
@@ -129,7 +139,9 @@ class Handover:
         self.say(f"      pushed as {name}")
 
     def _holder(self) -> Optional[engines.Engine]:
-        ours = self.digests.read_text(encoding="ascii").split()
+        # Podman shows digests without their algorithm.
+        ours = [digest if ":" in digest else f"sha256:{digest}"
+                for digest in self.digests.read_text(encoding="ascii").split()]
         return next((engine for engine in engines.usable(self.engine)
                      if engine.image_id(self.image) in ours), None)  # fmt: skip
 

@@ -8,12 +8,13 @@ from typing import Dict, Iterable, Optional, Tuple
 
 from attrs import frozen
 
-from kbimg_tasks.config.model import Config
+from kbimg_tasks.config.model import AdminContainer, Config
 from kbimg_tasks.ids import Ids
 from kbimg_tasks.partitions import Table, plan_table
 from kbimg_tasks.sandbox import Sandbox
 from kbimg_tasks.stage import Arg, Artifact, Content, Scratch, Secret, Stage
 from kbimg_tasks.stages import (
+    admin_container,
     archive,
     container,
     customised,
@@ -29,6 +30,8 @@ from kbimg_tasks.stages.grub import grub
 PACKAGES_UEFI = ("grub2-efi", "grub2-tools", "grub2-efi-x64-modules", "grub2-pc-modules")
 # The command that gives an image out, where no container engine has been asked yet.
 SAVING = ("docker", "save")
+# The base image that the existing tool takes.
+ADMIN_BASE = "openeuler/openeuler:24.03-lts"
 LEGACY_MACHINES = ("x86_64",)
 
 
@@ -67,7 +70,8 @@ class Given:
     where the user sets it; without it, the newest package's build time is the clock. `locked` is a
     lock file of exact packages; with `is_offline` no repository is asked for anything. `saving` is
     the command by which a container engine gives out the upgrade image to start from, and `digest`
-    says which image that is.
+    says which image that is. `admin_repomds` are the indexes of the admin container's repositories,
+    and `builder` is the container engine that builds it on a base image, if any is to.
     """
 
     repomds: Tuple[Path, ...] = ()
@@ -76,6 +80,8 @@ class Given:
     is_offline: bool = False
     saving: Tuple[str, ...] = SAVING
     digest: str = ""
+    admin_repomds: Tuple[Path, ...] = ()
+    builder: str = ""
 
 
 @frozen
@@ -125,15 +131,51 @@ def plan(config: Config, given: Given = Given()) -> Plan:
             stages += (upgrade,)
             images["upgrade_img"] = (upgrade, root.tar, tar_sum)
             containers["upgrade_img"] = Container(config.from_repo.upgrade_img, upgrade)
+    if config.admin_container:
+        made = admin(config.admin_container, config, given)
+        stages += made
+        images["admin_container"] = made[-1:]
+        containers["admin_container"] = Container(config.admin_container.img_name, made[-1])
     return Plan(stages, images, containers)
+
+
+def admin(asked: AdminContainer, config: Config, given: Given) -> Tuple[Stage, ...]:
+    """The admin container, its archive last."""
+    if given.builder:
+        return (admin_container.built_on(asked.base_image or ADMIN_BASE, asked.img_name,
+                                         asked.hostshell, given.builder),)  # fmt: skip
+    repo = admin_repository(config)
+    if repo is None:  # refused by whoever looks for an engine; a plan must be there for `doit list`
+        repo = config.path
+    chosen = packages.packages(
+        "admin_packages", repo, admin_container.PACKAGES, given.admin_repomds, given.epoch,
+        is_offline=given.is_offline, first_of=admin_container.INITS)  # fmt: skip
+    clock: Arg = given.epoch or Content(chosen["clock"])
+    rootfs = packages.container_rootfs("admin_rootfs", chosen, clock)
+    own = admin_container.customised(rootfs, asked.hostshell, clock)
+    tree = Sandbox(root=Scratch("root"), layers=(rootfs["rootfs"], own["layer"]))
+    tar = archive.tree_tar("admin_tar", "the admin container's tree as one layer", tree, clock)
+    archived = container.archive(
+        admin_container.ARCHIVE, admin_container.RESULT,
+        f"{admin_container.RESULT}, the container that operators log in to", asked.img_name,
+        (container.layer(tar["tree.tar"]),), clock, admin_container.SETTINGS)
+    return (chosen, rootfs, own, tar, archived)
+
+
+def admin_repository(config: Config) -> Optional[Path]:
+    """The repository file that the admin container's packages come from."""
+    if config.admin_container and config.admin_container.repo_path:
+        return config.admin_container.repo_path
+    return config.from_repo.repo_path if config.from_repo else None
 
 
 def from_packages(config: Config, given: Given, table: Table, ids: Ids) -> Root:
     """The root file system out of packages and what the configuration puts over them."""
     assert config.from_repo is not None
     password = Secret("grub.passwd", config.grub.passwd.reveal() + "\n") if config.grub else None
-    chosen = packages.packages(config.from_repo, PACKAGES_UEFI, given.repomds, given.epoch,
-                               given.locked, given.is_offline)  # fmt: skip
+    chosen = packages.packages(
+        "packages", config.from_repo.repo_path, (*config.from_repo.rpmlist, *PACKAGES_UEFI),
+        given.repomds, given.epoch, given.locked, given.is_offline)
     clock: Arg = given.epoch or Content(chosen["clock"])
     rootfs = packages.rootfs(chosen, clock)
     early = initramfs.initramfs(rootfs, clock)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, Tuple
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 from doit.reporter import ConsoleReporter
 
 from kbimg_tasks import (
+    engines,
     graph,
     handover,
     indexes,
@@ -28,7 +30,7 @@ from kbimg_tasks.config.load import load
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.repo_file import Repository, repositories
 from kbimg_tasks.layout import CACHE, DATA, Layout
-from kbimg_tasks.plan import SAVING, Given, Plan, plan, unsupported
+from kbimg_tasks.plan import ADMIN_BASE, SAVING, Given, Plan, admin_repository, plan, unsupported
 from kbimg_tasks.progress import Display, reporter
 from kbimg_tasks.reproduce import NotEqual, reproduce
 from kbimg_tasks.stage import Stage
@@ -37,8 +39,9 @@ from kbimg_tasks.variables import WRITE_LOCK, Variables
 IMAGES = {
     "vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar",
     "upgrade_img": "the upgrade image: upgrade_img.tar, loaded into the container engine",
+    "admin_container": "the admin container: admin_container.tar, loaded likewise",
 }
-DEFAULT_IMAGE = "vm_img"
+DEFAULT_IMAGE, ADMIN = "vm_img", "admin_container"
 WORKERS_AT_MOST = 4
 # Room for all that is not as large as the root tree: logs, ESP, initramfs, package lists.
 SMALL_THINGS_MIB = 256
@@ -52,7 +55,7 @@ class Session:
     asked: Variables
     plan: Plan
     refusals: Tuple[str, ...]
-    repositories: Tuple[Repository, ...]
+    repositories: Mapping[str, Tuple[Repository, ...]]
     cleaning: Cleaning
     source: handover.Source
     display: Display = field(factory=Display)
@@ -72,16 +75,22 @@ class Session:
         try:
             config = load(asked.config, asked.started_in, images=images or (DEFAULT_IMAGE,))
             refusals += unsupported(config)
-            repos = _repositories(config)
+            repos = _repositories(config.from_repo.repo_path if config.from_repo else None)
+            builder = handover.builder(config, asked.engine) if ADMIN in images else ""
+            refusals += _admin_problems(config, asked, builder) if ADMIN in images else ()
+            admin_repos = _repositories(admin_repository(config))
         except ConfigError as error:
             refusals += (str(error),)
         if refusals:
-            config, repos = load(DATA / "minimal.toml", DATA), ()
+            config, repos, admin_repos = load(DATA / "minimal.toml", DATA), (), ()
+            builder = ""
         source = handover.Source.of(config, asked.engine, asked.layout)
         planned = plan(config, Given(
             local_indexes(repos), asked.epoch, asked.lock if asked.is_locked else None,
-            asked.is_offline, source.saving or SAVING, source.digest))  # fmt: skip
-        return cls(asked, planned, refusals, repos, cleaning, source)
+            asked.is_offline, source.saving or SAVING, source.digest,
+            local_indexes(admin_repos), builder))  # fmt: skip
+        watched = {"packages": repos, "admin_packages": admin_repos}
+        return cls(asked, planned, refusals, watched, cleaning, source)
 
     @property
     def layout(self) -> Layout:
@@ -135,7 +144,8 @@ class Session:
             yield from self._handovers(image)
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
                                makers={DEMO_INDEX: "demo_repo"},
-                               outdated={"packages": self._has_newer_packages},
+                               outdated={stage: partial(self._has_newer_packages, stage)
+                                         for stage in self.repositories},
                                cleaning=self.cleaning)
 
     def _show_store(self) -> None:
@@ -159,11 +169,11 @@ class Session:
         lock_file.write(self.asked.lock, self.layout.stage("packages") / "packages.lock")
         self.display.say(f"wrote {self.asked.lock}")
 
-    def _has_newer_packages(self) -> bool:
-        if self.asked.is_offline or self.asked.is_locked:
+    def _has_newer_packages(self, stage: str) -> bool:
+        if self.asked.is_offline or (self.asked.is_locked and stage == "packages"):
             return False
-        listing = self.layout.stage("packages") / "indexes"
-        return bool(indexes.changed(listing, self.repositories, self.display.say))
+        listing = self.layout.stage(stage) / "indexes"
+        return bool(indexes.changed(listing, self.repositories[stage], self.display.say))
 
     def problems(self) -> Tuple[str, ...]:
         """What keeps the wanted images from being built; the configuration's mistakes first."""
@@ -189,10 +199,23 @@ def _telling(result: str) -> Tuple[bool, str]:
     return not result.endswith(".tar"), result
 
 
-def _repositories(config: Config) -> Tuple[Repository, ...]:
-    if config.from_repo is None or not config.from_repo.repo_path.is_file():
+def _repositories(path: Optional[Path]) -> Tuple[Repository, ...]:
+    return repositories(path) if path and path.is_file() else ()
+
+
+def _admin_problems(config: Config, asked: Variables, builder: str) -> Tuple[str, ...]:
+    admin = config.admin_container
+    if admin is None or builder:
         return ()
-    return repositories(config.from_repo.repo_path)
+    if admin.base_image:
+        return (f"{config.where('admin_container.base_image')}: admin_container.base_image: "
+                f"building on a base image needs a container engine, but "
+                f"{engines.why_none(asked.engine)}",)
+    if admin_repository(config) is None:
+        return (f"{config.where('admin_container')}: admin_container: expected repo_path, the "
+                "repository to build it from, or a container engine to build it on "
+                f"{ADMIN_BASE}, but {engines.why_none(asked.engine)}",)
+    return ()
 
 
 def local_indexes(repos: Iterable[Repository]) -> Tuple[Path, ...]:

@@ -28,6 +28,7 @@ def all_problems(drafts: Drafts, values: Values, images: Collection[str]) -> Fou
     yield from verity_excludes_legacy_bios(drafts, values)
     yield from verity_excludes_container_source(values)
     yield from container_source_is_named(drafts)
+    yield from admin_container_has_one_base(drafts)
     yield from container_source_is_taken_as_it_is(values)
     yield from address_by_dhcp_or_by_hand(drafts)
     yield from users_are_different(drafts)
@@ -73,6 +74,14 @@ def container_source_is_named(drafts: Drafts) -> Found:
     if "from_dockerimg" in drafts and not any(ways):
         yield (("from_dockerimg",), "needs upgrade_img, the name of an image in the container "
                "engine, or archive, a file with one")  # fmt: skip
+
+
+def admin_container_has_one_base(drafts: Drafts) -> Found:
+    """It is built on a base image or out of packages."""
+    admin = drafts.get("admin_container", {})
+    if admin.get("repo_path") and admin.get("base_image"):
+        yield (("admin_container", "base_image"),
+               "contradicts repo_path: remove one of the two")  # fmt: skip
 
 
 def container_source_is_taken_as_it_is(values: Values) -> Found:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 from typing import Callable, Dict, Tuple
 
 from attrs import frozen
 
+from kbimg_tasks.config import elf
 from kbimg_tasks.config.rules import Wrong
 
 # These answer no, and do not raise, for names that are too long or cannot be looked up.
 IS_THERE: Dict[str, Callable[[str], bool]] = {
     "file": os.path.isfile,
+    "program": os.path.isfile,
     "directory": os.path.isdir,
     "any": lambda path: os.path.isfile(path) or os.path.isdir(path),
 }
-WORDS = {"file": "a file", "directory": "a directory", "any": "a file or directory"}
+WORDS = {"file": "a file", "program": "a program", "directory": "a directory",
+         "any": "a file or directory"}  # fmt: skip
 
 
 @frozen
@@ -29,12 +33,14 @@ class Files:
     def find(self, name: str, kind: str, *, must_exist: bool) -> Path:
         """The absolute path of the first that is there, or else of the first that was tried.
 
-        `kind` is "file", "directory" or "any" of both. Raises Wrong, with every path tried, when
-        none is there but `must_exist`.
+        `kind` is "file", "directory", "any" of both, or "program". Raises Wrong when it
+        `must_exist` and none is there, with every path tried, or cannot run on this machine.
         """
         tried = self._candidates(name)
         for path in tried:
             if IS_THERE[kind](path):
+                if kind == "program" and must_exist:
+                    elf.check(path, platform.machine())
                 return Path(path)
         if must_exist:
             raise Wrong(WORDS[kind], "tried " + " and ".join(map(_described, tried)), found="none")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Collection, Dict, Iterable
+from typing import Any, Collection, Dict, Iterator
 
 from kbimg_tasks.config import checks, repo_file, source
 from kbimg_tasks.config.errors import ConfigError, Problem
@@ -38,13 +38,13 @@ def _parts(drafts: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _repository_problems(drafts: Dict[str, Any], started_in: Path,
-                         images: Collection[str]) -> Iterable[Problem]:  # fmt: skip
-    """The mistakes of the repository file, when an image is made of packages."""
-    path = drafts.get("from_repo", {}).get("repo_path")
-    if path is None or not set(images) & set(FROM_PACKAGES):
-        return ()
-    try:
-        repo_file.repositories(path, source.name_as_typed(path, started_in))
-    except ConfigError as error:
-        return error.problems
-    return ()
+                         images: Collection[str]) -> Iterator[Problem]:  # fmt: skip
+    """The mistakes of the repository files that are read for these images."""
+    readers = (("from_repo", FROM_PACKAGES), ("admin_container", ("admin_container",)))
+    paths = (drafts.get(table, {}).get("repo_path") for table, readers_of in readers
+             if set(images) & set(readers_of))
+    for path in dict.fromkeys(filter(None, paths)):
+        try:
+            repo_file.repositories(path, source.name_as_typed(path, started_in))
+        except ConfigError as error:
+            yield from error.problems

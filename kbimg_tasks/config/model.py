@@ -31,8 +31,8 @@ def option(rule: Rule, default: Any = attrs.NOTHING, *, key: str = "", also: Tup
     """An option of a table.
 
     `key` is its name in the file, `also` are other spellings; a `secret` one is never shown. One
-    with `file` names a "file", a "directory" or "any" of both, which must exist when one of
-    `for_images` is built.
+    with `file` names a "file", a "directory", "any" of both, or a "program" for the image's
+    machine, which must exist when one of `for_images` is built.
     """
     return field(default=default, metadata={
         "rule": rule, "names": (key, *also), "secret": secret, "file": file,
@@ -71,10 +71,14 @@ class FromDockerimg:
 
 @frozen
 class AdminContainer:
-    """[admin_container]: the container from which operators reach a node."""
+    """[admin_container]: the container from which operators reach a node; built on `base_image`
+    by a container engine, or out of the packages of `repo_path`."""
 
     img_name: str = option(values.new_image_name)
-    hostshell: Path = option(values.host_path, file="file", for_images=("admin_container",))
+    hostshell: Path = option(values.host_path, file="program", for_images=("admin_container",))
+    repo_path: Optional[Path] = option(values.host_path, None, file="file",
+                                       for_images=("admin_container",))  # fmt: skip
+    base_image: Optional[str] = option(values.image_name, None)
 
 
 @frozen

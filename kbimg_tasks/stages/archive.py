@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.stage import Arg, Artifact, Stage, run, tool
+from kbimg_tasks.stage import Arg, Artifact, Stage, Step, run, tool
 
 
 def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
@@ -18,13 +18,24 @@ def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
         name, "kubeos.tar, the root tree that upgrades unpack", clock, (archive,),
         steps=(
             tree.wrap(tool("measure_tree", tree.root, f"--root-mib={root_mib}")),
-            tree.wrap(run(
-                "tar", "--create", "--file", archive, "--directory", tree.root,
-                "--format=posix", "--sort=name", "--numeric-owner",
-                "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
-                "--xattrs", "--xattrs-include=*", "--acls", ".")),
+            tree_to(tree, archive),
         ),
     )  # fmt: skip
+
+
+def tree_tar(name: str, summary: str, tree: Sandbox, clock: Arg) -> Stage:
+    """A tree as a tar that is no result of its own: a container's layer, say."""
+    tar = Artifact(name, "tree.tar", holds_tree=True)
+    return Stage(name, summary, clock, (tar,), (tree_to(tree, tar),))
+
+
+def tree_to(tree: Sandbox, target: Artifact) -> Step:
+    """The step that writes a tree into a tar."""
+    return tree.wrap(run(
+        "tar", "--create", "--file", target, "--directory", tree.root,
+        "--format=posix", "--sort=name", "--numeric-owner",
+        "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+        "--xattrs", "--xattrs-include=*", "--acls", "."))  # fmt: skip
 
 
 def checksum(made: Stage) -> Stage:

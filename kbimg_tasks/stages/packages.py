@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Callable, Optional, Tuple
 
 from attrs import evolve
 
-from kbimg_tasks.config.model import FromRepo
 from kbimg_tasks.sandbox import Sandbox, unsynced
 from kbimg_tasks.stage import (
     Arg,
@@ -20,6 +19,7 @@ from kbimg_tasks.stage import (
     Scratch,
     Source,
     Stage,
+    Step,
     joined,
     run,
     tool,
@@ -38,28 +38,29 @@ DOWNLOADED = r"^\(\d+/\d+\): "
 
 
 def packages(
-    source: FromRepo, added: Tuple[str, ...], repomds: Tuple[Path, ...], epoch: Optional[str],
-    locked: Optional[Path] = None, is_offline: bool = False,
+    name: str, repo_file: Path, names: Tuple[str, ...], repomds: Tuple[Path, ...],
+    epoch: Optional[str], locked: Optional[Path] = None, is_offline: bool = False,
+    first_of: Tuple[str, ...] = (),
 ) -> Stage:  # fmt: skip
     """Which packages, exactly, and all of them downloaded.
 
-    `added` are the names that every image of this kind needs, `repomds` the index files of
-    repositories on this machine. With `locked`, a file that `lock_packages` wrote, it is just the
-    packages of that file, whatever the repositories have in addition. The cache folder is used by
-    one dnf at a time: dnf's own locks name process numbers, which mean nothing across PID
-    namespaces.
+    `names` are what is wanted, with the first of `first_of` that the repositories have; `repomds`
+    are the index files of repositories on this machine. With `locked`, a file that `lock_packages`
+    wrote, it is just the packages of that file, whatever the repositories have in addition. The
+    cache folder is used by one dnf at a time: dnf's own locks name process numbers, which mean
+    nothing across PID namespaces.
     """
-    name = "packages"
     lock, count, clock = (
         Artifact(name, file) for file in ("packages.lock", "count", "clock"))
     listing = Artifact(name, "packages.list", lists_files=True)
     indexes = Artifact(name, "indexes", is_private=True)
     resolved, root = Scratch("resolved"), Scratch("installroot")
-    wanted = sorted({*source.rpmlist, *added})  # an order means nothing to dnf
+    wanted = sorted(set(names))  # an order means nothing to dnf
     if locked:
-        wanted = [name for name in wanted if _is_file(name)]
+        wanted = [one for one in wanted if _is_file(one)]
+    choice = {"KBIMG_FIRST_OF": " ".join(first_of)} if first_of else {}
     dnf = run(
-        DNF, joined("--installroot=", root), joined("--config=", Source(source.repo_path)),
+        DNF, joined("--installroot=", root), joined("--config=", Source(repo_file)),
         joined("--setopt=reposdir=", Scratch("no-other-repositories")),
         joined("--setopt=cachedir=", DNF_CACHE), "--setopt=keepcache=True",
         "--setopt=install_weak_deps=False",
@@ -68,7 +69,7 @@ def packages(
         Manner("--cacheonly" if is_offline else "--refresh"),
         "--assumeyes", "--downloadonly", "install", "--", *map(_package, wanted),
         HOME=Scratch("home"), KBIMG_RESOLVED=resolved, KBIMG_DNF_CACHE=DNF_CACHE,
-        KBIMG_INDEXES=indexes,
+        KBIMG_INDEXES=indexes, **choice,
     )  # fmt: skip
     exact: Tuple[Arg, ...] = ()
     if locked:
@@ -100,29 +101,47 @@ def _is_file(name: str) -> bool:
 
 
 def rootfs(resolved: Stage, clock: Arg) -> Stage:
-    """The installed tree, without anything that belongs to one machine or one build.
+    """The installed tree of a system that boots, without anything of one machine or one build.
 
     rpm installs what dnf chose: its transaction is what dnf's would be, without dnf's history and
     logs, which differ from build to build. The kernel's scriptlet finds a dracut that does nothing.
     """
     name = "rootfs"
-    tree = Artifact(name, "rootfs", is_tree=True, holds_tree=True)
     kernel_version, compressor = Artifact(name, "kernel-version"), Artifact(name, "compressor")
+    return _installed(
+        name, "the packages installed into one tree", resolved, clock,
+        made=(kernel_version, compressor),
+        before=lambda tree: (
+            run("install", "-D", "-m", "644", Data("dracut/later.conf"),
+                joined(tree, "/etc/dracut.conf.d/00-kbimg-later.conf")),),
+        finish=(joined("--kernel-version=", kernel_version),
+                joined("--compressor=", compressor)))  # fmt: skip
+
+
+def container_rootfs(name: str, resolved: Stage, clock: Arg) -> Stage:
+    """The installed tree of a container: no kernel, and /var as the packages left it."""
+    return _installed(name, "the container's packages installed into one tree", resolved, clock,
+                      finish=("--container",))  # fmt: skip
+
+
+def _installed(
+    name: str, summary: str, resolved: Stage, clock: Arg, *, finish: Tuple[Arg, ...],
+    made: Tuple[Artifact, ...] = (),
+    before: Callable[[Artifact], Tuple[Step, ...]] = lambda tree: (),
+) -> Stage:  # fmt: skip
+    tree = Artifact(name, "rootfs", is_tree=True, holds_tree=True)
     rpm = run(
         "rpm", joined("--root=", tree), "--define", RPM_DATABASE, "--define", MOUNTED,
         "--nosignature", "--install", "--verbose", resolved["packages.list"],
         HOME=Scratch("home"), SOURCE_DATE_EPOCH=clock,
     )  # fmt: skip
     return Stage(
-        name, "the packages installed into one tree", clock,
-        artifacts=(tree, kernel_version, compressor),
+        name, summary, clock, artifacts=(tree, *made),
         steps=(
-            run("install", "-D", "-m", "644", Data("dracut/later.conf"),
-                joined(tree, "/etc/dracut.conf.d/00-kbimg-later.conf")),
+            *before(tree),
             unsynced(Sandbox(root=tree, kernel=True).wrap(rpm))
             .counting(INSTALLED, Content(resolved["count"]), "packages installed"),
-            tool("finish_install", tree, joined("--kernel-version=", kernel_version),
-                 joined("--compressor=", compressor)),
+            tool("finish_install", tree, *finish),
         ),
         is_shared=True,
     )  # fmt: skip

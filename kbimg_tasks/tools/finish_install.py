@@ -1,12 +1,14 @@
 """Make an installed tree one that many nodes can start from.
 
 Usage: finish_install TREE --kernel-version FILE --compressor FILE
+       finish_install TREE --container
 
 Removes what belongs to one machine or one moment (machine-id, ssh host keys, random seed, logs,
 caches, the package manager's history), gives the kernel its unversioned name, and moves /var to the
 factory that systemd-tmpfiles fills a node's own /var from (tmpfiles.d(5), "C"). Writes the version
 of the kernel that is in the tree, and the command that compresses an initramfs fastest in a form
-that this kernel unpacks, by its CONFIG_RD_ options.
+that this kernel unpacks, by its CONFIG_RD_ options. A container's tree has no kernel, and keeps its
+/var.
 """
 
 from __future__ import annotations
@@ -108,11 +110,16 @@ def move_var(tree: Path) -> None:
         (tree / name).chmod(mode)
 
 
-def finish(tree: Path) -> List[str]:
-    """Do all of it; the kernel's version and the compressing command."""
+def clean(tree: Path) -> None:
+    """Delete what no image should have."""
     for pattern in UNWANTED:
         for path in sorted(tree.glob(pattern)):
             remove(path)
+
+
+def finish(tree: Path) -> List[str]:
+    """Do all of it; the kernel's version and the compressing command."""
+    clean(tree)
     version = kernel_version(tree)
     command = compressor(tree, version)
     os.rename(tree / "boot" / f"vmlinuz-{version}", tree / "boot/vmlinuz")
@@ -126,9 +133,14 @@ def main() -> int:
     """Finish the tree, or say in one line why it cannot be."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("tree", type=Path)
-    parser.add_argument("--kernel-version", type=Path, required=True)
-    parser.add_argument("--compressor", type=Path, required=True)
+    parser.add_argument("--kernel-version", type=Path)
+    parser.add_argument("--compressor", type=Path)
+    parser.add_argument("--container", action="store_true")
     options = parser.parse_args()
+    if options.container:
+        clean(options.tree)
+        clear_identity(options.tree)
+        return 0
     try:
         version, command = finish(options.tree)
     except Unusable as error:

@@ -4,7 +4,8 @@ dnf shows its choice only as a table for people. The plugin interface gives it e
 https://dnf.readthedocs.io/en/latest/api_plugins.html. The file named by KBIMG_RESOLVED gets one
 package a line; KBIMG_DNF_CACHE is the cache folder's path, which dnf may see below the installroot.
 KBIMG_INDEXES gets a line for each repository that is not on this machine: its id, the address that
-its index came from, and the index's SHA-256 sum.
+its index came from, and the index's SHA-256 sum. Of the names in KBIMG_FIRST_OF the first that a
+repository has is installed too.
 """
 
 import hashlib
@@ -17,6 +18,13 @@ class KbimgResolved(dnf.Plugin):
     """Writes the packages of the transaction as soon as it is resolved."""
 
     name = "kbimg_resolved"
+
+    def sack(self):
+        """Called by dnf when it knows what there is, before it takes up its arguments."""
+        for name in os.environ.get("KBIMG_FIRST_OF", "").split():
+            if self.base.sack.query().available().filter(provides=name):
+                self.base.install(name)
+                return
 
     def resolved(self):
         """Called by dnf between resolving and downloading."""

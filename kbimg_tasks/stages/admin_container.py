@@ -1,0 +1,74 @@
+"""The admin container: sshd, an init, `hostshell` and the service that takes the operator's key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterator
+
+from kbimg_tasks.sandbox import Sandbox
+from kbimg_tasks.stage import (
+    Arg,
+    Artifact,
+    Data,
+    Manner,
+    Scratch,
+    Source,
+    Stage,
+    Step,
+    joined,
+    run,
+    tool,
+)
+
+PACKAGES = ("bash", "coreutils", "openssh-clients", "openssh-server", "util-linux")
+# The first of them that the repository has.
+INITS = ("sysmaster", "systemd")
+SETTINGS = Data("admin/container.json")
+ARCHIVE, RESULT = "admin_archive", "admin_container.tar"
+PROGRAMS, OWN = "/usr/local/bin", "/usr/local/lib/kubeos-admin"
+FILES = ((OWN, "755", "enable"), (OWN, "644", "kubeos-ssh-key.service"),
+         (OWN, "644", "kubeos-ssh-key.path"), (PROGRAMS, "755", "kubeos-ssh-key"))  # fmt: skip
+
+
+def customised(rootfs: Stage, hostshell: Path, clock: Arg) -> Stage:
+    """What is put over the packages, as a layer."""
+    name = "admin_customised"
+    layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
+    tree = Sandbox(root=root, layers=(rootfs["rootfs"],), upper=layer)
+    return Stage(
+        name, "hostshell, the key service and its units", clock, (layer,),
+        steps=(*(tree.wrap(step) for step in _files(root, hostshell)),
+               tree.running_in().wrap(run("sh", f"{OWN}/enable"))),
+    )  # fmt: skip
+
+
+def built_on(base: str, image: str, hostshell: Path, engine: str) -> Stage:
+    """The container built by an engine on a base image, and its archive.
+
+    Which engine it is makes no difference. What `base` stands for in the engine or its registry is
+    looked up by the engine, when the stage is made.
+    """
+    made, digests = Artifact(ARCHIVE, RESULT, is_result=True), Artifact(ARCHIVE, "digests")
+    context, tree = Scratch("context"), joined(Scratch("context"), "/tree")
+    build = run(Manner(engine), "build", "--tag", image, context, DOCKER_BUILDKIT="0")
+    return Stage(
+        ARCHIVE, f"{RESULT}, the admin container on its base image", "0", (made, digests),
+        steps=(
+            run("mkdir", "--parents", tree),
+            *_files(tree, hostshell),
+            tool("fill", Data("admin/Dockerfile"), joined(context, "/Dockerfile"),
+                 f"BASE={base}", f"PACKAGES={' '.join(PACKAGES)}", f"ENABLE={OWN}/enable"),
+            build,
+            run(Manner(engine), "save", image).into(made),
+            run(Manner(engine), "image", "inspect", "--format", "{{.Id}}", image).into(digests),
+        ),
+    )  # fmt: skip
+
+
+def _files(root: Arg, hostshell: Path) -> Iterator[Step]:
+    """What the container has beside its packages."""
+    for folder, mode, name in FILES:
+        yield run("install", "-D", f"--mode={mode}", Data(f"admin/{name}"),
+                  joined(root, folder, "/", name))
+    yield run("install", "-D", "--mode=500", "--owner=0", "--group=0", Source(hostshell),
+              joined(root, PROGRAMS, "/hostshell"))
