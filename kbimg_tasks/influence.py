@@ -22,7 +22,7 @@ from kbimg_tasks.config.locate import Positions
 from kbimg_tasks.config.model import ARRAYS, TABLES, Config, names
 from kbimg_tasks.config.tables import Reader
 from kbimg_tasks.option_samples import CHANGED, SAMPLE
-from kbimg_tasks.plan import plan
+from kbimg_tasks.plan import Given, Plan, plan
 from kbimg_tasks.render import command_line, symbolic
 from kbimg_tasks.stage import Artifact, Secret, Source, Stage
 
@@ -94,10 +94,10 @@ def read(values: Dict[str, Any]) -> Config:
 
 def influence(before: Config, after: Config, image: str = IMAGE) -> Influence:
     """What building an image of `after` makes when everything of `before` had been made."""
-    old = {stage.name: tuple(_own_parts(stage)) for stage in plan(before).stages}
+    old = {stage.name: tuple(_own_parts(stage)) for stage in _planned(before).stages}
     sure: Dict[str, None] = {}
     possible: Dict[str, None] = {}
-    wanted = plan(after)
+    wanted = _planned(after)
     for stage in wanted.standing_under([image]) if image in wanted.images else ():
         if (tuple(_own_parts(stage)) != old.get(stage.name)
                 or any(need.stage in sure and _is_large(need) for need in stage.needs())):
@@ -105,6 +105,12 @@ def influence(before: Config, after: Config, image: str = IMAGE) -> Influence:
         elif any(need.stage in (*sure, *possible) for need in stage.needs()):
             possible[stage.name] = None
     return Influence(tuple(sure), tuple(possible))
+
+
+def _planned(config: Config) -> Plan:
+    """The plan, on a machine that has an engine to build on a base image."""
+    admin = config.admin_container
+    return plan(config, Given(builder="" if admin is None or admin.repo_path else "docker"))
 
 
 def _own_parts(stage: Stage) -> Iterator[str]:
@@ -129,7 +135,11 @@ def sample(option: str) -> Dict[str, Any]:
     """The sample configuration, with what the option's table excludes left out."""
     table = option.partition(".")[0]
     excluded = ("from_repo", "dm_verity", *OF_THE_TREE) if table == "from_dockerimg" else ()
-    return {name: value for name, value in SAMPLE.items() if name not in excluded}
+    values = {name: value for name, value in SAMPLE.items() if name not in excluded}
+    if option == "admin_container.base_image":  # excludes repo_path
+        admin = SAMPLE["admin_container"]
+        values["admin_container"] = {key: admin[key] for key in admin if key != "repo_path"}
+    return values
 
 
 def reader_of(option: str) -> str:

@@ -15,7 +15,8 @@ SAMPLE: Dict[str, Any] = {
     },
     "from_dockerimg": {"upgrade_img": "kubeos-upgrade:v1", "archive": "upgrade_img.tar",
                        "legacy_bios": False},
-    "admin_container": {"img_name": "kubeos-admin:v1", "hostshell": "hostshell"},
+    "admin_container": {"img_name": "kubeos-admin:v1", "hostshell": "hostshell",
+                        "repo_path": "one.repo"},
     "pxe_config": {
         "server_ip": "192.168.122.50", "rootfs_name": "kubeos.tar", "disk": "/dev/vda",
         "route_ip": "192.168.122.1", "dhcp": False, "local_ip": "192.168.122.100",
@@ -49,6 +50,8 @@ CHANGED: Dict[str, Any] = {
     "from_dockerimg.legacy_bios": True,
     "admin_container.img_name": "kubeos-admin:v2",
     "admin_container.hostshell": "hostshell-2",
+    "admin_container.repo_path": "two.repo",
+    "admin_container.base_image": "openeuler/openeuler:24.03-lts-sp1",
     "pxe_config.server_ip": "192.168.122.51",
     "pxe_config.rootfs_name": "other.tar",
     "pxe_config.disk": "/dev/vdb",

@@ -162,7 +162,7 @@ BAD = [
      ['8: chroot_script.path: expected a file, found none '
       "(tried @START@/none and @CONFIG@/none)"]),
     ("[admin_container]\nimg_name = 'a:1'\nhostshell = 'none'\n", ("admin_container",),
-     ['3: admin_container.hostshell: expected a file, found none '
+     ['3: admin_container.hostshell: expected a program, found none '
       "(tried @START@/none and @CONFIG@/none)"]),
     (REPO + "[grub]\npasswd = 'x'\n[dm_verity]\nefi_key = 'a'\ngrub_key = 'b'\n"
      "keys_dir = 'agent'\n", ("vm_img",),
@@ -536,7 +536,7 @@ def test_a_bad_repository_file_is_told_with_the_rest(tmp_path: Path):
 
 def test_files_are_asked_for_by_the_images_that_read_them(tmp_path: Path):
     put(tmp_path, repo('"agent"', '"none"').replace('"os.repo"', '"none"')
-        + "[admin_container]\nimg_name = 'a:1'\nhostshell = 'agent'\n")
+        + "[admin_container]\nimg_name = 'a:1'\nhostshell = '/usr/bin/env'\n")
     config = load(Path("config/kbimg.toml"), tmp_path, ("admin_container",))
     assert config.from_repo.agent_path == tmp_path / "none"
-    assert config.admin_container.hostshell == tmp_path / "config/agent"
+    assert config.admin_container.hostshell == Path("/usr/bin/env")
