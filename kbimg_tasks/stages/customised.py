@@ -52,6 +52,7 @@ def customised(config: Config, ids: Ids, layers: Tuple[Artifact, ...], clock: Ar
             run("systemctl", "enable", "--", *config.systemd_service.name)))
     if config.chroot_script:
         steps += _script(tree, inside, root, config.chroot_script, clock)
+    steps.append(tree.wrap(tool("settle_rpmdb", joined(root, FACTORY_AS_VAR[0], "/lib/rpm"))))
     steps.append(tree.wrap(tool(
         "list_factory", joined(root, "/usr/share/factory/var"),
         joined(root, "/usr/lib/tmpfiles.d/kubeos-var.conf"))))

@@ -8,6 +8,8 @@ directory only where none is yet: what a later version of the image adds to a di
 node has already would then never arrive. The exception is a service's own directory with something
 of another owner in it: systemd does not follow a path from a service's directory to another owner's
 file, since the service could have put a link there, so such a directory is copied whole, once.
+What describes the image and not the node, the package database, is no node's to keep: a link leads
+to the image's own, so that after an upgrade it tells what is there.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import sys
 from pathlib import Path
 from typing import Iterator
 
+FACTORY = "usr/share/factory/var"
+OF_THE_IMAGE = ("lib/rpm",)
 HEADER = "# /var of a new node, and what a new version of the image adds to it.\n"
 
 
@@ -60,11 +64,16 @@ def is_mixed(folder: str) -> bool:
 def lines(factory: Path) -> Iterator[str]:
     """One line for each thing below the factory, parents first."""
     for folder, folders, files in os.walk(factory):
+        place = os.path.relpath(folder, factory)
+        own = [name for name in folders if os.path.normpath(f"{place}/{name}") in OF_THE_IMAGE]
         mixed = [name for name in folders if is_mixed(os.path.join(folder, name))]
         for name in sorted(folders + files):
             full = os.path.join(folder, name)
+            if name in own:
+                yield f"L+ /var/{place}/{name} - - - - /{FACTORY}/{place}/{name}\n"
+                continue
             yield line("/var/" + os.path.relpath(full, factory), full, whole=name in mixed)
-        folders[:] = sorted(set(folders) - set(mixed))
+        folders[:] = sorted(set(folders) - set(mixed) - set(own))
 
 
 def main() -> int:

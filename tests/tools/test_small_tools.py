@@ -139,6 +139,36 @@ def test_list_factory_adds_to_what_a_node_has(tool, tmp_path: Path):
     assert (root / "var/lib/app/new").read_text() == "from the image\n"
 
 
+def test_list_factory_leaves_the_package_database_in_the_image(tool, tmp_path: Path):
+    """Where a node has one of its own, that of an earlier image, the link takes its place."""
+    root = tmp_path / "root"
+    factory = root / "usr/share/factory/var"
+    (factory / "lib/rpm").mkdir(parents=True)
+    (factory / "lib/rpm/rpmdb.sqlite").write_text("of the image\n")
+    (root / "var/lib/rpm").mkdir(parents=True)
+    (root / "var/lib/rpm/rpmdb.sqlite").write_text("of an earlier image\n")
+    listing = root / "usr/lib/tmpfiles.d/kubeos-var.conf"
+    assert tool("list_factory", factory, listing).returncode == 0
+    subprocess.run(["systemd-tmpfiles", "--create", f"--root={root}", "kubeos-var.conf"],
+                   check=True)
+    assert os.readlink(root / "var/lib/rpm") == "/usr/share/factory/var/lib/rpm"
+    assert (factory / "lib/rpm/rpmdb.sqlite").read_text() == "of the image\n"
+
+
+def test_settle_rpmdb_lets_rpm_read_where_nothing_can_be_written(tool, tmp_path: Path):
+    database = tmp_path / "rpm"
+    query = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$0" && '
+             'mount -o remount,bind,ro "$0" && rpm --dbpath "$0" --query --all', str(database)]
+    subprocess.run(["rpm", "--dbpath", str(database), "--initdb"], check=True)
+    for path in database.glob("rpmdb.sqlite-*"):  # an image has none: finish_install
+        path.unlink()
+    assert subprocess.run(query, capture_output=True, check=False).returncode != 0
+    assert tool("settle_rpmdb", database).returncode == 0
+    assert [path.name for path in database.iterdir() if path.name[0] != "."] == ["rpmdb.sqlite"]
+    assert subprocess.run(query, capture_output=True, check=False).returncode == 0
+    assert tool("settle_rpmdb", tmp_path).returncode == 0  # no such database
+
+
 def test_sparse_copy_keeps_data_and_holes(tool, tmp_path: Path):
     image, disk = tmp_path / "image", tmp_path / "disk"
     with open(image, "wb") as stream:
