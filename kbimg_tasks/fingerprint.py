@@ -25,6 +25,9 @@ from kbimg_tasks.stage import Artifact, Data, Secret, Source, Stage
 
 TOOLS = Path(__file__).resolve().parent / "tools"
 SMALL_BYTES = 1 << 20
+# A file of the user's above this counts with its size, inode and times: reading an upgrade image of
+# a GiB would take seconds at every start.
+READ_BYTES = 64 << 20
 _TOOL_NAME = re.compile(r"kbimg_tasks\.tools\.(\w+)")
 
 
@@ -65,7 +68,8 @@ def of_artifact(path: Path, made_from: str) -> str:
 
 
 def tree(path: Path) -> str:
-    """A digest of a file's or directory's content, modes, owners and links; never of its times."""
+    """A digest of a file's or directory's content, modes, owners and links; of times only where a
+    file is too large to be read."""
     digest = hashlib.sha256()
     for name, full in _walk(path):
         try:
@@ -74,7 +78,10 @@ def tree(path: Path) -> str:
             return "absent"
         digest.update(f"{name}\0{status.st_mode:o}\0{status.st_uid}:{status.st_gid}\0".encode(
             "utf-8", "surrogateescape"))
-        if stat.S_ISREG(status.st_mode):
+        if stat.S_ISREG(status.st_mode) and status.st_size > READ_BYTES:
+            digest.update(f"{status.st_size} {status.st_ino} {status.st_mtime_ns} "
+                          f"{status.st_ctime_ns}\0".encode())
+        elif stat.S_ISREG(status.st_mode):
             with open(full, "rb") as stream:
                 while block := stream.read(1 << 20):
                     digest.update(block)

@@ -49,10 +49,11 @@ may stop is made after all, what stands on its large files is made too.
 """
 TAIL = """
 A file that an option names counts with its name, content, mode and owner, not with its times, nor
-with the folder it lies in. That goes for modes and owners which the image does not show, too
-(`copy_files` with its own `mode` and `owner`, `agent_path`): the stage is made again and comes out
-the same. Files of `kbimg_tasks/data` count likewise. The programs in `kbimg_tasks/tools`, with the
-modules of kbimg that they import, count with their code, without comments and docstrings.
+with the folder it lies in; one of more than 64 MiB with its size and times instead of its content.
+That goes for modes and owners which the image does not show, too (`copy_files` with its own `mode`
+and `owner`, `agent_path`): the stage is made again and comes out the same. Files of
+`kbimg_tasks/data` count likewise. The programs in `kbimg_tasks/tools`, with the modules of kbimg
+that they import, count with their code, without comments and docstrings.
 """
 
 

@@ -94,6 +94,20 @@ def test_fingerprint_of_a_directory(tmp_path: Path):
     assert len(set(seen)) == 4
 
 
+def test_fingerprint_of_a_large_file_is_not_read(tmp_path: Path):
+    path = tmp_path / "large"
+    with path.open("wb") as stream:
+        stream.truncate(100 << 30)  # would take minutes
+    seen = [fingerprint.tree(path), fingerprint.tree(path)]
+    assert len(set(seen)) == 1
+    with path.open("r+b") as stream:
+        stream.write(b"x")
+    seen.append(fingerprint.tree(path))
+    path.chmod(0o600)
+    seen.append(fingerprint.tree(path))
+    assert len(set(seen)) == 3
+
+
 def test_fingerprint_of_arguments_environment_and_needs():
     prints = [
         fingerprint.of(one, identity, KEY)
