@@ -9,7 +9,7 @@ from typing import Dict, Iterator, Optional, Tuple
 
 from attrs import frozen
 
-from kbimg_tasks import contained
+from kbimg_tasks import contained, image_names
 
 PATIENCE_SECONDS = 20.0
 # How the commands are told where their daemons, stores and credentials are.
@@ -41,7 +41,7 @@ class Engine:
 
     def known(self, image: str) -> str:
         """An image's name as this engine wants it."""
-        return full_name(image) if self.takes_full_names else image
+        return image_names.full(image) if self.takes_full_names else image
 
     def image_id(self, image: str) -> Optional[str]:
         """The digest by which the engine knows an image, with its algorithm; None without one."""
@@ -110,17 +110,6 @@ def why_none(asked: str) -> str:
     there = [name for name in ENGINES if shutil.which(name)]
     return (f"no container engine answers (found {', '.join(there)})" if there
             else f"there is no container engine here ({', '.join(ENGINES)})")
-
-
-def full_name(image: str) -> str:
-    """A name as containerd keeps it: with Docker's registry and a tag where none is named
-    (https://pkg.go.dev/github.com/distribution/reference#ParseDockerRef)."""
-    first, slash, _ = image.partition("/")
-    if not slash:
-        image = f"docker.io/library/{image}"
-    elif not (set(first) & set(".:") or first == "localhost" or first != first.lower()):
-        image = f"docker.io/{image}"
-    return image if set(image.rpartition("/")[2]) & set(":@") else f"{image}:latest"
 
 
 def _ask(*argv: str) -> Optional[contained.Ended[str]]:

@@ -6,20 +6,13 @@ import ipaddress
 import shutil
 from pathlib import Path
 
-from kbimg_tasks import contained
+from kbimg_tasks import contained, image_names
 
 CLIENT = "skopeo"
 
 
 class NotPushed(Exception):
     """The registry did not take the image; the text is for the user."""
-
-
-def host(image: str) -> str:
-    """The registry in an image's name, with its port; empty where none is named."""
-    first, slash, _ = image.partition("/")
-    is_host = slash and (set(first) & set(".:") or first == "localhost")
-    return first if is_host else ""
 
 
 def push(archive: Path, image: str) -> None:
@@ -32,7 +25,7 @@ def push(archive: Path, image: str) -> None:
     if not shutil.which(CLIENT):
         raise NotPushed(f"pushing needs {CLIENT}: it is in the package of that name on Debian and "
                         "openEuler")
-    plain = ["--dest-tls-verify=false"] if _is_loopback(host(image)) else []
+    plain = ["--dest-tls-verify=false"] if _is_loopback(image_names.registry(image)) else []
     done = contained.run([CLIENT, "copy", "--quiet", *plain, f"oci-archive:{archive}",
                           f"docker://{image}"])
     if done.returncode != 0:

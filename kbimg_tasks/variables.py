@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Optional, Tuple
 import doit
 from attrs import frozen
 
-from kbimg_tasks import engines, lock_file, registry
+from kbimg_tasks import engines, image_names, lock_file
 from kbimg_tasks.config.rules import Wrong
 from kbimg_tasks.config.values import new_image_name
 from kbimg_tasks.layout import CACHE, STORE_GIB, Layout
@@ -102,7 +102,7 @@ def _pushed(text: str) -> str:
         name = new_image_name(text)
     except Wrong as wrong:
         raise ValueError(text) from wrong
-    if not registry.host(name):
+    if not image_names.registry(name):
         raise ValueError(text)
     return name
 

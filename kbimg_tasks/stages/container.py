@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
+from kbimg_tasks import image_names
 from kbimg_tasks.stage import Arg, Artifact, Data, Stage, joined, tool
 
 # Go's name of the architecture, which the OCI image specification takes.
@@ -23,9 +24,9 @@ def archive(name: str, result: str, summary: str, image: str, content: Tuple[Arg
     how = (joined("--settings=", settings),) if settings else ()
     return Stage(
         name, summary, clock, (made, digests),
-        steps=(tool("container_archive", made, f"--name={image}",
-                    f"--architecture={ARCHITECTURE}", joined("--clock=", clock),
-                    joined("--digests=", digests), *how, *content),),
+        steps=(tool("container_archive", made, f"--name={image_names.tagged(image)}",
+                    f"--full-name={image_names.full(image)}", f"--architecture={ARCHITECTURE}",
+                    joined("--clock=", clock), joined("--digests=", digests), *how, *content),),
     )  # fmt: skip
 
 

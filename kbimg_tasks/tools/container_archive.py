@@ -1,12 +1,13 @@
 """Write a container image as one tar that Docker, Podman, containerd and skopeo all load.
 
-Usage: container_archive ARCHIVE --name=NAME --architecture=ARCH --clock=SECONDS
+Usage: container_archive ARCHIVE --name=NAME --full-name=NAME --architecture=ARCH --clock=SECONDS
            (--layer=TAR | --file=PATH=NAME)... [--settings=FILE] [--digests=FILE]
 
-A layer is a tar that is there already, or holds one file under a name of its own. FILE is JSON: the
-"config" object of an OCI image configuration, which says what runs in a container. `--digests`
-writes down by which digests engines know the image, a line each: its configuration's, by which
-Docker and Podman do, and its manifest's, by which containerd does.
+NAME has a tag, and the full name a registry, too. A layer is a tar that is there already, or holds
+one file under a name of its own. FILE is JSON: the "config" object of an OCI image configuration,
+which says what runs in a container. `--digests` writes down by which digests engines know the
+image, a line each: its configuration's, by which Docker and Podman do, and its manifest's, by which
+containerd does.
 
 The tar is an OCI image layout (https://github.com/opencontainers/image-spec/blob/v1.0.2/
 image-layout.md) with `manifest.json` of `docker save` beside its index: Docker before 25 reads only
@@ -165,23 +166,7 @@ def as_json(content: Any) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
-def full_name(name: str) -> str:
-    """A name as containerd keeps it: with Docker's registry, and a tag, where none is named
-    (https://pkg.go.dev/github.com/distribution/reference#ParseDockerRef)."""
-    first, slash, _ = name.partition("/")
-    if not slash:
-        name = f"docker.io/library/{name}"
-    elif not (set(first) & set(".:") or first == "localhost" or first != first.lower()):
-        name = f"docker.io/{name}"
-    return name
-
-
-def tagged(name: str) -> str:
-    """A name with a tag: `latest` where it has none."""
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-
-
-def write(out: BinaryIO, layers: Sequence[Tuple[str, Iterator[bytes]]], name: str,
+def write(out: BinaryIO, layers: Sequence[Tuple[str, Iterator[bytes]]], name: str, full_name: str,
           architecture: str, settings: Dict[str, Any], clock: int,
           threads: int) -> Tuple[str, str]:  # fmt: skip
     """The archive; the digests of its configuration and manifest. Each layer comes with the words
@@ -208,7 +193,7 @@ def write(out: BinaryIO, layers: Sequence[Tuple[str, Iterator[bytes]]], name: st
         "manifests": [{
             "mediaType": f"{OCI}manifest.v1+json", "digest": manifest, "size": manifest_size,
             "platform": {"architecture": architecture, "os": "linux"},
-            "annotations": {"io.containerd.image.name": full_name(name),
+            "annotations": {"io.containerd.image.name": full_name,
                             "org.opencontainers.image.ref.name": name.rpartition(":")[2]}}]})
     layout.file("manifest.json", [{
         "Config": path(config.replace(":", "/")), "RepoTags": [name],
@@ -235,7 +220,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Write the archive."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("archive", type=Path)
-    parser.add_argument("--name", type=tagged, required=True)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--full-name", required=True)
     parser.add_argument("--architecture", required=True)
     parser.add_argument("--clock", type=int, required=True)
     for kind in ("layer", "file"):
@@ -247,8 +233,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     settings = json.loads(given.settings.read_text()) if given.settings else {}
     layers = [layer(kind, text, given.clock) for kind, text in given.layers]
     with given.archive.open("w+b") as out:
-        digests = write(out, layers, given.name, given.architecture, settings, given.clock,
-                        os.cpu_count() or 1)
+        digests = write(out, layers, given.name, given.full_name, given.architecture, settings,
+                        given.clock, os.cpu_count() or 1)
     if given.digests:
         given.digests.write_text("".join(f"{digest}\n" for digest in digests))
     return 0

@@ -15,6 +15,7 @@ from typing import Dict
 
 import pytest
 
+from kbimg_tasks import image_names
 from kbimg_tasks.tools import container_archive, take_from_image
 
 MIB = 1 << 20
@@ -23,8 +24,9 @@ MEMORY_MIB = 200
 
 def write(target: Path, content: Path, *more: str) -> int:
     return container_archive.main([
-        str(target), "--name=kubeos-upgrade:v1", "--architecture=amd64", "--clock=1700000000",
-        f"--file={content}=os.tar", *more])
+        str(target), "--name=kubeos-upgrade:v1",
+        "--full-name=docker.io/library/kubeos-upgrade:v1", "--architecture=amd64",
+        "--clock=1700000000", f"--file={content}=os.tar", *more])
 
 
 def root_tar(path: Path, leave_out: str = "") -> Path:
@@ -76,12 +78,14 @@ def test_every_digest_is_of_what_it_names(tmp_path: Path):
         "org.opencontainers.image.ref.name": "v1"}
 
 
-@pytest.mark.parametrize(("name", "full"), [
-    ("os", "docker.io/library/os:latest"), ("me/os:1", "docker.io/me/os:1"),
-    ("localhost/os", "localhost/os:latest"), ("host:5000/os", "host:5000/os:latest"),
-    ("quay.io/a/b:c", "quay.io/a/b:c")])
-def test_names_as_containerd_keeps_them(name, full):
-    assert container_archive.full_name(container_archive.tagged(name)) == full
+@pytest.mark.parametrize(("name", "registry", "full"), [
+    ("os", "", "docker.io/library/os:latest"), ("me/os:1", "", "docker.io/me/os:1"),
+    ("localhost/os", "localhost", "localhost/os:latest"),
+    ("host:5000/os", "host:5000", "host:5000/os:latest"),
+    ("os@sha256:0", "", "docker.io/library/os@sha256:0"), ("quay.io/a/b:c", "quay.io",
+                                                           "quay.io/a/b:c")])
+def test_names(name, registry, full):
+    assert (image_names.registry(name), image_names.full(name)) == (registry, full)
 
 
 def test_no_byte_depends_on_the_number_of_threads(tmp_path: Path, monkeypatch):
@@ -114,7 +118,8 @@ def test_memory_stays_small(tmp_path: Path):
         stream.truncate(8 * 1024 * MIB + 1)
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     subprocess.run([sys.executable, "-m", "kbimg_tasks.tools.container_archive",
-                    str(tmp_path / "a.tar"), "--name=a", "--architecture=amd64", "--clock=0",
+                    str(tmp_path / "a.tar"), "--name=a:1", "--full-name=docker.io/library/a:1",
+                    "--architecture=amd64", "--clock=0",
                     f"--file={tmp_path / 'content'}=os.tar"], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     assert after == before or after < MEMORY_MIB * 1024  # the largest of all children, in KiB
@@ -147,8 +152,9 @@ def test_an_oci_layout_alone_and_zstd(tool, tmp_path: Path):
 
 
 def image(path: Path, content: Path, name: str = "os.tar") -> Path:
-    container_archive.main([str(path), "--name=other:v2", "--architecture=amd64", "--clock=0",
-                            f"--file={content}={name}"])
+    container_archive.main([str(path), "--name=other:v2",
+                            "--full-name=docker.io/library/other:v2", "--architecture=amd64",
+                            "--clock=0", f"--file={content}={name}"])
     return path
 
 
