@@ -159,6 +159,17 @@ def test_a_disk_of_another_size_starts_its_own_slots(out, tmp_path):
     assert sha256(disk / "kubeos.tar") == sha256(out / "kubeos.tar")
 
 
+def test_an_archive_that_is_none(tmp_path):
+    (tmp_path / "none.tar").write_bytes(b"not an archive" * 100)
+    (tmp_path / "kbimg.toml").write_text('[from_dockerimg]\narchive = "none.tar"\n')
+    done = run_doit(tmp_path, "vm_img")
+    assert done.returncode == 1
+    assert ("take_from_image: none.tar: expected a container image that is whole, found one that "
+            "cannot be read") in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (tmp_path / "scripts-auto/kubeos.tar").exists()
+
+
 def test_without_an_engine_the_file_stays(folder, out):
     done = run_doit(folder, "upgrade_img", "engine=none")
     assert done.returncode == 0

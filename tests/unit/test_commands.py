@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from building import SMALL, TOP, run_doit, write_config
 
+from kbimg_tasks.config.load import load
+from kbimg_tasks.plan import unsupported
+
 STAGES = ["packages", "rootfs", "grub", "initramfs", "customised", "esp", "root_b", "persist",
           "system_img", "system_qcow2", "kubeos_tar"]  # fmt: skip
 
@@ -104,6 +107,15 @@ def test_an_upgrade_image_that_no_engine_has(tmp_path: Path):
             'has, found "no-such-image:1", but engine=none asks for none; load it, or name a file '
             'that holds it: archive = "upgrade_img.tar"') in done.stdout
     assert run_doit(tmp_path, "list").returncode == 0
+
+
+def test_legacy_bios_is_of_one_machine_only(tmp_path: Path):
+    (tmp_path / "kbimg.toml").write_text(
+        '[from_dockerimg]\nupgrade_img = "a:1"\nlegacy_bios = true\n')
+    config = load(Path("kbimg.toml"), tmp_path)
+    (refusal,) = unsupported(config, "aarch64")
+    assert refusal == ("kbimg.toml:3: from_dockerimg.legacy_bios: expected false on aarch64, which "
+                       "has no legacy BIOS, found true")
 
 
 def test_bad_clock(tmp_path: Path):

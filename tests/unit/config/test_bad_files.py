@@ -120,6 +120,11 @@ BAD = [
     ("[from_dockerimg]\nlegacy_bios = true\n", (),
      ["1: from_dockerimg: needs upgrade_img, the name of an image in the container engine, or "
       "archive, a file with one"]),
+    ("[admin_container]\nimg_name = 'a:1'\nhostshell = 'h'\nbase_image = 'Upper'\n", (),
+     [f'4: admin_container.base_image: expected {IMAGE}, found "Upper" '
+      "(capitals are for tags only)"]),
+    ("[from_dockerimg]\narchive = ''\n", (),
+     ['2: from_dockerimg.archive: expected a path, found ""']),
     ("[from_dockerimg]\nupgrade_img = 3\n", (),
      [f"2: from_dockerimg.upgrade_img: expected {IMAGE}, found 3"]),
     ("[from_dockerimg]\nupgrade_img = 'a:1'\n[systemd_service]\nname = ['a']\n", (),
