@@ -3,8 +3,8 @@
     python benchmarks/compression.py FILE
 
 FILE is what the layer holds, a kubeos.tar say. For each: writing the archive, loading it into
-Docker, pushing it to a registry on this machine. kbimg itself writes gzip; the others are put in its
-place here.
+Docker, pushing it to a registry on this machine. kbimg itself writes gzip; the others are put in
+its place here.
 """
 
 from __future__ import annotations
