@@ -118,17 +118,25 @@ def plan_table(root_mib: int, image_gib: int, *, legacy: bool = False,
     return Table("dos" if legacy else "gpt", image_mib, tuple(partitions))
 
 
-def sfdisk_script(table: Table, disk_id: str, uuids: Mapping[str, str]) -> str:
+def smallest_disk_mib(table: Table) -> int:
+    """MiB of the smallest disk for a table whose last partition, PERSIST, gets what is left."""
+    return table.partitions[-1].start_mib + PERSIST_AT_LEAST_MIB + GPT_BACKUP_MIB
+
+
+def sfdisk_script(table: Table, disk_id: str, uuids: Mapping[str, str], *,
+                  takes_rest: bool = False) -> str:  # fmt: skip
     """The table as sfdisk(8) reads it.
 
     `disk_id` is a UUID for GPT and `0x` with eight hexadecimal digits for MBR; `uuids` has one for
-    each label and is for GPT only.
+    each label and is for GPT only. With `takes_rest` the last partition gets what a disk has left.
     """
     lines = [f"label: {table.scheme}", f"label-id: {disk_id}", "unit: sectors",
              "sector-size: 512"]  # fmt: skip
     for part in table.partitions:
         words = [f"start={part.start_mib * SECTORS_A_MIB}", f"size={part.size_mib * SECTORS_A_MIB}",
                  f"type={part.type}"]  # fmt: skip
+        if takes_rest and part == table.partitions[-1]:
+            del words[1]
         if table.scheme == "gpt":
             words += [f"uuid={uuids[part.label]}", f'name="{part.label}"']
         if part.active:

@@ -23,6 +23,7 @@ from kbimg_tasks.stages import (
     from_image,
     initramfs,
     packages,
+    pxe,
 )
 from kbimg_tasks.stages.grub import grub
 
@@ -86,12 +87,14 @@ class Given:
 
 @frozen
 class Root:
-    """A root file system: the stages before any disk, its tree, its tar, and the time it shows."""
+    """A root file system: the stages before any disk, its tree, its tar, the time it shows, and the
+    stages of the initramfs that installs it, the initramfs last."""
 
     stages: Tuple[Stage, ...]
     tree: Sandbox
     tar: Stage
     clock: Arg
+    installer: Tuple[Stage, ...] = ()
 
 
 def unsupported(config: Config, machine: str = platform.machine()) -> Tuple[str, ...]:
@@ -122,6 +125,9 @@ def plan(config: Config, given: Given = Given()) -> Plan:
         stages += tuple(dict.fromkeys((*root.stages, *disks, root.tar, tar_sum, disk_sum)))
         images["vm_img"] = tuple(stage for stage in (*disks, root.tar, tar_sum)
                                  if any(artifact.is_result for artifact in stage.artifacts))
+        if root.installer:
+            stages += root.installer
+            images["pxe_img"] = (root.installer[-1], root.tar, tar_sum)
         if config.from_repo and config.from_repo.upgrade_img:
             upgrade = container.archive(
                 "upgrade_archive", "upgrade_img.tar",
@@ -185,7 +191,13 @@ def from_packages(config: Config, given: Given, table: Table, ids: Ids) -> Root:
         root=Scratch("root"),
         layers=(rootfs["rootfs"], boot["layer"], early["layer"], own["layer"]))
     tar = archive.kubeos_tar(tree, config.disk_partition.root_mib, clock)
-    return Root((chosen, rootfs, boot, early, own), tree, tar, clock)
+    installer: Tuple[Stage, ...] = ()
+    if config.pxe_config:
+        checked = pxe.programs(chosen, config.pxe_config)
+        folders = (*filesystems.PERSIST_FOLDERS, *config.persist_mkdir.name)
+        installer = (checked, pxe.initramfs(rootfs, checked, config.pxe_config, table, ids,
+                                            folders, clock))  # fmt: skip
+    return Root((chosen, rootfs, boot, early, own), tree, tar, clock, installer)
 
 
 def from_upgrade_image(config: Config, given: Given, _table: Table, ids: Ids) -> Root:

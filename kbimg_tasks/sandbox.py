@@ -44,7 +44,7 @@ class Sandbox:
 
     root: Union[Scratch, Artifact]
     layers: Tuple[Artifact, ...] = ()
-    upper: Union[Artifact, None] = None
+    upper: Union[Artifact, Scratch, None] = None
     binds: Tuple[Tuple[Arg, Arg], ...] = ()
     moves: Tuple[Tuple[str, str], ...] = ()
     tmpfs: Tuple[str, ...] = ()

@@ -38,6 +38,7 @@ from kbimg_tasks.variables import WRITE_LOCK, Variables
 
 IMAGES = {
     "vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar",
+    "pxe_img": "installation over the network: initramfs.img, kubeos.tar",
     "upgrade_img": "the upgrade image: upgrade_img.tar, loaded into the container engine",
     "admin_container": "the admin container: admin_container.tar, loaded likewise",
 }

@@ -1,0 +1,98 @@
+"""The initramfs that installs KubeOS over the network."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Tuple
+
+from kbimg_tasks.config.model import PxeConfig
+from kbimg_tasks.ids import Ids
+from kbimg_tasks.partitions import Table, sfdisk_script, smallest_disk_mib
+from kbimg_tasks.sandbox import FACTORY_AS_VAR, Sandbox, unsynced
+from kbimg_tasks.stage import (
+    Arg,
+    Artifact,
+    Content,
+    Data,
+    Scratch,
+    Stage,
+    Text,
+    joined,
+    run,
+    tool,
+)
+
+MODULES = "/usr/lib/dracut/modules.d"
+INSTALLER = f"{MODULES}/91kubeos-install"
+# Each program of the installer, with the package that brings it.
+PROGRAMS = {
+    "blockdev": "util-linux", "curl": "curl", "dracut": "dracut", "ip": "iproute",
+    "mkfs.ext4": "e2fsprogs", "mkfs.vfat": "dosfstools", "sfdisk": "util-linux",
+    "sha256sum": "coreutils", "tar": "tar", "wipefs": "util-linux",
+}  # fmt: skip
+DHCP_PROGRAMS = {"dhclient": "dhcp"}
+
+
+def programs(resolved: Stage, pxe: PxeConfig) -> Stage:
+    """Whether the packages bring every program that the installer runs."""
+    name = "pxe_programs"
+    checked, listing = Artifact(name, "programs"), Scratch("files")
+    return Stage(
+        name, "what the installer needs is among the packages", "0", (checked,),
+        steps=(
+            run("rpm", "--query", "--list", "--nosignature", "--package",
+                resolved["packages.list"], HOME=Scratch("home")).into(listing),
+            tool("need_programs", listing, *_needed(pxe)).into(checked),
+        ),
+    )  # fmt: skip
+
+
+def _needed(pxe: PxeConfig) -> Tuple[str, ...]:
+    wanted = {**PROGRAMS, **(DHCP_PROGRAMS if pxe.dhcp else {})}
+    return tuple(f"{program}={package}" for program, package in sorted(wanted.items()))
+
+
+def initramfs(rootfs: Stage, checked: Stage, pxe: PxeConfig, table: Table, ids: Ids,
+              folders: Tuple[str, ...], clock: Arg) -> Stage:  # fmt: skip
+    """initramfs.img: for any machine, with the installer and what it is to do."""
+    name = "pxe_initramfs"
+    image, root, made = Artifact(name, "initramfs.img", is_result=True), Scratch("root"), "/mnt"
+    tree = Sandbox(root=root, layers=(rootfs["rootfs"],), upper=Scratch("layer"),
+                   moves=(FACTORY_AS_VAR,))
+    dracut = Sandbox(
+        root=root, layers=tree.layers, upper=tree.upper, moves=tree.moves,
+        tmpfs=("/var/tmp", "/var/log"), binds=((Scratch("made"), made),),
+    ).running_in()  # fmt: skip
+    uuids = {part.label: ids.uuid(part.label) for part in table.partitions}
+    values = {
+        "DISK": pxe.disk, "SERVER_IP": pxe.server_ip, "ROOTFS_NAME": pxe.rootfs_name,
+        "ROUTE_IP": pxe.route_ip, "DHCP": str(pxe.dhcp).lower(), "LOCAL_IP": pxe.local_ip or "",
+        "NETMASK": pxe.netmask or "", "NET_NAME": pxe.net_name or "",
+        "NEEDED_MIB": str(smallest_disk_mib(table)),
+    }  # fmt: skip
+    return Stage(
+        name, "initramfs.img, which installs KubeOS over the network", clock, (image,),
+        steps=(
+            run("mkdir", Scratch("made")),
+            *(tree.wrap(run("cp", "--recursive", Data(f"dracut/{module}"), joined(root, MODULES)))
+              for module in ("90kubeos", "91kubeos-install")),
+            tree.wrap(tool("fill", Data("dracut/91kubeos-install/install.conf"),
+                           joined(root, INSTALLER, "/install.conf"),
+                           *(f"{key}={shlex.quote(value)}" for key, value in values.items()))),
+            tree.wrap(run("cp", Data("mke2fs.conf"), joined(root, INSTALLER))),
+            tree.wrap(run("tee", joined(root, INSTALLER, "/partitions")).fed(
+                Text(sfdisk_script(table, ids.uuid("disk"), uuids, takes_rest=True)))),
+            tree.wrap(run("tee", joined(root, INSTALLER, "/folders")).fed(
+                Text("".join(f"{folder}\n" for folder in folders)))),
+            unsynced(dracut.wrap(run(
+                "dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline", "--reproducible",
+                "--nostrip", "--no-early-microcode", "--add", "kubeos kubeos-install",
+                joined("--compress=", Content(rootfs["compressor"])),
+                f"{made}/initramfs.img", Content(rootfs["kernel-version"]),
+                SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1"))),
+            run("mv", joined(Scratch("made"), "/initramfs.img"), image),
+            run("chmod", "644", image),
+            # A missing program stops the build before this stage, not after it.
+            run("cat", checked["programs"]),
+        ),
+    )  # fmt: skip
