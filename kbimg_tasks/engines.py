@@ -25,10 +25,10 @@ class EngineFailed(Exception):
 
 @frozen
 class Engine:
-    """A container engine's command line.
+    """A container engine's command line; NAME stands for an image or a file.
 
-    `answers` fails where its daemon does not run. `identity` prints by which digest the engine
-    knows an image; with `in_row` that is a column of a table.
+    `answers` fails where its daemon does not run. What `identity` prints has the digest in it by
+    which the engine knows an image. `listing` is what a user types to see it.
     """
 
     name: str

@@ -10,7 +10,7 @@ from attrs import frozen
 from kbimg_tasks import engines, graph, registry
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.layout import Layout
-from kbimg_tasks.plan import Container
+from kbimg_tasks.plan import ADMIN_BASE, Container, admin_repository
 from kbimg_tasks.stage import Stage
 from kbimg_tasks.stages import from_image
 from kbimg_tasks.stages.container import DIGESTS
@@ -61,17 +61,35 @@ def builder(config: Config, asked: str) -> str:
                  if engine.name in engines.BUILDERS), "")  # fmt: skip
 
 
+def builder_problems(config: Config, engine: str, asked: str) -> Tuple[str, ...]:
+    """Why the admin container cannot be made where `engine` is to build it, or none is."""
+    admin = config.admin_container
+    if admin is None or engine:
+        return ()
+    if admin.base_image:
+        return (f"{config.where('admin_container.base_image')}: admin_container.base_image: "
+                "building on a base image needs a container engine, but "
+                f"{engines.why_none(asked)}",)
+    if admin_repository(config) is None:
+        return (f"{config.where('admin_container')}: admin_container: expected repo_path, the "
+                "repository to build it from, or a container engine to build it on "
+                f"{ADMIN_BASE}, but {engines.why_none(asked)}",)
+    return ()
+
+
 @frozen
 class Source:
-    """The engine's image that the configuration starts from, if it does: its name in the file and
-    where it stands there, the command that saves it, and its digest."""
+    """The engine's image that the configuration starts from, if it does.
+
+    `where` its name stands in the file; `asked` is the word engine=; `saving` is the command that
+    gives it out, and `digest` which image it is, or was where it is not there any more.
+    """
 
     image: str = ""
     where: str = ""
     asked: str = engines.AUTO
     saving: Tuple[str, ...] = ()
     digest: str = ""
-
     is_there: bool = True
 
     @classmethod
@@ -115,7 +133,8 @@ class Handover:
 
     def is_loaded(self) -> bool:
         """Whether an engine has just this image under its name."""
-        return self.engine != engines.NONE and self._holder() is not None
+        return (self.engine != engines.NONE and self.digests.is_file()
+                and self._holder() is not None)  # fmt: skip
 
     def load(self) -> None:
         """Load it; without an engine, say what to do with the file. Raises engines.EngineFailed."""

@@ -33,7 +33,8 @@ class Attempt:
 
 ATTEMPTS = (
     Attempt("one", 1, (("TZ", "UTC"), ("LANG", "C.UTF-8"))),
-    Attempt("another-and-longer", 2, (("TZ", "Asia/Shanghai"), ("LANG", "zh_CN.UTF-8"))),
+    Attempt("another-and-longer", 2, (("TZ", "Asia/Shanghai"), ("LANG", "zh_CN.UTF-8"),
+                                        ("TAR_OPTIONS", "--owner=daemon"))),
 )
 
 

@@ -6,14 +6,13 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
 from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 from doit.reporter import ConsoleReporter
 
 from kbimg_tasks import (
-    engines,
     graph,
     handover,
     indexes,
@@ -27,10 +26,9 @@ from kbimg_tasks import (
 from kbimg_tasks.cleaning import Cleaning
 from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
-from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.repo_file import Repository, repositories
 from kbimg_tasks.layout import CACHE, DATA, Layout
-from kbimg_tasks.plan import ADMIN_BASE, SAVING, Given, Plan, admin_repository, plan, unsupported
+from kbimg_tasks.plan import SAVING, Given, Plan, admin_repository, plan, unsupported
 from kbimg_tasks.progress import Display, reporter
 from kbimg_tasks.reproduce import NotEqual, reproduce
 from kbimg_tasks.stage import Stage
@@ -69,7 +67,7 @@ class Session:
         without one. It is what `ready` then refuses with.
         """
         asked = Variables.from_doit()
-        images = tuple(image for image in IMAGES if image in sys.argv)
+        images = _images(sys.argv[1:])
         refusals = asked.problems + handover.problems(asked.push, images)
         # `doit clean` works without a configuration, but not with words it does not understand.
         cleaning = Cleaning(asked.layout, asked.is_forced, refusals)
@@ -77,8 +75,10 @@ class Session:
             config = load(asked.config, asked.started_in, images=images or (DEFAULT_IMAGE,))
             refusals += unsupported(config)
             repos = _repositories(config.from_repo.repo_path if config.from_repo else None)
-            builder = handover.builder(config, asked.engine) if ADMIN in images else ""
-            refusals += _admin_problems(config, asked, builder) if ADMIN in images else ()
+            builder = ""
+            if ADMIN in images:
+                builder = handover.builder(config, asked.engine)
+                refusals += handover.builder_problems(config, builder, asked.engine)
             admin_repos = _repositories(admin_repository(config))
         except ConfigError as error:
             refusals += (str(error),)
@@ -158,7 +158,7 @@ class Session:
 
     def _reproduce(self) -> None:
         results = sorted((artifact.name for stage in self.plan.images[DEFAULT_IMAGE]
-                          for artifact in stage.artifacts), key=_telling)  # fmt: skip
+                          for artifact in stage.artifacts if artifact.is_result), key=_telling)
         try:
             reproduce(DEFAULT_IMAGE, tuple(results), self.asked, self.display.say)
         except (NotEqual, recovery.StillMounted) as complaint:
@@ -195,6 +195,15 @@ class Session:
         return copies * room.tree_mib(self.layout) + SMALL_THINGS_MIB if unmade else 0
 
 
+def _images(words: Sequence[str]) -> Tuple[str, ...]:
+    """The images that a command is about: by their names, by the tasks that load and push them, or
+    by the stages of the admin container, whose names begin alike."""
+    return tuple(image for image in IMAGES if any(
+        word == image or word.endswith(f"_{image}")
+        or (image == ADMIN and word.startswith("admin_") and "=" not in word)
+        for word in words))  # fmt: skip
+
+
 def _telling(result: str) -> Tuple[bool, str]:
     """The order in which results tell most of a difference: by file, before by block."""
     return not result.endswith(".tar"), result
@@ -202,21 +211,6 @@ def _telling(result: str) -> Tuple[bool, str]:
 
 def _repositories(path: Optional[Path]) -> Tuple[Repository, ...]:
     return repositories(path) if path and path.is_file() else ()
-
-
-def _admin_problems(config: Config, asked: Variables, builder: str) -> Tuple[str, ...]:
-    admin = config.admin_container
-    if admin is None or builder:
-        return ()
-    if admin.base_image:
-        return (f"{config.where('admin_container.base_image')}: admin_container.base_image: "
-                f"building on a base image needs a container engine, but "
-                f"{engines.why_none(asked.engine)}",)
-    if admin_repository(config) is None:
-        return (f"{config.where('admin_container')}: admin_container: expected repo_path, the "
-                "repository to build it from, or a container engine to build it on "
-                f"{ADMIN_BASE}, but {engines.why_none(asked.engine)}",)
-    return ()
 
 
 def local_indexes(repos: Iterable[Repository]) -> Tuple[Path, ...]:

@@ -44,6 +44,18 @@ def test_info(tmp_path: Path):
     assert "$1$xyz" not in run_doit(tmp_path, "info", "customised").stdout
 
 
+def test_what_is_not_built_can_be_asked_about(tmp_path: Path):
+    (tmp_path / "kbimg.toml").write_text(
+        "[admin_container]\nimg_name = 'admin:v1'\nhostshell = '/usr/bin/env'\n")
+    for argv in (("list", "--status"), ("info", "load_admin_container"), ("info", "admin_archive"),
+                 ("clean", "admin_archive")):
+        done = run_doit(tmp_path, *argv, "engine=none")
+        assert "Traceback" not in done.stdout, done.stdout
+    for task in ("admin_container", "load_admin_container", "admin_tar"):
+        done = run_doit(tmp_path, task, "engine=none")
+        assert "kbimg.toml:1: admin_container: expected repo_path" in done.stdout, done.stdout
+
+
 def test_variables_work_in_any_place(tmp_path: Path):
     (tmp_path / "sub").mkdir()
     write_config(tmp_path / "sub")
