@@ -30,10 +30,21 @@ class NoMachine(Exception):
 
 
 @frozen
+class Kernel:
+    """What a machine starts instead of its disk: a kernel, an initramfs and their command line."""
+
+    image: Path
+    initramfs: Path
+    words: str = ""
+
+
+@frozen
 class Machine:
     """A virtual machine: `disk` is changed by it unless `throw_away` is set.
 
-    With `ends_at_reboot` QEMU exits when the machine restarts, and can be started again.
+    With `ends_at_reboot` QEMU exits when the machine restarts, and can be started again. `adapter`
+    is how the disk is attached: `virtio-blk-pci` or `nvme`. `served` are addresses of the user
+    network's own, each with a command that answers a connection to its port 80.
     """
 
     disk: Path
@@ -44,6 +55,10 @@ class Machine:
     ssh_port: Optional[int] = None
     throw_away: bool = False
     ends_at_reboot: bool = False
+    kernel: Optional[Kernel] = None
+    adapter: str = "virtio-blk-pci"
+    served: Tuple[Tuple[str, str], ...] = ()
+    network: str = ""
 
     @property
     def console(self) -> Path:
@@ -58,6 +73,12 @@ class Machine:
     def argv(self, emulator: str, accelerator: str, code: Path, variables: Path) -> List[str]:
         """QEMU's command line."""
         forward = f",hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22" if self.ssh_port else ""
+        forward += "".join(f",guestfwd=tcp:{address}:80-cmd:{command}"
+                           for address, command in self.served)
+        identity = ",serial=kbimg" if self.adapter == "nvme" else ""
+        start = [] if self.kernel is None else [
+            "-kernel", str(self.kernel.image), "-initrd", str(self.kernel.initramfs),
+            "-append", self.kernel.words]
         snapshot = ",snapshot=on" if self.throw_away else ""
         return [
             emulator, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "std",
@@ -67,8 +88,8 @@ class Machine:
             "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
             "-drive", f"if=none,id=disk,format={self.disk_format},file={self.disk},"
                       f"cache=unsafe{snapshot}",
-            "-device", "virtio-blk-pci,drive=disk,bootindex=1",
-            "-netdev", f"user,id=net{forward}", "-device", "virtio-net-pci,netdev=net",
+            "-device", f"{self.adapter},drive=disk,bootindex=1{identity}", *start,
+            "-netdev", f"user,id=net{self.network}{forward}", "-device", "virtio-net-pci,netdev=net",
             "-device", "virtio-rng-pci",
             "-chardev", f"socket,id=console,path={self.console},server=on,wait=on,"
                         f"logfile={self.log},logappend=on",
