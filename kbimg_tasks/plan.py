@@ -88,7 +88,7 @@ class Given:
 @frozen
 class Root:
     """A root file system: the stages before any disk, its tree, its tar, the time it shows, and the
-    stages of the initramfs that installs it, the initramfs last."""
+    stages of what installs it, of which the first makes no result."""
 
     stages: Tuple[Stage, ...]
     tree: Sandbox
@@ -127,7 +127,7 @@ def plan(config: Config, given: Given = Given()) -> Plan:
                                  if any(artifact.is_result for artifact in stage.artifacts))
         if root.installer:
             stages += root.installer
-            images["pxe_img"] = (root.installer[-1], root.tar, tar_sum)
+            images["pxe_img"] = (*root.installer[1:], root.tar, tar_sum)
         if config.from_repo and config.from_repo.upgrade_img:
             upgrade = container.archive(
                 "upgrade_archive", "upgrade_img.tar",
@@ -195,8 +195,8 @@ def from_packages(config: Config, given: Given, table: Table, ids: Ids) -> Root:
     if config.pxe_config:
         checked = pxe.programs(chosen, config.pxe_config)
         folders = (*filesystems.PERSIST_FOLDERS, *config.persist_mkdir.name)
-        installer = (checked, pxe.initramfs(rootfs, checked, config.pxe_config, table, ids,
-                                            folders, clock))  # fmt: skip
+        installer = (checked, pxe.kernel(rootfs), pxe.initramfs(
+            rootfs, checked, config.pxe_config, table, ids, folders, clock))
     return Root((chosen, rootfs, boot, early, own), tree, tar, clock, installer)
 
 

@@ -1,18 +1,16 @@
 """Serves what a machine needs to install itself: kernel, initramfs, root tree and boot menus.
 
-It gives out these files and no others, by GET and HEAD, and parts of them, so that a download goes on
-where it broke (RFC 9110, section 14).
+It gives out these files and no others, by GET and HEAD, and parts of them, so that a download goes
+on where it broke (RFC 9110, section 14).
 """
 
 from __future__ import annotations
 
 import http.server
 import re
-import shutil
-import tarfile
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Dict, Mapping, Tuple, Union
+from typing import Callable, Dict, Mapping, Tuple, Union
 
 BLOCK = 1 << 20
 RANGE = re.compile(r"bytes=(\d+)-(\d*)")
@@ -36,25 +34,12 @@ def grub_menu(address: str) -> str:
 
 
 def dnsmasq(address: str, network: str) -> str:
-    """A configuration of dnsmasq(8) for DHCP and TFTP: UEFI machines get iPXE, and then its menu."""
+    """A configuration of dnsmasq(8) for DHCP and TFTP: machines get iPXE, which gets its menu."""
     return (f"# dnsmasq --conf-file=THIS --no-daemon\nport=0\ndhcp-range={network},proxy\n"
             "enable-tftp\ntftp-root=/srv/tftp   # holds ipxe.efi, of the package ipxe\n"
             "dhcp-match=set:ipxe,175\npxe-prompt=\"KubeOS\",1\n"
             "pxe-service=tag:!ipxe,x86-64_EFI,\"iPXE\",ipxe.efi\n"
             f"dhcp-boot=tag:ipxe,http://{address}/boot.ipxe\n")
-
-
-def take_kernel(tar: Path, target: Path) -> None:
-    """The kernel out of kubeos.tar."""
-    with tarfile.open(tar, "r:") as tree:
-        for entry in tree:
-            if entry.name in ("./boot/vmlinuz", "boot/vmlinuz"):
-                stream = tree.extractfile(entry)
-                assert stream is not None
-                with target.open("wb") as out:
-                    shutil.copyfileobj(stream, out, BLOCK)
-                return
-    raise ValueError(f"{tar} has no /boot/vmlinuz")
 
 
 def handler(files: Mapping[str, Content]) -> type[http.server.BaseHTTPRequestHandler]:
@@ -119,11 +104,27 @@ def server(address: Tuple[str, int], files: Dict[str, Content]) -> http.server.T
     return http.server.ThreadingHTTPServer(address, handler(files))
 
 
-def files_of(out: Path, rootfs_name: str, kernel: Path, address: str) -> Dict[str, Any]:
-    """What is served, by its path."""
+def files_of(out: Path, rootfs_name: str, address: str) -> Dict[str, Content]:
+    """What is served out of an output directory, by its path."""
     return {
-        "/vmlinuz": kernel, "/initramfs.img": out / "initramfs.img",
+        "/vmlinuz": out / "vmlinuz", "/initramfs.img": out / "initramfs.img",
         f"/{rootfs_name}": out / "kubeos.tar",
         f"/{rootfs_name}.sha256": out / "kubeos.tar.sha256",
         "/boot.ipxe": ipxe_menu(address).encode(), "/grub.cfg": grub_menu(address).encode(),
     }  # fmt: skip
+
+
+def serve(out: Path, rootfs_name: str, address: str, say: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C. Raises OSError when the address cannot be used."""
+    host, _, port = address.partition(":")
+    files = files_of(out, rootfs_name, address)
+    with server((host, int(port or 80)), files) as running:
+        say(f"      serving on http://{address}/: {' '.join(sorted(files))}\n"
+            f"      GRUB, by the network: configfile (http,{host})/grub.cfg\n"
+            f"      iPXE: chain http://{address}/boot.ipxe\n"
+            "      DHCP and TFTP, beside a DHCP server that is there, by dnsmasq with:\n\n"
+            f"{dnsmasq(address, host)}\n      Ctrl-C ends it.")
+        try:
+            running.serve_forever()
+        except KeyboardInterrupt:
+            say("      ended")

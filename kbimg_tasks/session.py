@@ -18,6 +18,7 @@ from kbimg_tasks import (
     indexes,
     lock_file,
     preflight,
+    pxe_serve,
     recovery,
     room,
     stamps,
@@ -26,6 +27,7 @@ from kbimg_tasks import (
 from kbimg_tasks.cleaning import Cleaning
 from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
+from kbimg_tasks.config.model import PxeConfig
 from kbimg_tasks.config.repo_file import Repository, repositories
 from kbimg_tasks.layout import CACHE, DATA, Layout
 from kbimg_tasks.plan import SAVING, Given, Plan, admin_repository, plan, unsupported
@@ -57,6 +59,7 @@ class Session:
     repositories: Mapping[str, Tuple[Repository, ...]]
     cleaning: Cleaning
     source: handover.Source
+    pxe: Optional[PxeConfig] = None
     display: Display = field(factory=Display)
 
     @classmethod
@@ -91,7 +94,7 @@ class Session:
             asked.is_offline, source.saving or SAVING, source.digest,
             local_indexes(admin_repos), builder))  # fmt: skip
         watched = {"packages": repos, "admin_packages": admin_repos}
-        return cls(asked, planned, refusals, watched, cleaning, source)
+        return cls(asked, planned, refusals, watched, cleaning, source, config.pxe_config)
 
     @property
     def layout(self) -> Layout:
@@ -141,6 +144,8 @@ class Session:
         yield graph.note(WRITE_LOCK, "the exact packages written to lock=FILE, for later builds to "
                          "obey", self._write_lock,
                          [stage.name for stage in self.plan.stages if stage.name == "packages"])
+        yield graph.note("pxe_serve", "what pxe_img makes, served on address=IP[:PORT], with menus",
+                         self._serve, [stage.name for stage in self.plan.images.get("pxe_img", ())])
         for image in IMAGES:
             yield from self._handovers(image)
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
@@ -163,6 +168,16 @@ class Session:
             reproduce(DEFAULT_IMAGE, tuple(results), self.asked, self.display.say)
         except (NotEqual, recovery.StillMounted) as complaint:
             raise graph.Impossible(str(complaint)) from complaint
+
+    def _serve(self) -> None:
+        if self.pxe is None:
+            raise graph.Impossible(f"{self.asked.config}: pxe_serve needs a table [pxe_config]")
+        address = self.asked.address or self.pxe.server_ip
+        try:
+            pxe_serve.serve(self.layout.out, self.pxe.rootfs_name, address, self.display.say)
+        except OSError as error:
+            raise graph.Impossible(f"cannot serve on {address}: {error.strerror}; choose another "
+                                   "with address=IP[:PORT]") from error
 
     def _write_lock(self) -> None:
         if "packages" not in (stage.name for stage in self.plan.stages):
@@ -200,6 +215,7 @@ def _images(words: Sequence[str]) -> Tuple[str, ...]:
     by the stages of the admin container, whose names begin alike."""
     return tuple(image for image in IMAGES if any(
         word == image or word.endswith(f"_{image}")
+        or (image == "pxe_img" and word.startswith("pxe_") and "=" not in word)
         or (image == ADMIN and word.startswith("admin_") and "=" not in word)
         for word in words))  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
 
@@ -15,7 +16,8 @@ from kbimg_tasks.config.rules import Wrong
 from kbimg_tasks.config.values import new_image_name
 from kbimg_tasks.layout import CACHE, STORE_GIB, Layout
 
-KNOWN = ("config", "out", "cache", "store_gib", "offline", "lock", "force", "engine", "push")
+KNOWN = ("config", "out", "cache", "store_gib", "offline", "lock", "force", "engine", "push",
+         "address")
 WRITE_LOCK = "write_lock"
 
 
@@ -34,6 +36,7 @@ class Variables:
     epoch: Optional[str]
     engine: str
     push: str
+    address: str
     problems: Tuple[str, ...]
 
     @classmethod
@@ -57,13 +60,16 @@ class Variables:
                                f"one of {', '.join(choices)}")
         push = given.checked("push", "", _pushed, "an image's name with its registry, such as "
                              "registry.example.org/kubeos-upgrade:v1")
+        address = given.checked("address", "", _address,
+                                "an IPv4 address, with :PORT where that is not 80")
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         if epoch is not None and not epoch.isdigit():
             given.problems.append(
                 f'SOURCE_DATE_EPOCH: expected seconds since 1970, found "{epoch}"')
             epoch = None
-        return cls(started_in, Path(given.text("config", "kbimg.toml")), layout, lock, is_locked,
-                   is_offline, is_forced, epoch, engine, push, tuple(given.problems))  # fmt: skip
+        config = Path(given.text("config", "kbimg.toml"))
+        return cls(started_in, config, layout, lock, is_locked, is_offline, is_forced, epoch,
+                   engine, push, address, tuple(given.problems))  # fmt: skip
 
 
 class _Given:
@@ -105,6 +111,14 @@ def _pushed(text: str) -> str:
     if not image_names.registry(name):
         raise ValueError(text)
     return name
+
+
+def _address(text: str) -> str:
+    host, _, port = text.partition(":")
+    IPv4Address(host)  # a ValueError unless it is one
+    if port and not (port.isdecimal() and 0 < int(port) < 1 << 16):
+        raise ValueError(text)
+    return text
 
 
 def _gib(text: str) -> float:

@@ -52,6 +52,15 @@ def _needed(pxe: PxeConfig) -> Tuple[str, ...]:
     return tuple(f"{program}={package}" for program, package in sorted(wanted.items()))
 
 
+def kernel(rootfs: Stage) -> Stage:
+    """vmlinuz: what a machine starts together with initramfs.img."""
+    name = "pxe_kernel"
+    made = Artifact(name, "vmlinuz", is_result=True)
+    return Stage(name, "vmlinuz, the kernel of the image, for starting by the network", "0",
+                 (made,), (run("cp", joined(rootfs["rootfs"], "/boot/vmlinuz"), made),
+                           run("chmod", "644", made)))  # fmt: skip
+
+
 def initramfs(rootfs: Stage, checked: Stage, pxe: PxeConfig, table: Table, ids: Ids,
               folders: Tuple[str, ...], clock: Arg) -> Stage:  # fmt: skip
     """initramfs.img: for any machine, with the installer and what it is to do."""

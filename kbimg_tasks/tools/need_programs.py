@@ -2,8 +2,8 @@
 
 Usage: need_programs FILES PROGRAM=PACKAGE...
 
-FILES has the path of a file that the packages hold on each line. What is missing is told all at once,
-with the package to add; what is there is printed.
+FILES has the path of a file that the packages hold on each line. What is missing is told all at
+once, with the package to add; what is there is printed.
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ LOG=/run/kubeos-install.log
 WORK=/run/kubeos-install
 ROOT=$WORK/root
 CONF=${KUBEOS_INSTALL_CONF:-/etc/kubeos-install}
-WAIT_SECONDS=60
+# How long a disk, a link or a server may take; kubeos.wait=SECONDS on the kernel's command line.
+WAIT_SECONDS=$(sed -n 's/.*\<kubeos\.wait=\([0-9][0-9]*\).*/\1/p' /proc/cmdline)
+WAIT_SECONDS=${WAIT_SECONDS:-60}
 ATTEMPTS=5
 SMALLEST_BYTES=8000000000
 
@@ -51,6 +53,7 @@ wait_for() {
     done
 }
 
+# shellcheck disable=SC2153 # DISK is the one of install.conf, disk the device that it leads to
 find_disk() {
     say "looking for the disk $DISK"
     wait_for "$WAIT_SECONDS" test -b "$DISK" ||
@@ -136,8 +139,8 @@ network_up() {
 # Asks for the file's size and sum, without fetching it.
 ask_server() {
     say "asking for $URL"
-    if ! curl --fail --silent --show-error --head --connect-timeout 20 --retry 3 \
-        --retry-connrefused --location "$URL" >"$WORK/headers" 2>"$WORK/error"; then
+    if ! curl --fail --silent --show-error --head --connect-timeout "$WAIT_SECONDS" \
+        --retry 3 --retry-connrefused --location "$URL" >"$WORK/headers" 2>"$WORK/error"; then
         cat "$WORK/error" >>"$LOG"
         fail "the server does not give out $URL: $(last_line "$WORK/error")" \
             "Look whether the server runs, and compare server_ip and rootfs_name of pxe_config with it."
@@ -230,10 +233,11 @@ unpack() {
 
 boot_partition() {
     say "making the ESP"
-    quietly mkfs.vfat -n BOOT "${part}1" && quietly mkdir -p "$WORK/esp" &&
+    if ! { quietly mkfs.vfat -n BOOT "${part}1" && quietly mkdir -p "$WORK/esp" &&
         quietly mount -t vfat "${part}1" "$WORK/esp" &&
-        quietly cp -r "$ROOT/boot/efi/EFI" "$WORK/esp/" && quietly umount "$WORK/esp" ||
+        quietly cp -r "$ROOT/boot/efi/EFI" "$WORK/esp/" && quietly umount "$WORK/esp"; }; then
         fail "the ESP could not be made: $(last_line "$LOG")" "Look at the log."
+    fi
 }
 
 persist() {
@@ -259,6 +263,7 @@ finish() {
 main() {
     mkdir -p "$ROOT"
     : >"$LOG"
+    # It sets DISK, SERVER_IP, ROOTFS_NAME, ROUTE_IP, DHCP, LOCAL_IP, NETMASK, NET_NAME, NEEDED_MIB.
     # shellcheck source=/dev/null
     . "$CONF/install.conf"
     URL=http://$SERVER_IP/$ROOTFS_NAME

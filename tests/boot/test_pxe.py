@@ -1,0 +1,260 @@
+"""A bare machine installs itself over the network, goes on into the system, and starts again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from building import TOP, run_doit, write_config
+from console import BOOT_SECONDS, Node, with_console
+
+from kbimg_tasks import pxe_serve
+from kbimg_tasks.tools.sparse_copy import extents
+from kbimg_tasks.vm import Kernel, Machine
+
+pytestmark = [pytest.mark.boot, pytest.mark.timeout(2400)]
+
+PACKAGES = ("NetworkManager", "coreutils", "curl", "dhcp", "dosfstools", "dracut", "gawk",
+            "iproute", "kernel", "openssh-server", "parted", "passwd", "tar")  # fmt: skip
+SERVER = "10.0.2.100"
+GIB = 1 << 30
+SIZES = '[disk_partition]\nroot = 1200\nimg_size = 8\n[persist_mkdir]\nname = ["data", "deep/er"]\n'
+PXE = f'[pxe_config]\nrootfs_name = "kubeos.tar"\nserver_ip = "{SERVER}"\nroute_ip = "10.0.2.2"\n'
+BY_DHCP = PXE + 'disk = "/dev/vda"\ndhcp = true\n'
+BY_HAND = PXE + ('disk = "/dev/nvme0n1"\nlocal_ip = "10.0.2.77"\nnetmask = "255.255.255.0"\n'
+                 'net_name = "none0"\n')  # fmt: skip
+INSTALL_SECONDS = 600
+
+
+def images(folder: Path, pxe: str, *more: str) -> Path:
+    """What pxe_img makes, with the kernel beside it; the output directory."""
+    write_config(folder, PACKAGES, SIZES + pxe)
+    done = run_doit(folder, "pxe_img", *more)
+    assert done.returncode == 0, done.stdout
+    return folder / "scripts-auto"
+
+
+@pytest.fixture(scope="module")
+def by_dhcp(repository: Path, tmp_path_factory) -> Path:
+    return images(tmp_path_factory.mktemp("dhcp"), BY_DHCP, "vm_img")
+
+
+@pytest.fixture(scope="module")
+def by_hand(by_dhcp: Path, tmp_path_factory) -> Path:
+    return images(tmp_path_factory.mktemp("static"), BY_HAND)
+
+
+class Server:
+    """Serves an installation on the loopback; what is asked for can be watched and broken."""
+
+    def __init__(self, out: Path, break_at: int = 0, **instead: Path) -> None:
+        files = pxe_serve.files_of(out, "kubeos.tar", SERVER)
+        files.update({f"/{name.replace('_', '.')}": path for name, path in instead.items()})
+        self.ranges: list = []
+        outer, broken = self, threading.Event()
+
+        class Handler(pxe_serve.handler(files)):  # type: ignore[misc]
+            def log_message(self, format, *args):
+                pass
+
+            def do_GET(self):
+                outer.ranges.append((self.path, self.headers.get("Range")))
+                super().do_GET()
+
+            def _send(self, content, first, count):
+                if break_at and not broken.is_set() and count > break_at:
+                    broken.set()
+                    super()._send(content, first, break_at)
+                    self.wfile.flush()
+                    self.connection.shutdown(2)
+                    self.close_connection = True
+                else:
+                    super()._send(content, first, count)
+
+        self._server = pxe_serve.http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def served(self) -> tuple:
+        """QEMU's word for it."""
+        return ((SERVER, f"{sys.executable} {TOP / 'tests/pipe.py'} {self.port}"),)
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def machine(out: Path, folder: Path, disk_bytes: int = 8 * GIB, words: str = "",
+            **more) -> Machine:  # fmt: skip
+    """A machine with an empty disk that starts the installer."""
+    disk = folder / "disk.img"
+    with disk.open("wb") as stream:
+        stream.truncate(disk_bytes)
+    return Machine(disk, "raw", folder, memory_mib=1024, ends_at_reboot=True,
+                   kernel=Kernel(out / "vmlinuz", out / "initramfs.img",
+                                 f"console=ttyS0,115200 {words}".strip()), **more)  # fmt: skip
+
+
+def is_untouched(disk: Path) -> bool:
+    with disk.open("rb") as stream:
+        return list(extents(stream.fileno())) == []
+
+
+def check_system(node: Node, disk: str, part: str) -> None:
+    """What is checked of every image: it runs well, with everything mounted where it belongs."""
+    state, _ = node.result("systemctl is-system-running --wait", BOOT_SECONDS)
+    assert state == "running", node.run("systemctl --failed --no-legend")
+    source, options = node.run("findmnt --noheadings --output SOURCE,OPTIONS /").split()
+    assert source == f"{disk}{part}2"
+    assert options.split(",")[0] == "ro"
+    for number, label, place in (("1", "BOOT", "/boot/efi"), ("4", "PERSIST", "/persist")):
+        assert node.run(f"findmnt --noheadings --output SOURCE {place}") == f"{disk}{part}{number}"
+        assert node.run(f"blkid -s LABEL -o value {disk}{part}{number}") == label
+    assert node.run("test -d /persist/data && test -d /persist/deep/er && echo yes") == "yes"
+    assert "installed; going on into the system" in node.run("cat /persist/install.log")
+    assert len(node.run("cat /etc/machine-id")) == 32
+
+
+@pytest.fixture(scope="module")
+def installed(by_dhcp: Path, tmp_path_factory) -> Iterator[Path]:
+    """The disk of a machine that installed itself, with a download that broke off once."""
+    folder = tmp_path_factory.mktemp("installed")
+    server = Server(by_dhcp, break_at=50 << 20)
+    with Node(machine(by_dhcp, folder, served=server.served)) as node:
+        node.expect("kubeos-install: the download broke off after 5. of ", INSTALL_SECONDS)
+        node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
+        node.login()
+        check_system(node, "/dev/vda", "")
+        node.off()
+    starts = [asked for path, asked in server.ranges if path == "/kubeos.tar"]
+    assert starts[0] == "bytes=0-" and len(starts) == 2
+    assert int(starts[1].removeprefix("bytes=").removesuffix("-")) >= 50 << 20
+    server.stop()
+    yield folder / "disk.img"
+
+
+def test_the_disk_is_like_that_of_vm_img(installed: Path, by_dhcp: Path, tmp_path: Path):
+    def table(disk: Path) -> dict:
+        shown = json.loads(subprocess.run(["sfdisk", "--json", disk], check=True,
+                                          capture_output=True).stdout)["partitiontable"]
+        return {part["name"]: (part["start"], part["size"], part["uuid"], part["type"])
+                for part in shown["partitions"]}  # fmt: skip
+
+    def tree(disk: Path, name: str) -> dict:
+        slot = table(disk)["ROOT-A"]
+        part = tmp_path / f"{name}.img"
+        subprocess.run(["dd", f"if={disk}", f"of={part}", f"skip={slot[0] * 512}",
+                        f"count={slot[1] * 512}", "iflag=skip_bytes,count_bytes", "bs=4M",
+                        "status=none", "conv=sparse"], check=True)
+        top = tmp_path / name
+        top.mkdir()
+        subprocess.run(["mount", "-o", "ro,loop,noload", part, top], check=True)
+        try:
+            found = {}
+            for folder, folders, files in os.walk(top):
+                for each in folders + files:
+                    path = os.path.join(folder, each)
+                    seen = os.lstat(path)
+                    content = (os.readlink(path) if os.path.islink(path) else
+                               hashlib.sha256(Path(path).read_bytes()).hexdigest()
+                               if os.path.isfile(path) else "")
+                    found[os.path.relpath(path, top)] = (
+                        seen.st_mode, seen.st_uid, seen.st_gid, int(seen.st_mtime), content)
+            return found
+        finally:
+            subprocess.run(["umount", top], check=True)
+
+    image = by_dhcp / "system.img"
+    assert table(installed) == table(image)
+    one, other = tree(installed, "one"), tree(image, "other")
+    assert one.keys() == other.keys()
+    assert {path for path in one if one[path] != other[path]} <= {"lost+found"}
+
+
+def test_it_starts_from_its_disk(installed: Path, tmp_path: Path):
+    disk = with_console(installed, tmp_path / "disk.img")
+    with Node(Machine(disk, "raw", tmp_path, ends_at_reboot=True)) as node:
+        node.login()
+        check_system(node, "/dev/vda", "")
+        assert "BOOT_IMAGE=" in node.run("cat /proc/cmdline")
+        node.off()
+
+
+def test_nvme_and_a_static_address(by_hand: Path, tmp_path: Path):
+    server = Server(by_hand)
+    with Node(machine(by_hand, tmp_path, adapter="nvme", served=server.served)) as node:
+        node.expect("WARNING: there is no interface none0: taking the first one with a link",
+                    INSTALL_SECONDS)
+        node.expect("kubeos-install: setting 10.0.2.77 on ", 60)
+        node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
+        node.login()
+        check_system(node, "/dev/nvme0n1", "p")
+        node.off()
+    server.stop()
+
+
+def fails(made: Machine, *messages: str) -> None:
+    """The installer stops with these lines."""
+    with Node(made) as node:
+        for message in messages:
+            node.expect(message, INSTALL_SECONDS)
+
+
+WAIT = "kubeos.wait=4"
+
+
+def test_no_such_disk(by_hand: Path, tmp_path: Path):
+    fails(machine(by_hand, tmp_path, words=WAIT),
+          "FAILED: there is no disk /dev/nvme0n1 after 4 seconds; there are: /dev/vda",
+          "Compare pxe_config.disk with the machine")
+    assert is_untouched(tmp_path / "disk.img")
+
+
+def test_a_disk_that_is_too_small(by_dhcp: Path, tmp_path: Path):
+    fails(machine(by_dhcp, tmp_path, 7 * GIB, WAIT),
+          "FAILED: the disk /dev/vda has 7168 MiB, and needs 7629 MiB")
+    assert is_untouched(tmp_path / "disk.img")
+
+
+def test_no_link(by_dhcp: Path, tmp_path: Path):
+    fails(machine(by_dhcp, tmp_path, words=WAIT, has_network=False),
+          "FAILED: no interface has a link after 4 seconds")
+    assert is_untouched(tmp_path / "disk.img")
+
+
+def test_no_server(by_dhcp: Path, tmp_path: Path):
+    fails(machine(by_dhcp, tmp_path, words=WAIT),
+          f"FAILED: the server does not give out http://{SERVER}/kubeos.tar: ")
+    assert is_untouched(tmp_path / "disk.img")
+
+
+def test_a_wrong_name(by_dhcp: Path, tmp_path: Path):
+    server = Server(by_dhcp, kubeos_tar=None)  # type: ignore[arg-type]
+    fails(machine(by_dhcp, tmp_path, words=WAIT, served=server.served),
+          f"FAILED: the server does not give out http://{SERVER}/kubeos.tar: .*404")
+    server.stop()
+    assert is_untouched(tmp_path / "disk.img")
+
+
+@pytest.mark.parametrize(("content", "has_sum", "message"), [
+    (b"other " * 100_000, False, "kubeos.tar has the SHA-256 sum [0-9a-f]{64}, and .* says "),
+    (b"other " * 100_000, True, "kubeos.tar is no tar that can be unpacked: "),
+])
+def test_a_file_that_is_damaged(by_dhcp: Path, tmp_path: Path, content, has_sum, message):
+    (tmp_path / "damaged").write_bytes(content)
+    (tmp_path / "sum").write_text(f"{hashlib.sha256(content).hexdigest()}  kubeos.tar\n")
+    instead = {"kubeos_tar_sha256": tmp_path / "sum"} if has_sum else {}
+    server = Server(by_dhcp, kubeos_tar=tmp_path / "damaged", **instead)
+    fails(machine(by_dhcp, tmp_path, words=WAIT, served=server.served), f"FAILED: .*{message}")
+    server.stop()
+    with (tmp_path / "disk.img").open("rb") as stream:
+        stream.seek(1 << 20)
+        assert b"FAT" not in stream.read(1 << 16)  # nothing that firmware would start
