@@ -76,7 +76,8 @@ ENGINES: Dict[str, Engine] = {engine.name: engine for engine in (
            ("load", "--quiet", "--input", "NAME"), ("save", "NAME"), ("images",)),
     # Without a daemon it would wait for ten seconds.
     Engine("ctr", ("--connect-timeout", "1s", "version"),
-           ("images", "list", "name==NAME"), ("images", "import", "NAME"), ("images", "export", "-", "NAME"), ("images", "list"), takes_full_names=True),
+           ("images", "list", "name==NAME"), ("images", "import", "NAME"),
+           ("images", "export", "-", "NAME"), ("images", "list"), takes_full_names=True),
 )}  # fmt: skip
 
 # Those that build on a base image, with the same words.
