@@ -27,6 +27,6 @@ def test_the_file_that_differs_is_named(repository, tmp_path: Path):
     assert done.returncode != 0
     assert "differs  kubeos.tar: /usr/share/random: content at byte 0: " in done.stdout
     assert "differs  system.img: ROOT-A, byte " in done.stdout
-    assert " of the partition: /usr/share/random\n" in done.stdout
+    assert " of the partition: /usr/share/random: content at byte 0: " in done.stdout
     assert "Traceback" not in done.stdout
     assert (tmp_path / "scripts-auto/.kbimg/reproduce/one/kubeos.tar").exists()
