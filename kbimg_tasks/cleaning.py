@@ -6,11 +6,11 @@ import fcntl
 import os
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Sequence, Tuple
 
 from attrs import frozen
 
-from kbimg_tasks import holders, leftovers, lock, mounts, recovery
+from kbimg_tasks import holders, leftovers, lock, loops, mounts, recovery
 from kbimg_tasks.layout import Layout
 
 Say = Callable[[str], None]
@@ -38,7 +38,10 @@ class Cleaning:
         for path in paths:
             for mount in mounts.below(path):
                 say(f"{'unmount':>10}  {mount.point}")
-            listed = sum(size for other, size in sizes.items() if path in other.parents)
+            inner = [other for other in sizes if path in other.parents]
+            told = {loop for other in inner for loop in loops.below(other)}
+            _show_loops([loop for loop in loops.below(path) if loop not in told], say)
+            listed = sum(sizes[other] for other in inner)
             sizes[path] = recovery.allocated(path) - listed
             say(f"{readable(sizes[path]):>10}  {path}")
         if sizes:
@@ -46,8 +49,20 @@ class Cleaning:
         else:
             say(f"nothing to delete in {self.layout.out}")
 
+    def show_all(self, paths: Sequence[Path], say: Say) -> None:
+        """The same for all of the output directory: files that stay let go of loop devices too."""
+        _show_loops(self._others(paths), say)
+        self.show(paths, say)
+
     def remove(self, paths: Sequence[Path], say: Say) -> None:
         """Delete the paths. Raises NotCleaned, when all has been deleted that can be."""
+        self._remove_each(paths, say)
+
+    def recover(self, paths: Sequence[Path], say: Say) -> None:
+        """Delete the paths, and detach the loop devices of all other files in the directory."""
+        self._remove_each(paths, say, is_whole=True)
+
+    def _remove_each(self, paths: Sequence[Path], say: Say, is_whole: bool = False) -> None:
         self._check()
         self.take()
         complaints: List[str] = []
@@ -60,12 +75,17 @@ class Cleaning:
             except NotCleaned as complaint:
                 complaints.append(str(complaint))
                 kept.append(path)
+        for loop in self._others(kept) if is_whole else ():
+            try:
+                self._detach(loop, say)
+            except NotCleaned as complaint:
+                complaints.append(str(complaint))
         if complaints:
             raise NotCleaned("\n".join(complaints))
 
     def remove_all(self, paths: Sequence[Path], say: Say) -> None:
         """Delete the paths, and then the output directory too unless something else is in it."""
-        self.remove(paths, say)
+        self.recover(paths, say)
         out = self.layout.out
         if out.is_symlink() or not out.is_dir():
             return
@@ -107,6 +127,8 @@ class Cleaning:
         try:
             for point in self._unmount(path, say):
                 say(f"unmounted {point}")
+            for loop in loops.below(path):
+                self._detach(loop, say)
             # Without its stamp a stage counts as not made, whatever of it is still there.
             if path.is_dir() and not path.is_symlink():
                 recovery.delete(path / "stamp.json")
@@ -116,6 +138,27 @@ class Cleaning:
         except OSError as error:
             raise NotCleaned(f"{error.filename}: not deleted: {error.strerror}") from error
         say(f"deleted {path}")
+
+    def _others(self, apart_from: Iterable[Path]) -> List[loops.Loop]:
+        """The loop devices of the output directory's other files."""
+        known = {loop for path in apart_from for loop in loops.below(path)}
+        out = Path(os.path.realpath(self.layout.out))
+        return [loop for loop in loops.below(out) if loop not in known]
+
+    def _detach(self, loop: loops.Loop, say: Say) -> None:
+        """Detach a loop device. Raises NotCleaned while something uses it."""
+        path, shows = Path(loop.file), f"{loop.device} shows it"
+        if used := loops.uses(loop):
+            raise NotCleaned(f"{path}: not deleted: {shows} and is in use: {'; '.join(used)}. "
+                             "Undo that, then run the command again.")
+        self._release(path, holders.holding([name for name, _ in loop.parts]),
+                      f"{shows} and is open", say)
+        try:
+            loops.detach(loop)
+        except OSError as error:
+            raise NotCleaned(f"{path}: not deleted: {shows} and cannot be detached: "
+                             f"{error.strerror}. See losetup -a.") from error
+        say(f"detached {loop.device} from {loop.file}")
 
     def _unmount(self, path: Path, say: Say) -> List[str]:
         try:
@@ -171,6 +214,11 @@ class Cleaning:
 
 def _table(found: Sequence[holders.Holder]) -> str:
     return "".join(f"    {holder}\n" for holder in found)
+
+
+def _show_loops(found: Sequence[loops.Loop], say: Say) -> None:
+    for loop in found:
+        say(f"{'detach':>10}  {loop.device} from {loop.file}")
 
 
 def readable(size: int) -> str:

@@ -74,7 +74,9 @@ ENGINES: Dict[str, Engine] = {engine.name: engine for engine in (
            ("load", "--quiet", "--input", "NAME"), ("save", "NAME"), ("images",)),
     Engine("nerdctl", ("info",), ("image", "inspect", "--format", "{{.Id}}", "NAME"),
            ("load", "--quiet", "--input", "NAME"), ("save", "NAME"), ("images",)),
-    Engine("ctr", ("version",), ("images", "list", "name==NAME"), ("images", "import", "NAME"),
+    # Without a daemon it would wait for ten seconds.
+    Engine("ctr", ("--connect-timeout", "1s", "version"),
+           ("images", "list", "name==NAME"), ("images", "import", "NAME"),
            ("images", "export", "-", "NAME"), ("images", "list"), takes_full_names=True),
 )}  # fmt: skip
 

@@ -132,7 +132,7 @@ def output(cleaning: Cleaning, stages: Iterable[Stage]) -> Dict[str, Any]:
 
     def clean(dryrun: bool) -> None:
         paths = leftovers.everything(cleaning.layout, names)
-        _stop_unless_done(cleaning.show if dryrun else cleaning.remove_all, paths)
+        _stop_unless_done(cleaning.show_all if dryrun else cleaning.remove_all, paths)
 
     return {"basename": OUTPUT, "doc": "the output directory", "actions": None,
             "clean": [_Described(clean, f"clean {cleaning.layout.out}")]}  # fmt: skip
@@ -206,7 +206,7 @@ def _stop_unless_done(do: Callable[..., None], paths: Sequence[Path]) -> None:
 
 def _recover(cleaning: Cleaning) -> Optional[TaskFailed]:
     try:
-        cleaning.remove(leftovers.unfinished(cleaning.layout), print)
+        cleaning.recover(leftovers.unfinished(cleaning.layout), print)
     except NotCleaned as complaint:
         return TaskFailed(str(complaint))
     return None

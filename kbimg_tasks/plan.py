@@ -118,8 +118,8 @@ def plan(config: Config, given: Given = Given()) -> Plan:
         sizes = config.disk_partition
         table = plan_table(sizes.root_mib, sizes.image_gib)
         ids = Ids.of(table)
-        root = (from_packages if config.from_repo else from_upgrade_image)(
-            config, given, table, ids)  # fmt: skip
+        root = (from_packages(config, given, table, ids) if config.from_repo
+                else from_upgrade_image(config, given, ids))
         disks, disk_sum = virtual_machine(config, root, table, ids)
         tar_sum = archive.checksum(root.tar)
         stages += tuple(dict.fromkeys((*root.stages, *disks, root.tar, tar_sum, disk_sum)))
@@ -147,12 +147,10 @@ def plan(config: Config, given: Given = Given()) -> Plan:
 
 def admin(asked: AdminContainer, config: Config, given: Given) -> Tuple[Stage, ...]:
     """The admin container, its archive last."""
-    if given.builder:
-        return (admin_container.built_on(asked.base_image or ADMIN_BASE, asked.img_name,
-                                         asked.hostshell, given.builder),)  # fmt: skip
     repo = admin_repository(config)
-    if repo is None:  # refused by whoever looks for an engine; a plan must be there for `doit list`
-        repo = config.path
+    if given.builder or repo is None:
+        return (admin_container.built_on(asked.base_image or ADMIN_BASE, asked.img_name,
+                                         asked.hostshell, given.builder or SAVING[0]),)  # fmt: skip
     chosen = packages.packages(
         "admin_packages", repo, admin_container.PACKAGES, given.admin_repomds, given.epoch,
         is_offline=given.is_offline, first_of=admin_container.INITS)  # fmt: skip
@@ -200,7 +198,7 @@ def from_packages(config: Config, given: Given, table: Table, ids: Ids) -> Root:
     return Root((chosen, rootfs, boot, early, own), tree, tar, clock, installer)
 
 
-def from_upgrade_image(config: Config, given: Given, _table: Table, ids: Ids) -> Root:
+def from_upgrade_image(config: Config, given: Given, ids: Ids) -> Root:
     """The root file system out of an upgrade image."""
     source = config.from_dockerimg
     assert source is not None

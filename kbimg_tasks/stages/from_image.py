@@ -35,21 +35,17 @@ def kubeos_tar(image: Optional[str], archive: Optional[Path], saving: Tuple[str,
     name = TAR
     tar = Artifact(name, "kubeos.tar", is_result=True, holds_tree=True)
     clock, known = Artifact(name, "clock"), Artifact(name, DIGEST)
-    steps: Tuple[Step, ...] = ()
-    place: Arg
-    if archive:
-        place = Source(archive)
-    else:
-        place = Scratch("image.tar")
-        steps = (run(*map(Manner, saving)).into(place),)
+    given_out = Scratch("image.tar")
     called = (f"--name={image}",) if image else ()
+    steps: Tuple[Step, ...] = (
+        tool("take_from_image", Source(archive) if archive else given_out, tar,
+             f"--file={ROOT_TAR}", joined("--clock=", clock), *called).using("zstd"),)  # fmt: skip
+    if not archive:
+        steps = (run(*map(Manner, saving)).into(given_out), *steps,
+                 run("echo", digest).into(known))
     return Stage(
         name, "kubeos.tar, the root tree as the upgrade image has it", "0",
-        (tar, clock, known),
-        steps=(*steps, tool("take_from_image", place, tar, f"--file={ROOT_TAR}",
-                            joined("--clock=", clock), *called).using("zstd"),
-               run("echo", digest).into(known)),
-    )  # fmt: skip
+        (tar, clock) if archive else (tar, clock, known), steps)
 
 
 def unpacked(tar: Stage, clock: Arg) -> Stage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, Optional, Tuple
+from typing import Optional, Tuple
 
 from attrs import evolve
 
@@ -106,12 +106,13 @@ def rootfs(resolved: Stage, clock: Arg) -> Stage:
     rpm installs what dnf chose: its transaction is what dnf's would be, without dnf's history and
     logs, which differ from build to build. The kernel's scriptlet finds a dracut that does nothing.
     """
-    name = "rootfs"
-    kernel_version, compressor = Artifact(name, "kernel-version"), Artifact(name, "compressor")
+    tree = _tree("rootfs")
+    kernel_version, compressor = (
+        Artifact(tree.stage, file) for file in ("kernel-version", "compressor"))
     return _installed(
-        name, "the packages installed into one tree", resolved, clock,
+        "the packages installed into one tree", tree, resolved, clock,
         made=(kernel_version, compressor),
-        before=lambda tree: (
+        before=(
             run("install", "-D", "-m", "644", Data("dracut/later.conf"),
                 joined(tree, "/etc/dracut.conf.d/00-kbimg-later.conf")),),
         finish=(joined("--kernel-version=", kernel_version),
@@ -120,25 +121,27 @@ def rootfs(resolved: Stage, clock: Arg) -> Stage:
 
 def container_rootfs(name: str, resolved: Stage, clock: Arg) -> Stage:
     """The installed tree of a container: no kernel, and /var as the packages left it."""
-    return _installed(name, "the container's packages installed into one tree", resolved, clock,
-                      finish=("--container",))  # fmt: skip
+    return _installed("the container's packages installed into one tree", _tree(name), resolved,
+                      clock, finish=("--container",))  # fmt: skip
+
+
+def _tree(name: str) -> Artifact:
+    return Artifact(name, "rootfs", is_tree=True, holds_tree=True)
 
 
 def _installed(
-    name: str, summary: str, resolved: Stage, clock: Arg, *, finish: Tuple[Arg, ...],
-    made: Tuple[Artifact, ...] = (),
-    before: Callable[[Artifact], Tuple[Step, ...]] = lambda tree: (),
+    summary: str, tree: Artifact, resolved: Stage, clock: Arg, *, finish: Tuple[Arg, ...],
+    made: Tuple[Artifact, ...] = (), before: Tuple[Step, ...] = (),
 ) -> Stage:  # fmt: skip
-    tree = Artifact(name, "rootfs", is_tree=True, holds_tree=True)
     rpm = run(
         "rpm", joined("--root=", tree), "--define", RPM_DATABASE, "--define", MOUNTED,
         "--nosignature", "--install", "--verbose", resolved["packages.list"],
         HOME=Scratch("home"), SOURCE_DATE_EPOCH=clock,
     )  # fmt: skip
     return Stage(
-        name, summary, clock, artifacts=(tree, *made),
+        tree.stage, summary, clock, artifacts=(tree, *made),
         steps=(
-            *before(tree),
+            *before,
             unsynced(Sandbox(root=tree, kernel=True).wrap(rpm))
             .counting(INSTALLED, Content(resolved["count"]), "packages installed"),
             tool("finish_install", tree, *finish),

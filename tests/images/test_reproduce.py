@@ -12,7 +12,9 @@ pytestmark = pytest.mark.image
 
 
 def test_two_builds_are_equal(repository, tmp_path: Path):
-    write_config(tmp_path, SMALL, SIZES)
+    """Even with a script that writes down what it sees of the host."""
+    (tmp_path / "host.sh").write_text("(uname -n; umask; echo $TZ $LANG) > /usr/share/host\n")
+    write_config(tmp_path, SMALL, SIZES + '[chroot_script]\npath = "host.sh"\n')
     done = run_doit(tmp_path, "reproduce")
     assert done.returncode == 0, done.stdout
     for name in ("kubeos.tar", "system.img", "system.qcow2"):
@@ -27,6 +29,6 @@ def test_the_file_that_differs_is_named(repository, tmp_path: Path):
     assert done.returncode != 0
     assert "differs  kubeos.tar: /usr/share/random: content at byte 0: " in done.stdout
     assert "differs  system.img: ROOT-A, byte " in done.stdout
-    assert " of the partition: /usr/share/random\n" in done.stdout
+    assert " of the partition: /usr/share/random: content at byte 0: " in done.stdout
     assert "Traceback" not in done.stdout
     assert (tmp_path / "scripts-auto/.kbimg/reproduce/one/kubeos.tar").exists()
