@@ -42,11 +42,14 @@ class Impossible(Exception):
 def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
           makers: Optional[Mapping[Path, str]] = None,
           outdated: Optional[Mapping[str, Callable[[], bool]]] = None,
-          cleaning: Optional[Cleaning] = None) -> Iterator[Dict[str, Any]]:  # fmt: skip
+          cleaning: Optional[Cleaning] = None,
+          checked_first: Optional[Mapping[str, Tuple[str, ...]]] = None,
+          ) -> Iterator[Dict[str, Any]]:  # fmt: skip
     """One task for each stage, in build order.
 
     `makers` names the tasks that make files which a stage finds outside the output directory.
-    `outdated` tells of stages whose world outside this machine may have changed.
+    `outdated` tells of stages whose world outside this machine may have changed. `checked_first`
+    has for a stage the checks that come before it without giving it anything.
     """
     stages = tuple(stages)
     by_name = {stage.name: stage for stage in stages}
@@ -57,7 +60,7 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
             "doc": stage.summary,
             "actions": [(_make, [stage, by_name, layout, display])],
             "targets": [str(layout.published(artifact)) for artifact in stage.artifacts],
-            "task_dep": [READY, *filter(None, outside),
+            "task_dep": [READY, *filter(None, outside), *(checked_first or {}).get(stage.name, ()),
                          *dict.fromkeys(need.stage for need in stage.needs())],
             "uptodate": [(_is_current, [layout, stage, (outdated or {}).get(stage.name)])],
             "clean": [_clean_stages([stage], cleaning or Cleaning(layout))],

@@ -8,11 +8,11 @@ from typing import Dict, Iterable, Optional, Tuple
 
 from attrs import frozen
 
-from kbimg_tasks.config.model import AdminContainer, Config
+from kbimg_tasks.config.model import AdminContainer, Config, PxeConfig
 from kbimg_tasks.ids import Ids
 from kbimg_tasks.partitions import Table, plan_table
 from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.stage import Arg, Artifact, Content, Scratch, Secret, Stage
+from kbimg_tasks.stage import Arg, Artifact, Content, Scratch, Secret, Stage, Step
 from kbimg_tasks.stages import (
     admin_container,
     archive,
@@ -46,12 +46,13 @@ class Container:
 
 @frozen
 class Plan:
-    """The stages in build order, which of them each image's results come from, and which images are
-    container images."""
+    """The stages in build order, which of them each image's results come from, which images are
+    container images, and which stages only check: nothing else of their image is made before."""
 
     stages: Tuple[Stage, ...]
     images: Dict[str, Tuple[Stage, ...]]
     containers: Dict[str, Container]
+    checks: Dict[str, Tuple[Stage, ...]]
 
     def standing_under(self, names: Iterable[str]) -> Tuple[Stage, ...]:
         """The stages that these images or stages are made from, themselves included."""
@@ -61,6 +62,12 @@ class Plan:
             if stage.name in wanted:
                 wanted |= {need.stage for need in stage.needs()}
         return tuple(stage for stage in self.stages if stage.name in wanted)
+
+    def checked_first(self, names: Iterable[str]) -> Dict[str, Tuple[str, ...]]:
+        """For each stage of these images the checks to pass before it is made."""
+        checks = [stage.name for name in names for stage in self.checks.get(name, ())]
+        before = self.standing_under(checks)
+        return {stage.name: tuple(checks) for stage in self.stages if stage not in before}
 
 
 @frozen
@@ -87,14 +94,17 @@ class Given:
 
 @frozen
 class Root:
-    """A root file system: the stages before any disk, its tree, its tar, the time it shows, and the
-    stages of what installs it, of which the first makes no result."""
+    """A root file system: the stages before any disk, its tree, its tar, the time it shows; the
+    tree that an initramfs is made from, the stage that describes its kernel, and the step that
+    lists its files before it is there."""
 
     stages: Tuple[Stage, ...]
     tree: Sandbox
     tar: Stage
     clock: Arg
-    installer: Tuple[Stage, ...] = ()
+    system: Artifact
+    kernel: Stage
+    listed: Step
 
 
 def unsupported(config: Config, machine: str = platform.machine()) -> Tuple[str, ...]:
@@ -114,6 +124,7 @@ def plan(config: Config, given: Given = Given()) -> Plan:
     stages: Tuple[Stage, ...] = ()
     images: Dict[str, Tuple[Stage, ...]] = {}
     containers: Dict[str, Container] = {}
+    checks: Dict[str, Tuple[Stage, ...]] = {}
     if config.from_repo or config.from_dockerimg:
         sizes = config.disk_partition
         table = plan_table(sizes.root_mib, sizes.image_gib)
@@ -125,9 +136,11 @@ def plan(config: Config, given: Given = Given()) -> Plan:
         stages += tuple(dict.fromkeys((*root.stages, *disks, root.tar, tar_sum, disk_sum)))
         images["vm_img"] = tuple(stage for stage in (*disks, root.tar, tar_sum)
                                  if any(artifact.is_result for artifact in stage.artifacts))
-        if root.installer:
-            stages += root.installer
-            images["pxe_img"] = (*root.installer[1:], root.tar, tar_sum)
+        if config.pxe_config:
+            checked, made = installer(config, config.pxe_config, root, table, ids)
+            stages = tuple(dict.fromkeys((*stages, checked, root.kernel, *made)))
+            checks["pxe_img"] = (checked,)
+            images["pxe_img"] = (*made, root.tar, tar_sum)
         if config.from_repo and config.from_repo.upgrade_img:
             upgrade = container.archive(
                 "upgrade_archive", "upgrade_img.tar",
@@ -142,7 +155,7 @@ def plan(config: Config, given: Given = Given()) -> Plan:
         stages += made
         images["admin_container"] = made[-1:]
         containers["admin_container"] = Container(config.admin_container.img_name, made[-1])
-    return Plan(stages, images, containers)
+    return Plan(stages, images, containers, checks)
 
 
 def admin(asked: AdminContainer, config: Config, given: Given) -> Tuple[Stage, ...]:
@@ -189,13 +202,8 @@ def from_packages(config: Config, given: Given, table: Table, ids: Ids) -> Root:
         root=Scratch("root"),
         layers=(rootfs["rootfs"], boot["layer"], early["layer"], own["layer"]))
     tar = archive.kubeos_tar(tree, config.disk_partition.root_mib, clock)
-    installer: Tuple[Stage, ...] = ()
-    if config.pxe_config:
-        checked = pxe.programs(chosen, config.pxe_config)
-        folders = (*filesystems.PERSIST_FOLDERS, *config.persist_mkdir.name)
-        installer = (checked, pxe.kernel(rootfs), pxe.initramfs(
-            rootfs, checked, config.pxe_config, table, ids, folders, clock))
-    return Root((chosen, rootfs, boot, early, own), tree, tar, clock, installer)
+    return Root((chosen, rootfs, boot, early, own), tree, tar, clock, rootfs["rootfs"], rootfs,
+                packages.files(chosen))
 
 
 def from_upgrade_image(config: Config, given: Given, ids: Ids) -> Root:
@@ -208,7 +216,19 @@ def from_upgrade_image(config: Config, given: Given, ids: Ids) -> Root:
     unpacked = from_image.unpacked(tar, clock)
     menu = from_image.menu(unpacked, ids, clock)
     tree = Sandbox(root=Scratch("root"), layers=(unpacked["rootfs"], menu["layer"]))
-    return Root((tar, unpacked, menu), tree, tar, clock)
+    return Root((tar, unpacked, menu), tree, tar, clock, unpacked["rootfs"],
+                from_image.kernel(unpacked), archive.files(tar))
+
+
+def installer(config: Config, asked: PxeConfig, root: Root, table: Table,
+              ids: Ids) -> Tuple[Stage, Tuple[Stage, ...]]:  # fmt: skip
+    """What a bare machine starts to install the root file system by itself, behind its check."""
+    lacking = ("add {package} to from_repo.rpmlist" if config.from_repo else
+               "build the upgrade image with {package} in from_repo.rpmlist")
+    checked = pxe.programs(root.listed, asked, lacking)
+    folders = (*filesystems.PERSIST_FOLDERS, *config.persist_mkdir.name)
+    return checked, (pxe.kernel(root.system), pxe.initramfs(
+        root.system, root.kernel, asked, table, ids, folders, root.clock))
 
 
 def virtual_machine(config: Config, root: Root, table: Table,

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import http.server
 import re
+import sys
 from http import HTTPStatus
 from pathlib import Path
-from typing import Callable, Dict, Mapping, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, Tuple, Union
 
 BLOCK = 1 << 20
+IDLE_SECONDS = 60
 RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+# Of the packages ipxe (Debian) and ipxe-bootimgs (openEuler).
+LOADERS = (Path("/usr/lib/ipxe/snponly.efi"), Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi"))
 KERNEL_WORDS = "console=tty0 console=ttyS0,115200"
 Content = Union[Path, bytes]
 
@@ -26,27 +30,37 @@ def ipxe_menu(address: str) -> str:
 
 def grub_menu(address: str) -> str:
     """GRUB's configuration for a network start."""
-    host = address.partition(":")[0]
-    port = address.partition(":")[2]
-    place = f"(http,{host}{f':{port}' if port else ''})"
+    place = f"(http,{address})"
     return ("set timeout=5\nmenuentry \"Install KubeOS\" {\n"
             f"    linux {place}/vmlinuz {KERNEL_WORDS}\n    initrd {place}/initramfs.img\n}}\n")
 
 
-def dnsmasq(address: str, network: str) -> str:
-    """A configuration of dnsmasq(8) for DHCP and TFTP: machines get iPXE, which gets its menu."""
-    return (f"# dnsmasq --conf-file=THIS --no-daemon\nport=0\ndhcp-range={network},proxy\n"
-            "enable-tftp\ntftp-root=/srv/tftp   # holds ipxe.efi, of the package ipxe\n"
-            "dhcp-match=set:ipxe,175\npxe-prompt=\"KubeOS\",1\n"
-            "pxe-service=tag:!ipxe,x86-64_EFI,\"iPXE\",ipxe.efi\n"
-            f"dhcp-boot=tag:ipxe,http://{address}/boot.ipxe\n")
+def dnsmasq(address: str, loader: Path) -> str:
+    """A configuration of dnsmasq(8) for TFTP and for what DHCP says about starting; addresses come
+    from the DHCP server that is there. Firmware gets iPXE, and iPXE its menu."""
+    host = address.partition(":")[0]
+    return (f"# dnsmasq --conf-file=THIS --no-daemon\nport=0\ndhcp-range={host},proxy\n"
+            f"enable-tftp\ntftp-root={loader.parent}\n"
+            "dhcp-match=set:ipxe,175\n"
+            f'pxe-service=tag:!ipxe,x86-64_EFI,"iPXE",{loader.name}\n'
+            f'pxe-service=tag:ipxe,x86-64_EFI,"KubeOS",http://{address}/boot.ipxe\n')
 
 
-def handler(files: Mapping[str, Content]) -> type[http.server.BaseHTTPRequestHandler]:
-    """Requests for the files, by their paths."""
+def loader() -> Path:
+    """iPXE for UEFI that uses the firmware's own driver of the adapter."""
+    return next((path for path in LOADERS if path.exists()), LOADERS[0])
+
+
+def handler(files: Mapping[str, Content],
+            say: Callable[[str], None]) -> type[http.server.BaseHTTPRequestHandler]:  # fmt: skip
+    """Requests for the files, by their paths; each is told."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        timeout = IDLE_SECONDS
+
+        def log_message(self, format: str, *args: Any) -> None:
+            say(f"      {self.client_address[0]} {format % args}")
 
         def do_GET(self) -> None:
             self._answer(with_content=True)
@@ -99,9 +113,19 @@ def handler(files: Mapping[str, Content]) -> type[http.server.BaseHTTPRequestHan
     return Handler
 
 
-def server(address: Tuple[str, int], files: Dict[str, Content]) -> http.server.ThreadingHTTPServer:
+def server(address: Tuple[str, int], files: Mapping[str, Content],
+           say: Callable[[str], None]) -> http.server.ThreadingHTTPServer:  # fmt: skip
     """A server that is ready to serve."""
-    return http.server.ThreadingHTTPServer(address, handler(files))
+
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            error = sys.exc_info()[1]
+            if isinstance(error, OSError):
+                say(f"      {client_address[0]} went away: {error.strerror}")
+            else:
+                super().handle_error(request, client_address)
+
+    return Server(address, handler(files, say))
 
 
 def files_of(out: Path, rootfs_name: str, address: str) -> Dict[str, Content]:
@@ -118,12 +142,12 @@ def serve(out: Path, rootfs_name: str, address: str, say: Callable[[str], None])
     """Serve until Ctrl-C. Raises OSError when the address cannot be used."""
     host, _, port = address.partition(":")
     files = files_of(out, rootfs_name, address)
-    with server((host, int(port or 80)), files) as running:
+    with server((host, int(port or 80)), files, say) as running:
         say(f"      serving on http://{address}/: {' '.join(sorted(files))}\n"
-            f"      GRUB, by the network: configfile (http,{host})/grub.cfg\n"
+            f"      GRUB, by the network: configfile (http,{address})/grub.cfg\n"
             f"      iPXE: chain http://{address}/boot.ipxe\n"
-            "      DHCP and TFTP, beside a DHCP server that is there, by dnsmasq with:\n\n"
-            f"{dnsmasq(address, host)}\n      Ctrl-C ends it.")
+            "      TFTP, beside a DHCP server that is there, by dnsmasq with:\n\n"
+            f"{dnsmasq(address, loader())}\n      Ctrl-C ends it.")
         try:
             running.serve_forever()
         except KeyboardInterrupt:

@@ -38,11 +38,12 @@ from kbimg_tasks.variables import WRITE_LOCK, Variables
 
 IMAGES = {
     "vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar",
-    "pxe_img": "installation over the network: initramfs.img, kubeos.tar",
+    "pxe_img": "installation over the network: initramfs.img, vmlinuz, kubeos.tar",
     "upgrade_img": "the upgrade image: upgrade_img.tar, loaded into the container engine",
     "admin_container": "the admin container: admin_container.tar, loaded likewise",
 }
-DEFAULT_IMAGE, ADMIN = "vm_img", "admin_container"
+DEFAULT_IMAGE, ADMIN, PXE = "vm_img", "admin_container", "pxe_img"
+OWN_PREFIXES = {ADMIN: "admin_", PXE: "pxe_"}
 WORKERS_AT_MOST = 4
 # Room for all that is not as large as the root tree: logs, ESP, initramfs, package lists.
 SMALL_THINGS_MIB = 256
@@ -145,14 +146,15 @@ class Session:
                          "obey", self._write_lock,
                          [stage.name for stage in self.plan.stages if stage.name == "packages"])
         yield graph.note("pxe_serve", "what pxe_img makes, served on address=IP[:PORT], with menus",
-                         self._serve, [stage.name for stage in self.plan.images.get("pxe_img", ())])
+                         self._serve, [stage.name for stage in self.plan.images.get(PXE, ())])
         for image in IMAGES:
             yield from self._handovers(image)
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
                                makers={DEMO_INDEX: "demo_repo"},
                                outdated={stage: partial(self._has_newer_packages, stage)
                                          for stage in self.repositories},
-                               cleaning=self.cleaning)
+                               cleaning=self.cleaning,
+                               checked_first=self.plan.checked_first(self._wanted()))
 
     def _show_store(self) -> None:
         self.display.say(store.table(self.layout))
@@ -201,9 +203,10 @@ class Session:
                 *preflight.problems(unmade, self.layout, self._needed_mib(unmade)))
 
     def _wanted(self) -> Tuple[str, ...]:
-        """The images and stages that the command names."""
+        """The images and stages that the command names, or that the task it names is about."""
+        words = sys.argv[1:]
         known = {*self.plan.images, *(stage.name for stage in self.plan.stages)}
-        return tuple(word for word in sys.argv[1:] if word in known) or (DEFAULT_IMAGE,)
+        return tuple(word for word in words if word in known) or _images(words) or (DEFAULT_IMAGE,)
 
     def _needed_mib(self, unmade: list[Stage]) -> int:
         copies = sum(artifact.holds_tree for stage in unmade for artifact in stage.artifacts)
@@ -212,11 +215,10 @@ class Session:
 
 def _images(words: Sequence[str]) -> Tuple[str, ...]:
     """The images that a command is about: by their names, by the tasks that load and push them, or
-    by the stages of the admin container, whose names begin alike."""
+    by the names that all stages and tasks of theirs alone begin with."""
     return tuple(image for image in IMAGES if any(
         word == image or word.endswith(f"_{image}")
-        or (image == "pxe_img" and word.startswith("pxe_") and "=" not in word)
-        or (image == ADMIN and word.startswith("admin_") and "=" not in word)
+        or (word.startswith(OWN_PREFIXES.get(image, ())) and "=" not in word)
         for word in words))  # fmt: skip
 
 

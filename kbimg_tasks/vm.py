@@ -58,7 +58,6 @@ class Machine:
     kernel: Optional[Kernel] = None
     adapter: str = "virtio-blk-pci"
     served: Tuple[Tuple[str, str], ...] = ()
-    has_network: bool = True
 
     @property
     def console(self) -> Path:
@@ -89,8 +88,7 @@ class Machine:
             "-drive", f"if=none,id=disk,format={self.disk_format},file={self.disk},"
                       f"cache=unsafe{snapshot}",
             "-device", f"{self.adapter},drive=disk,bootindex=1{identity}", *start,
-            *(["-netdev", f"user,id=net{forward}", "-device", "virtio-net-pci,netdev=net"]
-              if self.has_network else []),
+            "-netdev", f"user,id=net{forward}", "-device", "virtio-net-pci,netdev=net",
             "-device", "virtio-rng-pci",
             "-chardev", f"socket,id=console,path={self.console},server=on,wait=on,"
                         f"logfile={self.log},logappend=on",

@@ -38,6 +38,11 @@ def tree_to(tree: Sandbox, target: Artifact) -> Step:
         "--xattrs", "--xattrs-include=*", "--acls", "."))  # fmt: skip
 
 
+def files(made: Stage) -> Step:
+    """The step that prints the path of every file in kubeos.tar."""
+    return run("tar", "--list", "--file", made["kubeos.tar"])
+
+
 def checksum(made: Stage) -> Stage:
     """The SHA-256 sum of a stage's result, beside it."""
     (result,) = (artifact for artifact in made.artifacts if artifact.is_result)

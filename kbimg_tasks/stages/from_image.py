@@ -63,6 +63,17 @@ def unpacked(tar: Stage, clock: Arg) -> Stage:
     )  # fmt: skip
 
 
+def kernel(tree: Stage) -> Stage:
+    """Which kernel the root tree has, for whoever makes a further initramfs for it."""
+    name = "kernel"
+    version, compressor = Artifact(name, "kernel-version"), Artifact(name, "compressor")
+    return Stage(
+        name, "the version of the root tree's kernel", "0", (version, compressor),
+        (tool("describe_kernel", tree["rootfs"], joined("--kernel-version=", version),
+              joined("--compressor=", compressor)),),
+    )  # fmt: skip
+
+
 def menu(tree: Stage, ids: Ids, clock: Arg) -> Stage:
     """GRUB's menu with the slots of this disk, as a layer: the upgrade image may have been made
     for partitions of other sizes, and so with other numbers in its menu."""

@@ -91,6 +91,12 @@ def packages(
     )  # fmt: skip
 
 
+def files(resolved: Stage) -> Step:
+    """The step that prints the path of every file in the packages, which need not be installed."""
+    return run("rpm", "--query", "--list", "--nosignature", "--package",
+               resolved["packages.list"], HOME=Scratch("home"))
+
+
 def _package(name: str) -> Arg:
     """A package as dnf's argument; an RPM file of the user's counts with its content."""
     return Source(Path(name)) if _is_file(name) else name

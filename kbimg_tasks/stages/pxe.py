@@ -16,6 +16,7 @@ from kbimg_tasks.stage import (
     Data,
     Scratch,
     Stage,
+    Step,
     Text,
     joined,
     run,
@@ -26,23 +27,27 @@ MODULES = "/usr/lib/dracut/modules.d"
 INSTALLER = f"{MODULES}/91kubeos-install"
 # Each program of the installer, with the package that brings it.
 PROGRAMS = {
-    "blockdev": "util-linux", "curl": "curl", "dracut": "dracut", "ip": "iproute",
-    "mkfs.ext4": "e2fsprogs", "mkfs.vfat": "dosfstools", "sfdisk": "util-linux",
-    "sha256sum": "coreutils", "tar": "tar", "wipefs": "util-linux",
+    **dict.fromkeys(("basename", "cat", "cp", "cut", "mkdir", "mkfifo", "readlink", "rm",
+                     "sha256sum", "sleep", "sync", "tee", "tr"), "coreutils"),
+    **dict.fromkeys(("blockdev", "mount", "mountpoint", "sfdisk", "umount", "wipefs"),
+                    "util-linux"),
+    "curl": "curl", "dracut": "dracut", "grep": "grep", "ip": "iproute",
+    "mkfs.ext4": "e2fsprogs", "mkfs.vfat": "dosfstools", "sed": "sed", "tar": "tar",
+    "udevadm": "systemd",
 }  # fmt: skip
 DHCP_PROGRAMS = {"dhclient": "dhcp"}
 
 
-def programs(resolved: Stage, pxe: PxeConfig) -> Stage:
-    """Whether the packages bring every program that the installer runs."""
+def programs(listed: Step, pxe: PxeConfig, lacking: str) -> Stage:
+    """Whether the files of the root file system, which `listed` prints, have every program that the
+    installer runs. `lacking` says what to do about the `{package}` of one that is missing."""
     name = "pxe_programs"
     checked, listing = Artifact(name, "programs"), Scratch("files")
     return Stage(
-        name, "what the installer needs is among the packages", "0", (checked,),
+        name, "the programs that the installer needs are there", "0", (checked,),
         steps=(
-            run("rpm", "--query", "--list", "--nosignature", "--package",
-                resolved["packages.list"], HOME=Scratch("home")).into(listing),
-            tool("need_programs", listing, *_needed(pxe)).into(checked),
+            listed.into(listing),
+            tool("need_programs", listing, f"--lacking={lacking}", *_needed(pxe)).into(checked),
         ),
     )  # fmt: skip
 
@@ -52,21 +57,21 @@ def _needed(pxe: PxeConfig) -> Tuple[str, ...]:
     return tuple(f"{program}={package}" for program, package in sorted(wanted.items()))
 
 
-def kernel(rootfs: Stage) -> Stage:
+def kernel(system: Artifact) -> Stage:
     """vmlinuz: what a machine starts together with initramfs.img."""
     name = "pxe_kernel"
     made = Artifact(name, "vmlinuz", is_result=True)
     return Stage(name, "vmlinuz, the kernel of the image, for starting by the network", "0",
-                 (made,), (run("cp", joined(rootfs["rootfs"], "/boot/vmlinuz"), made),
+                 (made,), (run("cp", joined(system, "/boot/vmlinuz"), made),
                            run("chmod", "644", made)))  # fmt: skip
 
 
-def initramfs(rootfs: Stage, checked: Stage, pxe: PxeConfig, table: Table, ids: Ids,
+def initramfs(system: Artifact, described: Stage, pxe: PxeConfig, table: Table, ids: Ids,
               folders: Tuple[str, ...], clock: Arg) -> Stage:  # fmt: skip
     """initramfs.img: for any machine, with the installer and what it is to do."""
     name = "pxe_initramfs"
     image, root, made = Artifact(name, "initramfs.img", is_result=True), Scratch("root"), "/mnt"
-    tree = Sandbox(root=root, layers=(rootfs["rootfs"],), upper=Scratch("layer"),
+    tree = Sandbox(root=root, layers=(system,), upper=Scratch("layer"),
                    moves=(FACTORY_AS_VAR,))
     dracut = Sandbox(
         root=root, layers=tree.layers, upper=tree.upper, moves=tree.moves,
@@ -77,7 +82,8 @@ def initramfs(rootfs: Stage, checked: Stage, pxe: PxeConfig, table: Table, ids: 
         "DISK": pxe.disk, "SERVER_IP": pxe.server_ip, "ROOTFS_NAME": pxe.rootfs_name,
         "ROUTE_IP": pxe.route_ip, "DHCP": str(pxe.dhcp).lower(), "LOCAL_IP": pxe.local_ip or "",
         "NETMASK": pxe.netmask or "", "NET_NAME": pxe.net_name or "",
-        "NEEDED_MIB": str(smallest_disk_mib(table)),
+        "NEEDED_MIB": str(smallest_disk_mib(table)), "ROOT_A": uuids["ROOT-A"],
+        "ROOT_B": uuids["ROOT-B"],
     }  # fmt: skip
     return Stage(
         name, "initramfs.img, which installs KubeOS over the network", clock, (image,),
@@ -96,12 +102,10 @@ def initramfs(rootfs: Stage, checked: Stage, pxe: PxeConfig, table: Table, ids: 
             unsynced(dracut.wrap(run(
                 "dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline", "--reproducible",
                 "--nostrip", "--no-early-microcode", "--add", "kubeos kubeos-install",
-                joined("--compress=", Content(rootfs["compressor"])),
-                f"{made}/initramfs.img", Content(rootfs["kernel-version"]),
+                joined("--compress=", Content(described["compressor"])),
+                f"{made}/initramfs.img", Content(described["kernel-version"]),
                 SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1"))),
             run("mv", joined(Scratch("made"), "/initramfs.img"), image),
             run("chmod", "644", image),
-            # A missing program stops the build before this stage, not after it.
-            run("cat", checked["programs"]),
         ),
     )  # fmt: skip

@@ -101,7 +101,7 @@ class Node:
         By a new QEMU: under emulation UEFI's firmware does not always come through a warm reset.
         """
         self.line.sendline(b"systemctl reboot")
-        self.process.wait(180)
+        self._ended()
         self.kill()
         self._start()
         return self.login()
@@ -110,9 +110,19 @@ class Node:
         """Shut down properly, so that what was written is on the disk."""
         self.line.sendline(b"sync; systemctl poweroff")
         try:
-            self.process.wait(120)
+            self._ended()
         finally:
             self.kill()
+
+    def _ended(self) -> None:
+        """Wait until QEMU exits. A machine whose console nobody reads stops at its next word."""
+        self.expect_end()
+        self.process.wait(30)
+
+    def expect_end(self, seconds: int = 180) -> str:
+        """Wait until the console is closed; what came before."""
+        self.line.expect(EOF, timeout=seconds)
+        return (self.line.before or b"").decode("utf-8", "replace").replace("\r", "")
 
     def kill(self) -> None:
         """End it at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -28,9 +29,12 @@ GIB = 1 << 30
 SIZES = '[disk_partition]\nroot = 1200\nimg_size = 8\n[persist_mkdir]\nname = ["data", "deep/er"]\n'
 PXE = f'[pxe_config]\nrootfs_name = "kubeos.tar"\nserver_ip = "{SERVER}"\nroute_ip = "10.0.2.2"\n'
 BY_DHCP = PXE + 'disk = "/dev/vda"\ndhcp = true\n'
-BY_HAND = PXE + ('disk = "/dev/nvme0n1"\nlocal_ip = "10.0.2.77"\nnetmask = "255.255.255.0"\n'
+NVME = "/dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_kbimg"
+BY_HAND = PXE + (f'disk = "{NVME}"\nlocal_ip = "10.0.2.77"\nnetmask = "255.255.255.0"\n'
                  'net_name = "none0"\n')  # fmt: skip
 INSTALL_SECONDS = 600
+# Too little to hold the tar beside the initramfs and the kernel.
+MEMORY_MIB = 400
 
 
 def images(folder: Path, pxe: str, *more: str) -> Path:
@@ -60,7 +64,7 @@ class Server:
         self.ranges: list = []
         outer, broken = self, threading.Event()
 
-        class Handler(pxe_serve.handler(files)):  # type: ignore[misc]
+        class Handler(pxe_serve.handler(files, print)):  # type: ignore[misc]
             def log_message(self, format, *args):
                 pass
 
@@ -98,7 +102,7 @@ def machine(out: Path, folder: Path, disk_bytes: int = 8 * GIB, words: str = "",
     disk = folder / "disk.img"
     with disk.open("wb") as stream:
         stream.truncate(disk_bytes)
-    return Machine(disk, "raw", folder, memory_mib=1024, ends_at_reboot=True,
+    return Machine(disk, "raw", folder, memory_mib=MEMORY_MIB, ends_at_reboot=True,
                    kernel=Kernel(out / "vmlinuz", out / "initramfs.img",
                                  f"console=ttyS0,115200 {words}".strip()), **more)  # fmt: skip
 
@@ -135,7 +139,7 @@ def installed(by_dhcp: Path, tmp_path_factory) -> Iterator[Path]:
         check_system(node, "/dev/vda", "")
         node.off()
     starts = [asked for path, asked in server.ranges if path == "/kubeos.tar"]
-    assert starts[0] == "bytes=0-" and len(starts) == 2
+    assert starts[0] is None and len(starts) == 2, server.ranges
     assert int(starts[1].removeprefix("bytes=").removesuffix("-")) >= 50 << 20
     server.stop()
     yield folder / "disk.img"
@@ -209,24 +213,36 @@ def fails(made: Machine, *messages: str) -> None:
 
 
 WAIT = "kubeos.wait=4"
+SHELL = "Press Enter for maintenance"
 
 
 def test_no_such_disk(by_hand: Path, tmp_path: Path):
     fails(machine(by_hand, tmp_path, words=WAIT),
-          "FAILED: there is no disk /dev/nvme0n1 after 4 seconds; there are: /dev/vda",
-          "Compare pxe_config.disk with the machine")
+          f"FAILED: there is no disk {NVME} after 4 seconds; there are: /dev/vda",
+          "Compare pxe_config.disk with the machine", "Refusing to continue")
     assert is_untouched(tmp_path / "disk.img")
+    assert SHELL not in (tmp_path / "console.log").read_text()
 
 
-def test_a_disk_that_is_too_small(by_dhcp: Path, tmp_path: Path):
-    fails(machine(by_dhcp, tmp_path, 7 * GIB, WAIT),
-          "FAILED: the disk /dev/vda has 7168 MiB, and needs 7629 MiB")
+def test_a_disk_that_is_too_small_and_a_shell_that_is_asked_for(by_dhcp: Path, tmp_path: Path):
+    made = machine(by_dhcp, tmp_path, 7 * GIB, f"{WAIT} rd.shell")
+    with Node(made) as node:
+        node.expect("FAILED: the disk /dev/vda has 7168 MiB, and needs 7629 MiB", INSTALL_SECONDS)
+        node.expect(SHELL)
+        node.line.sendline(b"")
+        node.expect("# ")
+        node.line.sendline(b"grep -c needs.7629 /run/kubeos-install.log; exit")
+        node.expect("1\r\n")
+        node.expect("Refusing to continue")
     assert is_untouched(tmp_path / "disk.img")
 
 
 def test_no_link(by_dhcp: Path, tmp_path: Path):
-    fails(machine(by_dhcp, tmp_path, words=WAIT, has_network=False),
-          "FAILED: no interface has a link after 4 seconds")
+    made = machine(by_dhcp, tmp_path, words=WAIT)
+    with Node(made) as node, socket.socket(socket.AF_UNIX) as monitor:  # pulls out the cable
+        monitor.connect(str(tmp_path / "monitor"))
+        monitor.sendall(b"set_link net off\n")
+        node.expect("FAILED: no interface has a link after 4 seconds", INSTALL_SECONDS)
     assert is_untouched(tmp_path / "disk.img")
 
 

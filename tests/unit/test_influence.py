@@ -35,7 +35,7 @@ def test_the_document_is_up_to_date():
     ("grub.passwd", ("grub", "customised", *TREE)),
     ("persist_mkdir.name", ("persist", "system_img", "system_qcow2", "system_qcow2_sha256")),
     ("from_repo.upgrade_img", ("upgrade_archive",)),
-    ("pxe_config.disk", ()),
+    ("pxe_config.disk", ("pxe_initramfs",)),
 ])  # fmt: skip
 def test_what_a_change_makes(option, sure):
     assert influence.row(option) == influence.Influence(sure)

@@ -4,53 +4,39 @@
 # Usage: kubeos-install DIRECTORY
 #
 # /etc/kubeos-install has what it is to do: install.conf (shell variables), partitions (an sfdisk
-# script without the size of the last partition, which gets the rest), folders (of PERSIST). Nothing on
-# the disk changes before the disk is known to fit and the server has the file; nothing can be booted
-# from it before the file was whole.
+# script without the size of the last partition, which gets the rest), folders (of PERSIST). Nothing
+# on the disk changes before the disk is known to fit and the server has the file; nothing can be
+# booted from it before the file was whole.
 set -u
 
 LOG=/run/kubeos-install.log
 WORK=/run/kubeos-install
 ROOT=$WORK/root
-CONF=${KUBEOS_INSTALL_CONF:-/etc/kubeos-install}
+MENU=boot/efi/EFI/openEuler/grub.cfg
+CONF=/etc/kubeos-install
 # How long a disk, a link or a server may take; kubeos.wait=SECONDS on the kernel's command line.
 WAIT_SECONDS=$(sed -n 's/.*\<kubeos\.wait=\([0-9][0-9]*\).*/\1/p' /proc/cmdline)
 WAIT_SECONDS=${WAIT_SECONDS:-60}
 ATTEMPTS=5
 SMALLEST_BYTES=8000000000
+has_persist=
 
-say() {
-    echo "kubeos-install: $*" >>"$LOG"
-    echo "kubeos-install: $*" >/dev/console
-}
+# shellcheck source=/dev/null
+. /usr/lib/kubeos-install/functions.sh
 
 # fail WHAT WHERE-TO-LOOK
 fail() {
     say "FAILED: $1"
     say "        $2"
-    say "        The log is $LOG; start with rd.shell for a shell."
+    say "        The log is $LOG; start with rd.shell on the kernel's command line for a shell."
+    # It outlives the machine's memory where there is a place for it already.
+    [ -z "$has_persist" ] || { open_persist && cp "$LOG" "$WORK/persist/install.log"; }
+    sync
     exit 1
 }
 
-# Runs a program whose output only the log gets.
-quietly() {
-    echo "+ $*" >>"$LOG"
-    "$@" >>"$LOG" 2>&1
-}
-
-last_line() {
-    sed -n '$p' "$1" | tr -d '\r'
-}
-
-# wait_for SECONDS COMMAND...
-wait_for() {
-    seconds=$1
-    shift
-    while ! "$@"; do
-        [ "$seconds" -gt 0 ] || return 1
-        seconds=$((seconds - 1))
-        sleep 1
-    done
+open_persist() {
+    mountpoint -q "$WORK/persist" || quietly mount -t ext4 "${part}4" "$WORK/persist"
 }
 
 # shellcheck disable=SC2153 # DISK is the one of install.conf, disk the device that it leads to
@@ -63,44 +49,14 @@ find_disk() {
     name=$(basename "$disk")
     [ ! -e "/sys/class/block/$name/partition" ] ||
         fail "$DISK is a partition, not a disk" "Name the whole disk in pxe_config.disk."
-    bytes=$(blockdev --getsize64 "$disk") || fail "$disk cannot be read" "See the kernel's messages."
+    bytes=$(blockdev --getsize64 "$disk") ||
+        fail "$disk cannot be read" "See the kernel's messages."
     needed=$((NEEDED_MIB * 1024 * 1024))
     [ "$needed" -ge "$SMALLEST_BYTES" ] || needed=$SMALLEST_BYTES
     [ "$bytes" -ge "$needed" ] ||
         fail "the disk $DISK has $((bytes / 1048576)) MiB, and needs $((needed / 1048576)) MiB" \
             "Take a larger disk, or a smaller disk_partition.root."
-    # nvme0n1p2, mmcblk0p2, but vda2: a digit at the end sets the number apart.
-    case "$name" in
-        *[0-9]) part=${disk}p ;;
-        *) part=$disk ;;
-    esac
-}
-
-disks() {
-    for entry in /sys/class/block/*; do
-        [ -e "$entry/device" ] && [ ! -e "$entry/partition" ] && printf '/dev/%s ' "${entry##*/}"
-    done
-    echo
-}
-
-has_link() {
-    [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = 1 ]
-}
-
-any_link() {
-    for entry in /sys/class/net/*; do
-        [ -e "$entry/device" ] || continue
-        quietly ip link set "${entry##*/}" up
-        if has_link "${entry##*/}"; then
-            interface=${entry##*/}
-            return 0
-        fi
-    done
-    return 1
-}
-
-has_interface() {
-    [ -e "/sys/class/net/$1" ]
+    part=$(partition_prefix "$disk")
 }
 
 network_up() {
@@ -143,7 +99,7 @@ ask_server() {
         --retry 3 --retry-connrefused --location "$URL" >"$WORK/headers" 2>"$WORK/error"; then
         cat "$WORK/error" >>"$LOG"
         fail "the server does not give out $URL: $(last_line "$WORK/error")" \
-            "Look whether the server runs, and compare server_ip and rootfs_name of pxe_config with it."
+            "Does the server run? Compare server_ip and rootfs_name of pxe_config with it."
     fi
     cat "$WORK/headers" >>"$LOG"
     total=$(tr -d '\r' <"$WORK/headers" | sed -n 's/^[Cc]ontent-[Ll]ength: *//p' | sed -n '$p')
@@ -170,14 +126,14 @@ format() {
         fail "mkfs.ext4 on $part$1: $(last_line "$LOG")" "Look at the disk."
 }
 
-# Writes the file to standard output, and goes on where a connection broke. Its status goes to a file,
-# since a pipe tells only its last program's.
+# Writes the file to standard output, and goes on where a connection broke. Its status goes to a
+# file, since a pipe tells only its last program's.
 fetch() {
     got=0
     attempt=1
     while :; do
         if curl --fail --silent --show-error --location --connect-timeout 20 --speed-limit 1 \
-            --speed-time 60 --range "$got-" --write-out '%{stderr}\n%{size_download}' "$URL" \
+            --speed-time 60 --continue-at "$got" --write-out '%{stderr}\n%{size_download}' "$URL" \
             2>"$WORK/fetched"; then
             echo whole >"$WORK/fetch"
             return
@@ -201,7 +157,8 @@ fetch() {
 
 unpack() {
     say "fetching $((total / 1048576)) MiB and unpacking them on ${part}2"
-    quietly mount -t ext4 "${part}2" "$ROOT" || fail "mount: $(last_line "$LOG")" "Look at the disk."
+    quietly mount -t ext4 "${part}2" "$ROOT" ||
+        fail "mount: $(last_line "$LOG")" "Look at the disk."
     rm -f "$WORK/pipe"
     mkfifo "$WORK/pipe"
     sha256sum <"$WORK/pipe" >"$WORK/sum" &
@@ -226,9 +183,26 @@ unpack() {
     read -r status <"$WORK/unpacked"
     [ "$status" = 0 ] || fail "$URL is no tar that can be unpacked: $(last_line "$WORK/tar")" \
         "Put kubeos.tar of the build on the server as a whole."
-    for path in boot/vmlinuz boot/efi/EFI/openEuler/grub.cfg usr/lib/systemd/systemd; do
+    for path in boot/vmlinuz "$MENU" usr/lib/systemd/systemd; do
         [ -e "$ROOT/$path" ] || fail "the root tree has no /$path" "Is $URL kubeos.tar of kbimg?"
     done
+}
+
+# The tar may have been made for partitions of other sizes, and so with other UUIDs in its menu,
+# which has one line for each slot that loads a kernel.
+name_slots() {
+    if grep -q " root=PARTUUID=$ROOT_A " "$ROOT/$MENU" &&
+        grep -q " root=PARTUUID=$ROOT_B " "$ROOT/$MENU"; then
+        return
+    fi
+    say "letting the menu name this disk's slots"
+    # shellcheck disable=SC2046 # one word for each line's number
+    set -- $(sed -n '/^[[:blank:]]*linux.*[[:blank:]]root=/=' "$ROOT/$MENU")
+    [ $# = 2 ] || fail "GRUB's menu has $# lines that load a kernel, not one for each slot" \
+        "Is $URL kubeos.tar of kbimg?"
+    quietly sed -i -e "$1 s/ root=[^ ]*/ root=PARTUUID=$ROOT_A/" \
+        -e "$2 s/ root=[^ ]*/ root=PARTUUID=$ROOT_B/" "$ROOT/$MENU" ||
+        fail "$MENU cannot be written: $(last_line "$LOG")" "Look at the log."
 }
 
 boot_partition() {
@@ -241,29 +215,31 @@ boot_partition() {
 }
 
 persist() {
-    say "making PERSIST"
-    quietly mkdir -p "$WORK/persist"
-    quietly mount -t ext4 "${part}4" "$WORK/persist" ||
-        fail "mount: $(last_line "$LOG")" "Look at the disk."
+    say "making the folders of PERSIST"
+    open_persist || fail "mount: $(last_line "$LOG")" "Look at the disk."
     while read -r folder; do
-        quietly mkdir -p "$WORK/persist/$folder" || fail "mkdir: $(last_line "$LOG")" "Look at the disk."
+        quietly mkdir -p "$WORK/persist/$folder" ||
+            fail "mkdir: $(last_line "$LOG")" "Look at the disk."
     done <"$CONF/folders"
 }
 
 finish() {
     quietly umount "$ROOT" || fail "umount: $(last_line "$LOG")" "Look at the log."
-    quietly mount -t ext4 -o ro "${part}2" "$1" || fail "mount: $(last_line "$LOG")" "Look at the log."
+    quietly mount -t ext4 -o ro "${part}2" "$1" ||
+        fail "mount: $(last_line "$LOG")" "Look at the log."
     [ ! -s "$WORK/dhclient.pid" ] || kill "$(cat "$WORK/dhclient.pid")"
     say "installed; going on into the system"
-    cp "$LOG" "$WORK/persist/install.log"
-    umount "$WORK/persist"
+    quietly cp "$LOG" "$WORK/persist/install.log" ||
+        say "WARNING: the log could not be kept: $(last_line "$LOG")"
+    quietly umount "$WORK/persist"
     sync
 }
 
 main() {
-    mkdir -p "$ROOT"
+    mkdir -p "$ROOT" "$WORK/persist"
     : >"$LOG"
-    # It sets DISK, SERVER_IP, ROOTFS_NAME, ROUTE_IP, DHCP, LOCAL_IP, NETMASK, NET_NAME, NEEDED_MIB.
+    # It sets DISK, SERVER_IP, ROOTFS_NAME, ROUTE_IP, DHCP, LOCAL_IP, NETMASK, NET_NAME, NEEDED_MIB,
+    # and the partitions' UUIDs ROOT_A and ROOT_B.
     # shellcheck source=/dev/null
     . "$CONF/install.conf"
     URL=http://$SERVER_IP/$ROOTFS_NAME
@@ -275,7 +251,9 @@ main() {
     format 2 ROOT-A
     format 3 ROOT-B
     format 4 PERSIST
+    has_persist=yes
     unpack
+    name_slots
     boot_partition
     persist
     finish "$1"

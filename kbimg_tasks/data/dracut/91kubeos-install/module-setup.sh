@@ -15,11 +15,13 @@ installkernel() {
 }
 
 install() {
-    inst_multiple basename blockdev cat cp curl cut date grep ip mkdir mkfifo mkfs.ext4 mkfs.vfat mount \
-        readlink rm rmmod sed sfdisk sha256sum sleep sync tar tee tr udevadm umount wipefs
+    # stages/pxe.py has the same list, with packages.
+    inst_multiple basename blockdev cat cp curl cut grep ip mkdir mkfifo mkfs.ext4 mkfs.vfat \
+        mount mountpoint readlink rm sed sfdisk sha256sum sleep sync tar tee tr udevadm umount wipefs
     inst_multiple -o dhclient
     inst_simple /etc/nsswitch.conf
     inst_script "${moddir:?}/kubeos-install.sh" /usr/sbin/kubeos-install
+    inst_simple "$moddir/functions.sh" /usr/lib/kubeos-install/functions.sh
     inst_script "$moddir/dhclient-script.sh" /usr/sbin/kubeos-dhclient-script
     inst_simple "$moddir/mke2fs.conf" /etc/mke2fs.conf
     for file in install.conf partitions folders; do

@@ -6,8 +6,12 @@ kubeos_mount_root() {
     [ ! -e /run/kubeos-install.failed ] || return
     if ! kubeos-install "${NEWROOT:?}"; then
         : >/run/kubeos-install.failed
-        # Offers a shell where rd.shell allows one.
-        die "kubeos-install failed; its lines stand above, the log is /run/kubeos-install.log"
+        # Whoever stands before a machine gets a shell only where one was asked for; dracut's own
+        # rule gives one unless it is forbidden.
+        if getargbool 0 rd.shell; then
+            emergency_shell -n kubeos-install "leave this shell to stop the machine"
+        fi
+        die "kubeos-install failed; its lines stand above"
     fi
 }
 

@@ -1,0 +1,125 @@
+"""The whole way of docs/pxe.md: firmware that knows nothing, `doit pxe_serve`, the dnsmasq that it
+prints, a DHCP server that knows nothing of KubeOS, and in the end a node that answers."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Iterator, List
+
+import pytest
+from attrs import frozen
+from building import TOP, run_doit, write_config
+from console import BOOT_SECONDS, Node
+from test_pxe import GIB, INSTALL_SECONDS, PACKAGES, SIZES
+
+from kbimg_tasks.vm import Machine
+
+pytestmark = [pytest.mark.boot, pytest.mark.timeout(1800)]
+
+SITE, OTHERS = "kbimg-test-site", "kbimg-test-dhcp"
+ADDRESS, ROUTER = "10.9.0.50", "10.9.0.1"
+PXE = (f'[pxe_config]\nserver_ip = "{ADDRESS}"\nrootfs_name = "kubeos.tar"\ndisk = "/dev/vda"\n'
+       f'route_ip = "{ROUTER}"\ndhcp = true\n')  # fmt: skip
+# The machine's cable, a bridge for a switch, and the site's DHCP server behind it.
+NETWORK = f"""\
+netns add {SITE}
+netns add {OTHERS}
+-n {SITE} link add switch type bridge
+-n {SITE} tuntap add dev cable mode tap
+-n {SITE} link set cable master switch up
+-n {SITE} link add others type veth peer name eth0 netns {OTHERS}
+-n {SITE} link set others master switch up
+-n {SITE} address add {ADDRESS}/24 dev switch
+-n {SITE} link set switch up
+-n {SITE} link set lo up
+-n {OTHERS} address add {ROUTER}/24 dev eth0
+-n {OTHERS} link set eth0 up
+"""
+
+
+@frozen
+class OnTheCable(Machine):
+    """A machine at the site's network instead of QEMU's own."""
+
+    def argv(self, *args) -> List[str]:
+        words = ["tap,id=net,ifname=cable,script=no,downscript=no" if word.startswith("user,")
+                 else word for word in super().argv(*args)]
+        return ["ip", "netns", "exec", SITE, *words]
+
+
+@pytest.fixture
+def site() -> Iterator[None]:
+    def remove() -> None:
+        for name in (SITE, OTHERS):
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+    remove()
+    try:
+        subprocess.run(["ip", "-batch", "-"], input=NETWORK, text=True, check=True)
+        dhcp = start(OTHERS, "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--port=0",
+                     "--dhcp-range=10.9.0.100,10.9.0.150,255.255.255.0", "--leasefile-ro")
+        yield
+        dhcp.kill()
+    finally:
+        remove()
+
+
+def start(namespace: str, *argv: object, cwd: Path = TOP) -> subprocess.Popen:
+    return subprocess.Popen(["ip", "netns", "exec", namespace, *map(str, argv)], cwd=cwd,
+                            text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT)  # fmt: skip
+
+
+def test_a_bare_machine_becomes_a_node_that_answers(repository, site, tmp_path: Path):
+    write_config(tmp_path, PACKAGES, SIZES + PXE)
+    assert run_doit(tmp_path, "pxe_img").returncode == 0
+    serving = start(SITE, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "pxe_serve",
+                    cwd=tmp_path)
+    printed: List[str] = []
+    for line in serving.stdout:
+        printed.append(line)
+        if "Ctrl-C ends it" in line:
+            break
+    text = "".join(printed)
+    begin, end = text.index("# dnsmasq --conf-file"), text.index("      Ctrl-C")
+    (tmp_path / "dnsmasq.conf").write_text(text[begin:end])
+    tftp = start(SITE, "dnsmasq", f"--conf-file={tmp_path / 'dnsmasq.conf'}", "--no-daemon",
+                 "--leasefile-ro", "--interface=switch")
+    try:
+        disk = tmp_path / "disk.img"
+        with disk.open("wb") as stream:
+            stream.truncate(8 * GIB)
+        with Node(OnTheCable(disk, "raw", tmp_path, memory_mib=1024)) as node:
+            node.expect("iPXE initialising devices", INSTALL_SECONDS)
+            node.expect(f"http://{ADDRESS}/boot.ipxe", INSTALL_SECONDS)
+            node.expect(f"kubeos-install: asking for http://{ADDRESS}/kubeos.tar", INSTALL_SECONDS)
+            node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
+            node.login()
+            address = node.run("hostname -I").split()[0]
+            assert address.startswith("10.9.0.1")
+            assert greeting(address).startswith("SSH-2.0-")
+            node.off()
+    finally:
+        tftp.kill()
+        serving.send_signal(signal.SIGINT)
+        said, _ = serving.communicate(timeout=20)
+    assert "GET /kubeos.tar HTTP/1.1" in said
+    assert "Traceback" not in said
+
+
+def greeting(address: str) -> str:
+    """What the node's ssh server says first, seen from the site."""
+    program = ("import socket, sys\nline = socket.create_connection((sys.argv[1], 22), 10)\n"
+               "print(line.recv(100).decode())")
+    until = time.monotonic() + BOOT_SECONDS
+    while True:
+        done = subprocess.run(["ip", "netns", "exec", SITE, sys.executable, "-c", program, address],
+                              check=False, capture_output=True, text=True)
+        if done.returncode == 0 or time.monotonic() > until:
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+        time.sleep(2)
