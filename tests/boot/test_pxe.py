@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Iterator
 
@@ -37,22 +38,29 @@ INSTALL_SECONDS = 600
 MEMORY_MIB = 400
 
 
-def images(folder: Path, pxe: str, *more: str) -> Path:
-    """What pxe_img makes, with the kernel beside it; the output directory."""
-    write_config(folder, PACKAGES, SIZES + pxe)
-    done = run_doit(folder, "pxe_img", *more)
+def images(folder: Path, *names: str) -> Path:
+    """The images made; the output directory."""
+    done = run_doit(folder, *names, "engine=none")
     assert done.returncode == 0, done.stdout
     return folder / "scripts-auto"
 
 
 @pytest.fixture(scope="module")
 def by_dhcp(repository: Path, tmp_path_factory) -> Path:
-    return images(tmp_path_factory.mktemp("dhcp"), BY_DHCP, "vm_img")
+    folder = tmp_path_factory.mktemp("dhcp")
+    path = write_config(folder, PACKAGES, SIZES + BY_DHCP)
+    path.write_text(path.read_text().replace("version =", 'upgrade_img = "u:v1"\nversion ='))
+    return images(folder, "pxe_img", "vm_img", "upgrade_img")
 
 
 @pytest.fixture(scope="module")
 def by_hand(by_dhcp: Path, tmp_path_factory) -> Path:
-    return images(tmp_path_factory.mktemp("static"), BY_HAND)
+    """Out of the upgrade image, for slots of another size than it was made for."""
+    folder = tmp_path_factory.mktemp("static")
+    (folder / "kbimg.toml").write_text(
+        f'[from_dockerimg]\narchive = "{by_dhcp / "upgrade_img.tar"}"\n'
+        + SIZES.replace("root = 1200", "root = 1300") + BY_HAND)
+    return images(folder, "pxe_img")
 
 
 class Server:
@@ -184,10 +192,16 @@ def test_the_disk_is_like_that_of_vm_img(installed: Path, by_dhcp: Path, tmp_pat
 
 
 def test_it_starts_from_its_disk(installed: Path, tmp_path: Path):
-    disk = with_console(installed, tmp_path / "disk.img")
-    with Node(Machine(disk, "raw", tmp_path, ends_at_reboot=True)) as node:
+    assert_starts(installed, tmp_path, "/dev/vda", "", "virtio-blk-pci")
+
+
+def assert_starts(disk: Path, folder: Path, name: str, part: str, adapter: str) -> None:
+    """The disk alone starts by its firmware and GRUB."""
+    folder.mkdir(exist_ok=True)
+    copy = with_console(disk, folder / "copy.img")
+    with Node(Machine(copy, "raw", folder, ends_at_reboot=True, adapter=adapter)) as node:
         node.login()
-        check_system(node, "/dev/vda", "")
+        check_system(node, name, part)
         assert "BOOT_IMAGE=" in node.run("cat /proc/cmdline")
         node.off()
 
@@ -201,8 +215,11 @@ def test_nvme_and_a_static_address(by_hand: Path, tmp_path: Path):
         node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
         node.login()
         check_system(node, "/dev/nvme0n1", "p")
+        assert "letting the menu name this disk's slots" in node.run("cat /persist/install.log")
+        assert int(node.run("blockdev --getsize64 /dev/nvme0n1p2")) == 1300 << 20
         node.off()
     server.stop()
+    assert_starts(tmp_path / "disk.img", tmp_path / "again", "/dev/nvme0n1", "p", "nvme")
 
 
 def fails(made: Machine, *messages: str) -> None:
@@ -240,6 +257,9 @@ def test_a_disk_that_is_too_small_and_a_shell_that_is_asked_for(by_dhcp: Path, t
 def test_no_link(by_dhcp: Path, tmp_path: Path):
     made = machine(by_dhcp, tmp_path, words=WAIT)
     with Node(made) as node, socket.socket(socket.AF_UNIX) as monitor:  # pulls out the cable
+        while not (tmp_path / "monitor").exists():
+            assert node.process.poll() is None
+            time.sleep(0.05)
         monitor.connect(str(tmp_path / "monitor"))
         monitor.sendall(b"set_link net off\n")
         node.expect("FAILED: no interface has a link after 4 seconds", INSTALL_SECONDS)

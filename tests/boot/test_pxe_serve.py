@@ -43,11 +43,12 @@ netns add {OTHERS}
 
 @frozen
 class OnTheCable(Machine):
-    """A machine at the site's network instead of QEMU's own."""
+    """A machine at the site's network instead of QEMU's own, from which it starts if need be."""
 
     def argv(self, *args) -> List[str]:
-        words = ["tap,id=net,ifname=cable,script=no,downscript=no" if word.startswith("user,")
-                 else word for word in super().argv(*args)]
+        words = super().argv(*args)
+        words[words.index("user,id=net")] = "tap,id=net,ifname=cable,script=no,downscript=no"
+        words[words.index("virtio-net-pci,netdev=net")] += ",bootindex=2"
         return ["ip", "netns", "exec", SITE, *words]
 
 
@@ -59,7 +60,8 @@ def site() -> Iterator[None]:
 
     remove()
     try:
-        subprocess.run(["ip", "-batch", "-"], input=NETWORK, text=True, check=True)
+        for line in NETWORK.splitlines():
+            subprocess.run(["ip", *line.split()], check=True)
         dhcp = start(OTHERS, "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--port=0",
                      "--dhcp-range=10.9.0.100,10.9.0.150,255.255.255.0", "--leasefile-ro")
         yield

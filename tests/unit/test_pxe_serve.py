@@ -22,7 +22,7 @@ def port(tmp_path: Path) -> Iterator[int]:
                           ("kubeos.tar", TAR), ("kubeos.tar.sha256", b"sum"), ("secret", b"x")):
         (tmp_path / name).write_bytes(content)
     files = pxe_serve.files_of(tmp_path, "root.tar", "10.0.0.1:8080")
-    with pxe_serve.server(("127.0.0.1", 0), files, print) as running:
+    with pxe_serve.server(("127.0.0.1", 0), files, [].append) as running:
         threading.Thread(target=running.serve_forever, args=[0.01], daemon=True).start()
         yield running.server_port
         running.shutdown()

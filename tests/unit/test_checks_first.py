@@ -1,0 +1,23 @@
+"""Stages that only check come before all else of their image, and stand in no other image's way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from building import TOP
+
+from kbimg_tasks.config.load import load
+from kbimg_tasks.plan import plan
+
+PLAN = plan(load(Path("config/demo/pxe-img.toml"), TOP, ("pxe_img",)))
+
+
+def test_all_but_what_the_check_needs_waits_for_it():
+    waits = PLAN.checked_first(["pxe_img"])
+    assert set(waits.values()) == {("pxe_programs",)}
+    assert {stage.name for stage in PLAN.stages} - set(waits) == {"packages", "pxe_programs"}
+
+
+def test_without_the_image_nothing_waits():
+    assert set(PLAN.checked_first(["vm_img"]).values()) == {()}
+    assert "pxe_programs" not in {stage.name for stage in PLAN.standing_under(["vm_img"])}
