@@ -1,9 +1,10 @@
 """The stages of a KubeOS image, for doit: `doit vm_img config=kbimg.toml [out=DIR]`."""
 
-from kbimg_tasks.lifetime import tie_workers
+from kbimg_tasks.lifetime import tell_of_interrupts, tie_workers
 from kbimg_tasks.session import Session
 
 tie_workers()
+tell_of_interrupts()
 session = Session.from_doit()
 
 DOIT_CONFIG = {

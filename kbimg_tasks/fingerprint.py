@@ -41,11 +41,16 @@ def of(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _parts(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> Iterator[str]:
+def own_text(stage: Stage) -> Iterator[str]:
+    """What a stage says of itself, without the content of anything."""
     text = symbolic(stage)
     yield from (repr(artifact) for artifact in stage.artifacts)
     yield text(stage.clock)
     yield from (command_line(step, text) for step in stage.steps)
+
+
+def _parts(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> Iterator[str]:
+    yield from own_text(stage)
     for arg in stage.args():
         if isinstance(arg, Secret):
             yield hmac.new(key, arg.text.encode(), hashlib.sha256).hexdigest()

@@ -21,9 +21,9 @@ from kbimg_tasks.config.files import Files
 from kbimg_tasks.config.locate import Positions
 from kbimg_tasks.config.model import ARRAYS, TABLES, Config, names
 from kbimg_tasks.config.tables import Reader
+from kbimg_tasks.fingerprint import own_text
 from kbimg_tasks.option_samples import CHANGED, SAMPLE
 from kbimg_tasks.plan import Given, Plan, plan
-from kbimg_tasks.render import command_line, symbolic
 from kbimg_tasks.stage import Artifact, Secret, Source, Stage
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs/options.md"
@@ -116,10 +116,7 @@ def _planned(config: Config) -> Plan:
 
 def _own_parts(stage: Stage) -> Iterator[str]:
     """What `fingerprint` takes of the stage itself, with paths in place of the user's files."""
-    text = symbolic(stage)
-    yield from (repr(artifact) for artifact in stage.artifacts)
-    yield text(stage.clock)
-    yield from (command_line(step, text) for step in stage.steps)
+    yield from own_text(stage)
     for arg in stage.args():
         if isinstance(arg, Secret):
             yield arg.text

@@ -1,4 +1,4 @@
-"""Worker processes that do not outlive the doit that a user started and can kill."""
+"""How a run of doit ends before its time: with all its workers, and without a traceback."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import os
 import signal
 import sys
+from types import TracebackType
+from typing import Optional, Type
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 _forking = 0
@@ -19,6 +21,20 @@ def tie_workers() -> None:
     would wait for ever for what a killed worker was to answer: it ends instead.
     """
     os.register_at_fork(before=_remember, after_in_parent=_watch, after_in_child=_end_with_parent)
+
+
+def tell_of_interrupts() -> None:
+    """From now on Ctrl-C ends this process as it would, but with a line instead of a traceback."""
+    others = sys.excepthook
+
+    def told(kind: Type[BaseException], error: BaseException,
+             trace: Optional[TracebackType]) -> None:  # fmt: skip
+        if issubclass(kind, KeyboardInterrupt):
+            sys.stderr.write("\ninterrupted; what was finished stays\n")
+        else:
+            others(kind, error, trace)
+
+    sys.excepthook = told
 
 
 def _remember() -> None:

@@ -139,7 +139,7 @@ def files_of(out: Path, rootfs_name: str, address: str) -> Dict[str, Content]:
 
 
 def serve(out: Path, rootfs_name: str, address: str, say: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C. Raises OSError when the address cannot be used."""
+    """Serve until Ctrl-C, which ends doit itself; OSError when the address cannot be used."""
     host, _, port = address.partition(":")
     files = files_of(out, rootfs_name, address)
     with server((host, int(port or 80)), files, say) as running:
@@ -148,7 +148,4 @@ def serve(out: Path, rootfs_name: str, address: str, say: Callable[[str], None])
             f"      iPXE: chain http://{address}/boot.ipxe\n"
             "      TFTP, beside a DHCP server that is there, by dnsmasq with:\n\n"
             f"{dnsmasq(address, loader())}\n      Ctrl-C ends it.")
-        try:
-            running.serve_forever()
-        except KeyboardInterrupt:
-            say("      ended")
+        running.serve_forever()

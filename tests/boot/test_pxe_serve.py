@@ -43,12 +43,13 @@ netns add {OTHERS}
 
 @frozen
 class OnTheCable(Machine):
-    """A machine at the site's network instead of QEMU's own, from which it starts if need be."""
+    """A machine at the site's network instead of QEMU's own, from which it starts if need be: with
+    UEFI's own driver, since the adapter's ROM is an iPXE already."""
 
     def argv(self, *args) -> List[str]:
         words = super().argv(*args)
         words[words.index("user,id=net")] = "tap,id=net,ifname=cable,script=no,downscript=no"
-        words[words.index("virtio-net-pci,netdev=net")] += ",bootindex=2"
+        words[words.index("virtio-net-pci,netdev=net")] += ",bootindex=2,romfile="
         return ["ip", "netns", "exec", SITE, *words]
 
 
@@ -73,7 +74,12 @@ def site() -> Iterator[None]:
 def start(namespace: str, *argv: object, cwd: Path = TOP) -> subprocess.Popen:
     return subprocess.Popen(["ip", "netns", "exec", namespace, *map(str, argv)], cwd=cwd,
                             text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT)  # fmt: skip
+                            stderr=subprocess.STDOUT, preexec_fn=hears_interrupts)
+
+
+def hears_interrupts() -> None:
+    """These tests may themselves run where signals are ignored, under nohup for one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_bare_machine_becomes_a_node_that_answers(repository, site, tmp_path: Path):
@@ -110,6 +116,7 @@ def test_a_bare_machine_becomes_a_node_that_answers(repository, site, tmp_path: 
         serving.send_signal(signal.SIGINT)
         said, _ = serving.communicate(timeout=20)
     assert "GET /kubeos.tar HTTP/1.1" in said
+    assert "interrupted; what was finished stays" in said
     assert "Traceback" not in said
 
 
