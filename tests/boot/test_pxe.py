@@ -179,7 +179,9 @@ def test_the_disk_is_like_that_of_vm_img(installed: Path, by_dhcp: Path, tmp_pat
                                hashlib.sha256(Path(path).read_bytes()).hexdigest()
                                if os.path.isfile(path) else "")
                     found[os.path.relpath(path, top)] = (
-                        seen.st_mode, seen.st_uid, seen.st_gid, int(seen.st_mtime), content)
+                        seen.st_mode, seen.st_uid, seen.st_gid, int(seen.st_mtime), content,
+                        {key: os.getxattr(path, key, follow_symlinks=False)
+                         for key in os.listxattr(path, follow_symlinks=False)})
             return found
         finally:
             subprocess.run(["umount", top], check=True)

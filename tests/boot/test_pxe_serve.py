@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, List
 
@@ -82,42 +83,72 @@ def hears_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_a_bare_machine_becomes_a_node_that_answers(repository, site, tmp_path: Path):
+@pytest.fixture
+def serving(repository, site, tmp_path: Path) -> Iterator[str]:
+    """What `doit pxe_serve` prints; it serves until the end of the test."""
     write_config(tmp_path, PACKAGES, SIZES + PXE)
     assert run_doit(tmp_path, "pxe_img").returncode == 0
-    serving = start(SITE, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "pxe_serve",
+    process = start(SITE, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "pxe_serve",
                     cwd=tmp_path)
     printed: List[str] = []
-    for line in serving.stdout:
+    for line in process.stdout:
         printed.append(line)
         if "Ctrl-C ends it" in line:
             break
-    text = "".join(printed)
-    begin, end = text.index("# dnsmasq --conf-file"), text.index("      Ctrl-C")
-    (tmp_path / "dnsmasq.conf").write_text(text[begin:end])
-    tftp = start(SITE, "dnsmasq", f"--conf-file={tmp_path / 'dnsmasq.conf'}", "--no-daemon",
-                 "--leasefile-ro", "--interface=switch")
-    try:
-        disk = tmp_path / "disk.img"
-        with disk.open("wb") as stream:
-            stream.truncate(8 * GIB)
-        with Node(OnTheCable(disk, "raw", tmp_path, memory_mib=1024)) as node:
-            node.expect("iPXE initialising devices", INSTALL_SECONDS)
-            node.expect(f"http://{ADDRESS}/boot.ipxe", INSTALL_SECONDS)
-            node.expect(f"kubeos-install: asking for http://{ADDRESS}/kubeos.tar", INSTALL_SECONDS)
-            node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
-            node.login()
-            address = node.run("hostname -I").split()[0]
-            assert address.startswith("10.9.0.1")
-            assert greeting(address).startswith("SSH-2.0-")
-            node.off()
-    finally:
-        tftp.kill()
-        serving.send_signal(signal.SIGINT)
-        said, _ = serving.communicate(timeout=20)
-    assert "GET /kubeos.tar HTTP/1.1" in said
+    yield "".join(printed)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=20)
+    assert '"GET /initramfs.img HTTP/1.1" 200' in said
     assert "interrupted; what was finished stays" in said
     assert "Traceback" not in said
+
+
+@contextmanager
+def tftp(configuration: str, folder: Path) -> Iterator[None]:
+    (folder / "dnsmasq.conf").write_text(configuration)
+    process = start(SITE, "dnsmasq", f"--conf-file={folder / 'dnsmasq.conf'}", "--no-daemon",
+                    "--leasefile-ro", "--interface=switch")
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def machine(folder: Path) -> Node:
+    disk = folder / "disk.img"
+    with disk.open("wb") as stream:
+        stream.truncate(8 * GIB)
+    return Node(OnTheCable(disk, "raw", folder, memory_mib=1024))
+
+
+def test_a_bare_machine_becomes_a_node_that_answers(serving, tmp_path: Path):
+    begin, end = serving.index("# dnsmasq --conf-file"), serving.index("      Ctrl-C")
+    with tftp(serving[begin:end], tmp_path), machine(tmp_path) as node:
+        node.expect("iPXE initialising devices", INSTALL_SECONDS)
+        node.expect(f"http://{ADDRESS}/boot.ipxe", INSTALL_SECONDS)
+        node.expect(f"kubeos-install: asking for http://{ADDRESS}/kubeos.tar", INSTALL_SECONDS)
+        node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
+        node.login()
+        address = node.run("hostname -I").split()[0]
+        assert address.startswith("10.9.0.1")
+        assert greeting(address).startswith("SSH-2.0-")
+        node.off()
+
+
+def test_grub_shows_its_menu_and_starts_the_installer(serving, tmp_path: Path):
+    """A site that starts by GRUB has it load (http,ADDRESS)/grub.cfg, here by its prefix."""
+    (tmp_path / "tftp").mkdir()
+    with (tmp_path / "tftp/grub.efi").open("wb") as image:
+        subprocess.run(["chroot", tmp_path / "scripts-auto/.kbimg/stages/rootfs/rootfs",
+                        "grub2-mkimage", "--format=x86_64-efi", f"--prefix=(http,{ADDRESS})",
+                        "normal", "linux", "http", "efinet", "echo"], stdout=image, check=True)
+    configuration = (f"port=0\ndhcp-range={ADDRESS},proxy\nenable-tftp\n"
+                     f"tftp-root={tmp_path / 'tftp'}\n"
+                     'pxe-service=x86-64_EFI,"GRUB",grub.efi\n')  # fmt: skip
+    with tftp(configuration, tmp_path), machine(tmp_path) as node:
+        node.expect("Install KubeOS", INSTALL_SECONDS)
+        node.expect("kubeos-install: looking for the disk /dev/vda", INSTALL_SECONDS)
 
 
 def greeting(address: str) -> str:
