@@ -3,6 +3,7 @@ prints, a DHCP server that knows nothing of KubeOS, and in the end a node that a
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from kbimg_tasks.vm import Machine
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(1800)]
 
-SITE, OTHERS = "kbimg-test-site", "kbimg-test-dhcp"
+# Namespaces have names for the whole machine.
+SITE, OTHERS = f"kbimg-{os.getpid()}-site", f"kbimg-{os.getpid()}-dhcp"
 ADDRESS, ROUTER = "10.9.0.50", "10.9.0.1"
 PXE = (f'[pxe_config]\nserver_ip = "{ADDRESS}"\nrootfs_name = "kubeos.tar"\ndisk = "/dev/vda"\n'
        f'route_ip = "{ROUTER}"\ndhcp = true\n')  # fmt: skip
@@ -60,7 +62,6 @@ def site() -> Iterator[None]:
         for name in (SITE, OTHERS):
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
-    remove()
     try:
         for line in NETWORK.splitlines():
             subprocess.run(["ip", *line.split()], check=True)
