@@ -1,21 +1,23 @@
 """Serves what a machine needs to install itself: kernel, initramfs, root tree and boot menus.
 
 It gives out these files and no others, by GET and HEAD, and parts of them, so that a download goes
-on where it broke (RFC 9110, section 14).
+on where it broke (RFC 9110, section 14). werkzeug is imported when something is served: a build is
+to start in a moment.
 """
 
 from __future__ import annotations
 
-import http.server
-import re
-import sys
-from http import HTTPStatus
+import socket
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Union
 
-BLOCK = 1 << 20
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+    from werkzeug.serving import BaseWSGIServer
+
 IDLE_SECONDS = 60
-RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+METHODS = ("GET", "HEAD")
 # Of the packages ipxe (Debian) and ipxe-bootimgs (openEuler).
 LOADERS = (Path("/usr/lib/ipxe/snponly.efi"), Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi"))
 KERNEL_WORDS = "console=tty0 console=ttyS0,115200"
@@ -51,81 +53,43 @@ def loader() -> Path:
     return next((path for path in LOADERS if path.exists()), LOADERS[0])
 
 
-def handler(files: Mapping[str, Content],
-            say: Callable[[str], None]) -> type[http.server.BaseHTTPRequestHandler]:  # fmt: skip
-    """Requests for the files, by their paths; each is told."""
+def application(files: Mapping[str, Content]) -> WSGIApplication:
+    """Answers to requests for the files, by their paths."""
+    from werkzeug.exceptions import MethodNotAllowed, NotFound
+    from werkzeug.utils import send_file
+    from werkzeug.wrappers import Request, Response
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    @Request.application
+    def answer(request: Request) -> Response:
+        found = files.get(request.path)
+        if found is None or (isinstance(found, Path) and not found.exists()):
+            raise NotFound
+        if request.method not in METHODS:
+            raise MethodNotAllowed(METHODS)
+        return send_file(BytesIO(found) if isinstance(found, bytes) else found, request.environ,
+                         mimetype="application/octet-stream", conditional=True)
+
+    return answer
+
+
+def server(listener: socket.socket, answer: WSGIApplication,
+           say: Callable[[str], None]) -> BaseWSGIServer:  # fmt: skip
+    """A server that is ready to serve at a socket; each request is told."""
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Handler(WSGIRequestHandler):
         timeout = IDLE_SECONDS
 
-        def log_message(self, format: str, *args: Any) -> None:
-            say(f"      {self.client_address[0]} {format % args}")
+        def log_request(self, code: Union[int, str] = "-", size: Union[int, str] = "-") -> None:
+            # What a client sends is shown so that it cannot act on the terminal.
+            say(f"      {self.address_string()} {self.requestline!r} {int(code)}")
 
-        def do_GET(self) -> None:
-            self._answer(with_content=True)
+        def log(self, type: str, message: str, *args: Any) -> None:
+            say(f"      {self.address_string()} {message % args}")
 
-        def do_HEAD(self) -> None:
-            self._answer(with_content=False)
-
-        def _answer(self, with_content: bool) -> None:
-            found = files.get(self.path.partition("?")[0])
-            if found is None:
-                self.send_error(HTTPStatus.NOT_FOUND)
-                return
-            size = len(found) if isinstance(found, bytes) else found.stat().st_size
-            first, last, status = self._part(size)
-            if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                self.send_response(status)
-                self.send_header("Content-Range", f"bytes */{size}")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            self.send_response(status)
-            self.send_header("Content-Length", str(last - first + 1))
-            self.send_header("Accept-Ranges", "bytes")
-            if status == HTTPStatus.PARTIAL_CONTENT:
-                self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
-            self.end_headers()
-            if with_content:
-                self._send(found, first, last - first + 1)
-
-        def _part(self, size: int) -> Tuple[int, int, HTTPStatus]:
-            asked = RANGE.fullmatch(self.headers.get("Range", ""))
-            if not asked:
-                return 0, size - 1, HTTPStatus.OK
-            first = int(asked[1])
-            last = min(int(asked[2]) if asked[2] else size - 1, size - 1)
-            if first > last:
-                return 0, 0, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
-            return first, last, HTTPStatus.PARTIAL_CONTENT
-
-        def _send(self, content: Content, first: int, count: int) -> None:
-            if isinstance(content, bytes):
-                self.wfile.write(content[first : first + count])
-                return
-            with content.open("rb") as stream:
-                stream.seek(first)
-                while count and (block := stream.read(min(BLOCK, count))):
-                    self.wfile.write(block)
-                    count -= len(block)
-
-    return Handler
-
-
-def server(address: Tuple[str, int], files: Mapping[str, Content],
-           say: Callable[[str], None]) -> http.server.ThreadingHTTPServer:  # fmt: skip
-    """A server that is ready to serve."""
-
-    class Server(http.server.ThreadingHTTPServer):
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            error = sys.exc_info()[1]
-            if isinstance(error, OSError):
-                say(f"      {client_address[0]} went away: {error.strerror}")
-            else:
-                super().handle_error(request, client_address)
-
-    return Server(address, handler(files, say))
+    host, port = listener.getsockname()
+    return make_server(host, port, answer, threaded=True, request_handler=Handler,
+                       fd=listener.fileno())  # fmt: skip
 
 
 def files_of(out: Path, rootfs_name: str, address: str) -> Dict[str, Content]:
@@ -142,7 +106,8 @@ def serve(out: Path, rootfs_name: str, address: str, say: Callable[[str], None])
     """Serve until Ctrl-C, which ends doit itself; OSError when the address cannot be used."""
     host, _, port = address.partition(":")
     files = files_of(out, rootfs_name, address)
-    with server((host, int(port or 80)), files, say) as running:
+    with socket.create_server((host, int(port or 80))) as listener, server(
+            listener, application(files), say) as running:
         say(f"      serving on http://{address}/: {' '.join(sorted(files))}\n"
             f"      GRUB, by the network: configfile (http,{address})/grub.cfg\n"
             f"      iPXE: chain http://{address}/boot.ipxe\n"

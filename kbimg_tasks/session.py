@@ -178,8 +178,8 @@ class Session:
         try:
             pxe_serve.serve(self.layout.out, self.pxe.rootfs_name, address, self.display.say)
         except OSError as error:
-            raise graph.Impossible(f"cannot serve on {address}: {error.strerror}; choose another "
-                                   "with address=IP[:PORT]") from error
+            raise graph.Impossible(f"cannot serve on {address}: {os.strerror(error.errno or 0)}; "
+                                   "choose another with address=IP[:PORT]") from error
 
     def _write_lock(self) -> None:
         if "packages" not in (stage.name for stage in self.plan.stages):

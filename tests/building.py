@@ -22,6 +22,8 @@ PACKAGES = ("NetworkManager", "cloud-init", "conntrack-tools", "containerd",
             "kernel", "kubernetes-kubeadm", "kubernetes-kubelet", "openssh-server", "passwd",
             "rsyslog", "socat", "tar", "vi")  # fmt: skip
 SMALL = ("kernel", "passwd", "tar")
+PXE_PACKAGES = ("NetworkManager", "coreutils", "curl", "dhcp", "dosfstools", "dracut", "gawk",
+                "iproute", "kernel", "openssh-server", "parted", "passwd", "tar")  # fmt: skip
 
 
 

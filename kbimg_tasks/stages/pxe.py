@@ -6,13 +6,12 @@ import shlex
 from typing import Tuple
 
 from kbimg_tasks.config.model import PxeConfig
+from kbimg_tasks.dracut import IDENTITY, MODULES, dracut, tree_for, with_modules
 from kbimg_tasks.ids import Ids
 from kbimg_tasks.partitions import Table, sfdisk_script, smallest_disk_mib
-from kbimg_tasks.sandbox import FACTORY_AS_VAR, Sandbox, unsynced
 from kbimg_tasks.stage import (
     Arg,
     Artifact,
-    Content,
     Data,
     Scratch,
     Stage,
@@ -23,8 +22,8 @@ from kbimg_tasks.stage import (
     tool,
 )
 
-MODULES = "/usr/lib/dracut/modules.d"
-INSTALLER = f"{MODULES}/91kubeos-install"
+MODULE = "91kubeos-install"
+INSTALLER = f"{MODULES}/{MODULE}"
 # Each program of the installer, with the package that brings it.
 PROGRAMS = {
     **dict.fromkeys(("basename", "cat", "cp", "cut", "mkdir", "mkfifo", "readlink", "rm",
@@ -70,13 +69,9 @@ def initramfs(system: Artifact, described: Stage, pxe: PxeConfig, table: Table, 
               folders: Tuple[str, ...], clock: Arg) -> Stage:  # fmt: skip
     """initramfs.img: for any machine, with the installer and what it is to do."""
     name = "pxe_initramfs"
-    image, root, made = Artifact(name, "initramfs.img", is_result=True), Scratch("root"), "/mnt"
-    tree = Sandbox(root=root, layers=(system,), upper=Scratch("layer"),
-                   moves=(FACTORY_AS_VAR,))
-    dracut = Sandbox(
-        root=root, layers=tree.layers, upper=tree.upper, moves=tree.moves,
-        tmpfs=("/var/tmp", "/var/log"), binds=((Scratch("made"), made),),
-    ).running_in()  # fmt: skip
+    image = Artifact(name, "initramfs.img", is_result=True)
+    tree, modules = tree_for(system, Scratch("layer")), (IDENTITY, MODULE)
+    told = joined(tree.root, INSTALLER)
     uuids = {part.label: ids.uuid(part.label) for part in table.partitions}
     values = {
         "DISK": pxe.disk, "SERVER_IP": pxe.server_ip, "ROOTFS_NAME": pxe.rootfs_name,
@@ -89,22 +84,17 @@ def initramfs(system: Artifact, described: Stage, pxe: PxeConfig, table: Table, 
         name, "initramfs.img, which installs KubeOS over the network", clock, (image,),
         steps=(
             run("mkdir", Scratch("made")),
-            *(tree.wrap(run("cp", "--recursive", Data(f"dracut/{module}"), joined(root, MODULES)))
-              for module in ("90kubeos", "91kubeos-install")),
-            tree.wrap(tool("fill", Data("dracut/91kubeos-install/install.conf"),
-                           joined(root, INSTALLER, "/install.conf"),
+            *with_modules(tree, *modules),
+            tree.wrap(tool("fill", Data(f"dracut/{MODULE}/install.conf"),
+                           joined(told, "/install.conf"),
                            *(f"{key}={shlex.quote(value)}" for key, value in values.items()))),
-            tree.wrap(run("cp", Data("mke2fs.conf"), joined(root, INSTALLER))),
-            tree.wrap(run("tee", joined(root, INSTALLER, "/partitions")).fed(
+            tree.wrap(run("cp", Data("mke2fs.conf"), told)),
+            tree.wrap(run("tee", joined(told, "/partitions")).fed(
                 Text(sfdisk_script(table, ids.uuid("disk"), uuids, takes_rest=True)))),
-            tree.wrap(run("tee", joined(root, INSTALLER, "/folders")).fed(
+            tree.wrap(run("tee", joined(told, "/folders")).fed(
                 Text("".join(f"{folder}\n" for folder in folders)))),
-            unsynced(dracut.wrap(run(
-                "dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline", "--reproducible",
-                "--nostrip", "--no-early-microcode", "--add", "kubeos kubeos-install",
-                joined("--compress=", Content(described["compressor"])),
-                f"{made}/initramfs.img", Content(described["kernel-version"]),
-                SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1"))),
+            dracut(tree, modules, "/mnt/initramfs.img", described, clock,
+                   binds=((Scratch("made"), "/mnt"),)),
             run("mv", joined(Scratch("made"), "/initramfs.img"), image),
             run("chmod", "644", image),
         ),

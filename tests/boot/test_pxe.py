@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 import pytest
-from building import TOP, run_doit, write_config
+from building import PXE_PACKAGES, TOP, run_doit, write_config
 from console import BOOT_SECONDS, Node, with_console
 
 from kbimg_tasks import pxe_serve
@@ -23,8 +25,6 @@ from kbimg_tasks.vm import Kernel, Machine
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(2400)]
 
-PACKAGES = ("NetworkManager", "coreutils", "curl", "dhcp", "dosfstools", "dracut", "gawk",
-            "iproute", "kernel", "openssh-server", "parted", "passwd", "tar")  # fmt: skip
 SERVER = "10.0.2.100"
 GIB = 1 << 30
 SIZES = '[disk_partition]\nroot = 1200\nimg_size = 8\n[persist_mkdir]\nname = ["data", "deep/er"]\n'
@@ -48,7 +48,7 @@ def images(folder: Path, *names: str) -> Path:
 @pytest.fixture(scope="module")
 def by_dhcp(repository: Path, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("dhcp")
-    path = write_config(folder, PACKAGES, SIZES + BY_DHCP)
+    path = write_config(folder, PXE_PACKAGES, SIZES + BY_DHCP)
     path.write_text(path.read_text().replace("version =", 'upgrade_img = "u:v1"\nversion ='))
     return images(folder, "pxe_img", "vm_img", "upgrade_img")
 
@@ -70,28 +70,19 @@ class Server:
         files = pxe_serve.files_of(out, "kubeos.tar", SERVER)
         files.update({f"/{name.replace('_', '.')}": path for name, path in instead.items()})
         self.ranges: list = []
-        outer, broken = self, threading.Event()
+        answer, to_break = pxe_serve.application(files), [break_at] if break_at else []
 
-        class Handler(pxe_serve.handler(files, print)):  # type: ignore[misc]
-            def log_message(self, format, *args):
-                pass
+        def watched(environ, start_response):
+            if environ["REQUEST_METHOD"] == "GET":
+                self.ranges.append((environ["PATH_INFO"], environ.get("HTTP_RANGE")))
+            blocks = answer(environ, start_response)
+            if environ["PATH_INFO"] == "/kubeos.tar" and environ["REQUEST_METHOD"] == "GET":
+                return until(blocks, to_break.pop() if to_break else 1 << 60)
+            return blocks
 
-            def do_GET(self):
-                outer.ranges.append((self.path, self.headers.get("Range")))
-                super().do_GET()
-
-            def _send(self, content, first, count):
-                if break_at and not broken.is_set() and count > break_at:
-                    broken.set()
-                    super()._send(content, first, break_at)
-                    self.wfile.flush()
-                    self.connection.shutdown(2)
-                    self.close_connection = True
-                else:
-                    super()._send(content, first, count)
-
-        self._server = pxe_serve.http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._server = pxe_serve.server(self._listener, watched, [].append)
+        self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
@@ -102,6 +93,17 @@ class Server:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self._listener.close()
+
+
+def until(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
+    """The blocks until so many bytes have gone; then the connection breaks."""
+    for block in blocks:
+        if count < len(block):
+            yield block[:count]
+            raise ConnectionResetError(errno.ECONNRESET, "broken by the test")
+        yield block
+        count -= len(block)
 
 
 def machine(out: Path, folder: Path, disk_bytes: int = 8 * GIB, words: str = "",
@@ -153,13 +155,15 @@ def installed(by_dhcp: Path, tmp_path_factory) -> Iterator[Path]:
     yield folder / "disk.img"
 
 
-def test_the_disk_is_like_that_of_vm_img(installed: Path, by_dhcp: Path, tmp_path: Path):
-    def table(disk: Path) -> dict:
-        shown = json.loads(subprocess.run(["sfdisk", "--json", disk], check=True,
-                                          capture_output=True).stdout)["partitiontable"]
-        return {part["name"]: (part["start"], part["size"], part["uuid"], part["type"])
-                for part in shown["partitions"]}  # fmt: skip
+def table(disk: Path) -> dict:
+    """Start and size in sectors, UUID and type of each partition, by name."""
+    shown = json.loads(subprocess.run(["sfdisk", "--json", disk], check=True,
+                                      capture_output=True).stdout)["partitiontable"]
+    return {part["name"]: (part["start"], part["size"], part["uuid"], part["type"])
+            for part in shown["partitions"]}  # fmt: skip
 
+
+def test_the_disk_is_like_that_of_vm_img(installed: Path, by_dhcp: Path, tmp_path: Path):
     def tree(disk: Path, name: str) -> dict:
         slot = table(disk)["ROOT-A"]
         part = tmp_path / f"{name}.img"
@@ -296,3 +300,8 @@ def test_a_file_that_is_damaged(by_dhcp: Path, tmp_path: Path, content, has_sum,
     with (tmp_path / "disk.img").open("rb") as stream:
         stream.seek(1 << 20)
         assert b"FAT" not in stream.read(1 << 16)  # nothing that firmware would start
+    persist = table(tmp_path / "disk.img")["PERSIST"]
+    log = subprocess.run(["debugfs", "-R", "cat /install.log",
+                          f"{tmp_path / 'disk.img'}?offset={persist[0] * 512}"], check=True,
+                         text=True, capture_output=True).stdout
+    assert re.search(f"FAILED: .*{message}", log)  # an operator finds it afterwards, too

@@ -14,9 +14,9 @@ from typing import Iterator, List
 
 import pytest
 from attrs import frozen
-from building import TOP, run_doit, write_config
+from building import PXE_PACKAGES, TOP, run_doit, write_config
 from console import BOOT_SECONDS, Node
-from test_pxe import GIB, INSTALL_SECONDS, PACKAGES, SIZES
+from test_pxe import GIB, INSTALL_SECONDS, SIZES
 
 from kbimg_tasks.vm import Machine
 
@@ -87,7 +87,7 @@ def hears_interrupts() -> None:
 @pytest.fixture
 def serving(repository, site, tmp_path: Path) -> Iterator[str]:
     """What `doit pxe_serve` prints; it serves until the end of the test."""
-    write_config(tmp_path, PACKAGES, SIZES + PXE)
+    write_config(tmp_path, PXE_PACKAGES, SIZES + PXE)
     assert run_doit(tmp_path, "pxe_img").returncode == 0
     process = start(SITE, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "pxe_serve",
                     cwd=tmp_path)
@@ -99,7 +99,7 @@ def serving(repository, site, tmp_path: Path) -> Iterator[str]:
     yield "".join(printed)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=20)
-    assert '"GET /initramfs.img HTTP/1.1" 200' in said
+    assert "'GET /initramfs.img HTTP/1.1' 200" in said
     assert "interrupted; what was finished stays" in said
     assert "Traceback" not in said
 

@@ -474,19 +474,6 @@ def test_bad_file(text, images, messages, tmp_path: Path):
     assert "hunter2" not in repr(caught.value.problems)
 
 
-def test_the_file_is_named_as_the_user_would_type_it(tmp_path: Path):
-    start, elsewhere = tmp_path / "start", tmp_path / "elsewhere"
-    for folder in (start, elsewhere):
-        folder.mkdir()
-        (folder / "k.toml").write_text("x = 1\n")
-    for path, shown in ((start / "k.toml", "k.toml"), (Path("./k.toml"), "k.toml"),
-                        (Path("../elsewhere/k.toml"), "../elsewhere/k.toml"),
-                        (elsewhere / "k.toml", f"{elsewhere}/k.toml")):
-        with pytest.raises(ConfigError) as caught:
-            load(path, start)
-        assert str(caught.value) == f"{shown}:1: x: unknown option"
-
-
 def test_a_bad_repository_file_is_told_with_the_rest(tmp_path: Path):
     put(tmp_path, repo('"v1"', '""'))
     (tmp_path / "config/os.repo").write_text("[a]\n")

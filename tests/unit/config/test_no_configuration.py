@@ -49,3 +49,16 @@ def test_names_that_are_no_configuration(name, message, tmp_path: Path):
     with pytest.raises(ConfigError) as caught:
         load(Path(name), tmp_path)
     assert str(caught.value) == message
+
+
+def test_the_file_is_named_as_the_user_would_type_it(tmp_path: Path):
+    start, elsewhere = tmp_path / "start", tmp_path / "elsewhere"
+    for folder in (start, elsewhere):
+        folder.mkdir()
+        (folder / "k.toml").write_text("x = 1\n")
+    for path, shown in ((start / "k.toml", "k.toml"), (Path("./k.toml"), "k.toml"),
+                        (Path("../elsewhere/k.toml"), "../elsewhere/k.toml"),
+                        (elsewhere / "k.toml", f"{elsewhere}/k.toml")):
+        with pytest.raises(ConfigError) as caught:
+            load(path, start)
+        assert str(caught.value) == f"{shown}:1: x: unknown option"

@@ -30,8 +30,8 @@ fail() {
     say "        $2"
     say "        The log is $LOG; start with rd.shell on the kernel's command line for a shell."
     # It outlives the machine's memory where there is a place for it already.
-    [ -z "$has_persist" ] || { open_persist && cp "$LOG" "$WORK/persist/install.log"; }
-    sync
+    [ -z "$has_persist" ] || { open_persist && cp "$LOG" "$WORK/persist/install.log" &&
+        umount "$WORK/persist"; }
     exit 1
 }
 

@@ -1,0 +1,43 @@
+"""The steps by which the image's own dracut makes an initramfs for any machine."""
+
+from __future__ import annotations
+
+from typing import Iterator, Tuple, Union
+
+from attrs import evolve
+
+from kbimg_tasks.sandbox import FACTORY_AS_VAR, Sandbox, unsynced
+from kbimg_tasks.stage import Arg, Artifact, Content, Data, Scratch, Stage, Step, joined, run
+
+MODULES = "/usr/lib/dracut/modules.d"
+# Of the identity that a node makes for itself: every initramfs of ours has it.
+IDENTITY = "90kubeos"
+_NAME_AT = 2  # a module's folder is its name behind two digits of order
+
+
+def tree_for(system: Artifact, upper: Union[Artifact, Scratch]) -> Sandbox:
+    """The tree that dracut is to run in; what is added to it goes to `upper`."""
+    return Sandbox(root=Scratch("root"), layers=(system,), upper=upper, moves=(FACTORY_AS_VAR,))
+
+
+def with_modules(tree: Sandbox, *modules: str) -> Iterator[Step]:
+    """Our modules, folders of data/dracut, put beside dracut's own."""
+    for module in modules:
+        yield tree.wrap(run("cp", "--recursive", Data(f"dracut/{module}"),
+                            joined(tree.root, MODULES)))
+
+
+def dracut(tree: Sandbox, modules: Tuple[str, ...], target: str, described: Stage, clock: Arg,
+           binds: Tuple[Tuple[Arg, Arg], ...] = ()) -> Step:  # fmt: skip
+    """The initramfs made at the path `target` of the tree.
+
+    `described` is the stage that knows the kernel's version and how an initramfs of it is best
+    compressed. The same tree gives the same bytes: dracut(8), --reproducible.
+    """
+    inside = evolve(tree, tmpfs=("/var/tmp", "/var/log"), binds=binds).running_in()
+    names = " ".join(module[_NAME_AT:] for module in modules)
+    return unsynced(inside.wrap(run(
+        "dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline", "--reproducible",
+        "--nostrip", "--no-early-microcode", "--add", names,
+        joined("--compress=", Content(described["compressor"])), target,
+        Content(described["kernel-version"]), SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1")))
