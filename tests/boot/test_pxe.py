@@ -295,7 +295,8 @@ def test_a_file_that_is_damaged(by_dhcp: Path, tmp_path: Path, content, has_sum,
     (tmp_path / "sum").write_text(f"{hashlib.sha256(content).hexdigest()}  kubeos.tar\n")
     instead = {"kubeos_tar_sha256": tmp_path / "sum"} if has_sum else {}
     server = Server(by_dhcp, kubeos_tar=tmp_path / "damaged", **instead)
-    fails(machine(by_dhcp, tmp_path, words=WAIT, served=server.served), f"FAILED: .*{message}")
+    fails(machine(by_dhcp, tmp_path, words=WAIT, served=server.served), f"FAILED: .*{message}",
+          "Refusing to continue")
     server.stop()
     with (tmp_path / "disk.img").open("rb") as stream:
         stream.seek(1 << 20)
