@@ -12,6 +12,8 @@ from kbimg_tasks.stage import Arg, Artifact, Content, Data, Scratch, Stage, Step
 MODULES = "/usr/lib/dracut/modules.d"
 # Of the identity that a node makes for itself: every initramfs of ours has it.
 IDENTITY = "90kubeos"
+# Of a verified root file system; brings /usr/bin/kubeos-dmv, which the system has too.
+VERITY = "92kubeos-verity"
 _NAME_AT = 2  # a module's folder is its name behind two digits of order
 
 
@@ -28,16 +30,17 @@ def with_modules(tree: Sandbox, *modules: str) -> Iterator[Step]:
 
 
 def dracut(tree: Sandbox, modules: Tuple[str, ...], target: str, described: Stage, clock: Arg,
-           binds: Tuple[Tuple[Arg, Arg], ...] = ()) -> Step:  # fmt: skip
+           binds: Tuple[Tuple[Arg, Arg], ...] = (), without: Tuple[str, ...] = ()) -> Step:
     """The initramfs made at the path `target` of the tree.
 
     `described` is the stage that knows the kernel's version and how an initramfs of it is best
-    compressed. The same tree gives the same bytes: dracut(8), --reproducible.
+    compressed; `without` are modules of dracut's own to leave out. The same tree gives the same bytes: dracut(8), --reproducible.
     """
     inside = evolve(tree, tmpfs=("/var/tmp", "/var/log"), binds=binds).running_in()
     names = " ".join(module[_NAME_AT:] for module in modules)
     return unsynced(inside.wrap(run(
         "dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline", "--reproducible",
         "--nostrip", "--no-early-microcode", "--add", names,
+        *(("--omit", " ".join(without)) if without else ()),
         joined("--compress=", Content(described["compressor"])), target,
         Content(described["kernel-version"]), SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1")))

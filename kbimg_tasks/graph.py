@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import (
     Any,
     Callable,
+    Collection,
     Dict,
     Iterable,
     Iterator,
@@ -44,12 +45,14 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
           outdated: Optional[Mapping[str, Callable[[], bool]]] = None,
           cleaning: Optional[Cleaning] = None,
           checked_first: Optional[Mapping[str, Tuple[str, ...]]] = None,
+          named: Collection[str] = (),
           ) -> Iterator[Dict[str, Any]]:  # fmt: skip
     """One task for each stage, in build order.
 
     `makers` names the tasks that make files which a stage finds outside the output directory.
     `outdated` tells of stages whose world outside this machine may have changed. `checked_first`
-    has for a stage the checks that come before it without giving it anything.
+    has for a stage the checks that come before it without giving it anything. What is kept is cleaned
+    only where its stage is among the tasks `named` by the command.
     """
     stages = tuple(stages)
     by_name = {stage.name: stage for stage in stages}
@@ -63,7 +66,8 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
             "task_dep": [READY, *filter(None, outside), *(checked_first or {}).get(stage.name, ()),
                          *dict.fromkeys(need.stage for need in stage.needs())],
             "uptodate": [(_is_current, [layout, stage, (outdated or {}).get(stage.name)])],
-            "clean": [_clean_stages([stage], cleaning or Cleaning(layout))],
+            "clean": [_clean_stages([stage], cleaning or Cleaning(layout))]
+            if stage.name in named or not stage.is_kept else [],
             "verbosity": 2,
         }
 
@@ -131,7 +135,7 @@ def cleanup(cleaning: Cleaning) -> Dict[str, Any]:
 def output(cleaning: Cleaning, stages: Iterable[Stage]) -> Dict[str, Any]:
     """The task that `doit clean` without names cleans: the output directory as a whole."""
     names = {artifact.name for stage in stages for artifact in stage.artifacts
-             if artifact.is_result}  # fmt: skip
+             if artifact.is_result and not artifact.is_kept}  # fmt: skip
 
     def clean(dryrun: bool) -> None:
         paths = leftovers.everything(cleaning.layout, names)

@@ -23,7 +23,8 @@ from kbimg_tasks.config.model import ARRAYS, TABLES, Config, names
 from kbimg_tasks.config.tables import Reader
 from kbimg_tasks.fingerprint import own_text
 from kbimg_tasks.option_samples import CHANGED, SAMPLE
-from kbimg_tasks.plan import Given, Plan, plan
+from kbimg_tasks.plan import Plan, plan
+from kbimg_tasks.root_tree import Given
 from kbimg_tasks.stage import Artifact, Secret, Source, Stage
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs/options.md"
@@ -132,7 +133,9 @@ def _is_large(artifact: Artifact) -> bool:
 def sample(option: str) -> Dict[str, Any]:
     """The sample configuration, with what the option's table excludes left out."""
     table = option.partition(".")[0]
-    excluded = ("from_repo", "dm_verity", *OF_THE_TREE) if table == "from_dockerimg" else ()
+    excluded = ("from_repo", *OF_THE_TREE) if table == "from_dockerimg" else ()
+    if table != "dm_verity":
+        excluded = (*excluded, "dm_verity")
     values = {name: value for name, value in SAMPLE.items() if name not in excluded}
     if option == "admin_container.base_image":  # excludes repo_path
         admin = SAMPLE["admin_container"]

@@ -34,7 +34,8 @@ SAMPLE: Dict[str, Any] = {
     "chroot_script": {"path": "one.sh", "rm": True},
     "disk_partition": {"root": 1024, "img_size": 5},
     "persist_mkdir": {"name": ["data"]},
-    "dm_verity": {"efi_key": "efi-one", "grub_key": "grub-one", "keys_dir": "keys"},
+    "dm_verity": {"efi_key": "efi-one", "grub_key": "grub-one", "keys_dir": "keys",
+                  "cert_years": 10},
 }  # fmt: skip
 
 CHANGED: Dict[str, Any] = {
@@ -79,6 +80,7 @@ CHANGED: Dict[str, Any] = {
     "dm_verity.efi_key": "efi-two",
     "dm_verity.grub_key": "grub-two",
     "dm_verity.keys_dir": "keys-2",
+    "dm_verity.cert_years": 11,
 }
 
 # Where a build stops earlier with these values: the stages that may, and are not made. The other

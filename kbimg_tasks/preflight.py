@@ -59,7 +59,7 @@ def programs(stages: Iterable[Stage]) -> Set[OneOf]:
 
 
 def _of_step(step: Step) -> Iterator[OneOf]:
-    yield from (OneOf((name,)) for name in step.also_runs)
+    yield from (one if isinstance(one, OneOf) else OneOf((one,)) for one in step.also_runs)
     argv: tuple[Arg, ...] = step.argv
     while argv:
         program, rest = argv[0], argv[1:]

@@ -40,6 +40,8 @@ class StageFailed(Exception):
 
 def perform(stage: Stage, layout: Layout, report: Report) -> None:
     """Make a stage and publish it. Raises StageFailed; what was published before stays."""
+    if stage.is_kept and stamps.is_made(layout, stage):
+        return  # even where doit was told to do everything again
     os.umask(0o022)  # the caller's would show in the images
     try:
         made_from = stamps.current(layout, stage)
@@ -206,9 +208,10 @@ def _publish(stage: Stage, layout: Layout, clock: int) -> None:
     for artifact in stage.artifacts:
         made, place = layout.unpublished(artifact), layout.published(artifact)
         if artifact.is_private:
-            made.chmod(0o600)
+            made.chmod(0o700 if artifact.is_tree else 0o600)
         if artifact.is_tree:
-            _age(made, clock)
+            if not artifact.is_kept:
+                _age(made, clock)
             recovery.delete(place)
         os.replace(made, place)
 

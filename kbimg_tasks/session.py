@@ -30,9 +30,10 @@ from kbimg_tasks.config.load import load
 from kbimg_tasks.config.model import PxeConfig
 from kbimg_tasks.config.repo_file import Repository, repositories
 from kbimg_tasks.layout import CACHE, DATA, Layout
-from kbimg_tasks.plan import SAVING, Given, Plan, admin_repository, plan, unsupported
+from kbimg_tasks.plan import Plan, admin_repository, plan, unsupported
 from kbimg_tasks.progress import Display, reporter
 from kbimg_tasks.reproduce import NotEqual, reproduce
+from kbimg_tasks.root_tree import SAVING, Given
 from kbimg_tasks.stage import Stage
 from kbimg_tasks.variables import WRITE_LOCK, Variables
 
@@ -154,7 +155,8 @@ class Session:
                                outdated={stage: partial(self._has_newer_packages, stage)
                                          for stage in self.repositories},
                                cleaning=self.cleaning,
-                               checked_first=self.plan.checked_first(self._wanted()))
+                               checked_first=self.plan.checked_first(self._wanted()),
+                               named=sys.argv[1:])
 
     def _show_store(self) -> None:
         self.display.say(store.table(self.layout))

@@ -21,6 +21,8 @@ class Artifact:
     else lies in the stage's own folder below `.kbimg`. A `private` one is for root's eyes only.
     One that `holds_tree` takes about as much room as the root tree. One that `lists_files` names a
     file on each line that whoever reads it needs too, and that lies in a cache others may empty.
+    One that `is_kept` cannot be had again: it is made where there is none, whatever it would be made
+    from now, counts with its content, and is only cleaned by its stage's name.
     """
 
     stage: str
@@ -30,6 +32,7 @@ class Artifact:
     is_private: bool = False
     holds_tree: bool = False
     lists_files: bool = False
+    is_kept: bool = False
 
 
 @frozen
@@ -88,9 +91,9 @@ class Text:
 
 @frozen
 class Content:
-    """The text of a small file artifact, known only while building (a kernel version, say)."""
+    """The text of a small file, known only while building (a kernel version, say)."""
 
-    artifact: Artifact
+    artifact: Union[Artifact, Scratch]
 
 
 @frozen
@@ -135,7 +138,7 @@ class Step:
     stdin: Optional[Stdin] = None
     stdout: Optional[Union[Artifact, Scratch]] = None
     env: Tuple[Tuple[str, Arg], ...] = ()
-    also_runs: Tuple[str, ...] = ()
+    also_runs: Tuple[Union[str, OneOf], ...] = ()
     progress: Optional[Progress] = None
 
     def fed(self, stdin: Stdin) -> Step:
@@ -150,7 +153,7 @@ class Step:
         """The same step with its program started by another one."""
         return evolve(self, argv=argv + self.argv)
 
-    def using(self, *programs: str) -> Step:
+    def using(self, *programs: Union[str, OneOf]) -> Step:
         """The same step, saying which programs its own program runs in turn."""
         return evolve(self, also_runs=programs)
 
@@ -173,8 +176,8 @@ def tool(name: str, *argv: Arg, **env: Arg) -> Step:
 class Stage:
     """A node of the graph: what it makes (`summary`), its steps and its artifacts.
 
-    `watches` are files whose content counts although no argument names them, since a program of
-    the stage finds them by itself.
+    `watches` are files that count although no argument names them: a program of the stage finds
+    them by itself, or they are there only when something has been found to be right.
     `clock` is the time in seconds since the epoch that stands in everything the stage makes
     (https://reproducible-builds.org/specs/source-date-epoch/).
     One that `is_shared` is made once for all output directories of the machine: see `store`.
@@ -185,8 +188,13 @@ class Stage:
     clock: Arg = "0"
     artifacts: Tuple[Artifact, ...] = ()
     steps: Tuple[Step, ...] = ()
-    watches: Tuple[Source, ...] = ()
+    watches: Tuple[Union[Source, Artifact], ...] = ()
     is_shared: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it made what cannot be had again."""
+        return any(artifact.is_kept for artifact in self.artifacts)
 
     def __getitem__(self, name: str) -> Artifact:
         """The artifact of that name."""

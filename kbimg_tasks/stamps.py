@@ -71,7 +71,7 @@ def write(layout: Layout, stage: Stage, made_from: str, seconds: float) -> None:
     artifacts = {
         artifact.name: {
             "identity": fingerprint.of_artifact(layout.published(artifact), made_from),
-            "is_result": artifact.is_result,
+            "is_result": artifact.is_result and not artifact.is_kept,
             **_status(layout.published(artifact)),
             **({"census": census(layout.published(artifact))} if stage.is_shared else {}),
         }
@@ -148,6 +148,8 @@ def current(layout: Layout, stage: Stage) -> str:
     """The fingerprint that the stage has now; the stages that it needs must be made."""
 
     def identity(artifact: Artifact) -> str:
+        if artifact.is_kept:
+            return fingerprint.tree(layout.published(artifact))
         stamp = read(layout, artifact.stage)
         if stamp is None:
             return "not made"
@@ -158,6 +160,8 @@ def current(layout: Layout, stage: Stage) -> str:
 
 def is_made(layout: Layout, stage: Stage) -> bool:
     """Whether the stage need not be made again."""
+    if stage.is_kept:
+        return all(os.path.lexists(layout.published(artifact)) for artifact in stage.artifacts)
     stamp = read(layout, stage.name)
     if stamp is None or not stamp.is_durable:
         return False

@@ -21,6 +21,13 @@ UEFI = (
     ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
     ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
 )
+# The same with Secure Boot, whose variables the machine cannot write behind the firmware's back.
+SECURE_UEFI = (
+    ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+)
+SECURE = ("-global", "driver=cfi.pflash01,property=secure,value=on",
+          "-global", "ICH9-LPC.disable_s3=1")  # fmt: skip
 EMULATORS = ("qemu-system-x86_64", "qemu-kvm", "/usr/libexec/qemu-kvm")
 KVM = "/dev/kvm"
 
@@ -44,7 +51,8 @@ class Machine:
 
     With `ends_at_reboot` QEMU exits when the machine restarts, and can be started again. `adapter`
     is how the disk is attached: `virtio-blk-pci` or `nvme`. `served` are addresses of the user
-    network's own, each with a command that answers a connection to its port 80.
+    network's own, each with a command that answers a connection to its port 80. With `enrolled`, a
+    store of variables that knows certificates, the firmware is one with Secure Boot.
     """
 
     disk: Path
@@ -58,6 +66,7 @@ class Machine:
     kernel: Optional[Kernel] = None
     adapter: str = "virtio-blk-pci"
     served: Tuple[Tuple[str, str], ...] = ()
+    enrolled: Optional[Path] = None
 
     @property
     def console(self) -> Path:
@@ -79,15 +88,18 @@ class Machine:
             "-kernel", str(self.kernel.image), "-initrd", str(self.kernel.initramfs),
             "-append", self.kernel.words]
         snapshot = ",snapshot=on" if self.throw_away else ""
+        # A list of QEMU's would take the boot entries of the disk's own programs away.
+        first = "" if self.enrolled else ",bootindex=1"
         return [
             emulator, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "std",
-            "-machine", "q35", "-accel", accelerator, "-cpu", "max",
+            "-machine", "q35,smm=on" if self.enrolled else "q35", *(SECURE if self.enrolled else ()),
+            "-accel", accelerator, "-cpu", "max",
             "-smp", str(self.processors), "-m", str(self.memory_mib),
             "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
             "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
             "-drive", f"if=none,id=disk,format={self.disk_format},file={self.disk},"
                       f"cache=unsafe{snapshot}",
-            "-device", f"{self.adapter},drive=disk,bootindex=1{identity}", *start,
+            "-device", f"{self.adapter},drive=disk{first}{identity}", *start,
             "-netdev", f"user,id=net{forward}", "-device", "virtio-net-pci,netdev=net",
             "-device", "virtio-rng-pci",
             "-chardev", f"socket,id=console,path={self.console},server=on,wait=on,"
@@ -100,10 +112,10 @@ class Machine:
     def start(self):
         """Start it; the process ends with this one. It waits for a reader of its console."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        code, variables = firmware()
+        code, variables = firmware(SECURE_UEFI if self.enrolled else UEFI)
         own = self.folder / "variables.fd"
         if not own.exists():
-            shutil.copyfile(variables, own)
+            shutil.copyfile(self.enrolled or variables, own)
         argv = [*CONTAINMENT, *self.argv(emulator(), accelerator(), code, own)]
         with open(self.folder / "qemu.log", "wb") as log:
             return plumbum.local[argv[0]].popen(
@@ -119,9 +131,9 @@ def emulator() -> str:
     raise NoMachine("no QEMU: install qemu-system-x86 (Debian) or qemu-system-x86_64 (openEuler)")
 
 
-def firmware() -> Tuple[Path, Path]:
-    """UEFI's code and its empty variable store."""
-    for code, variables in UEFI:
+def firmware(kinds: Tuple[Tuple[str, str], ...] = UEFI) -> Tuple[Path, Path]:
+    """UEFI's code and its empty variable store, of a kind that is here."""
+    for code, variables in kinds:
         if os.path.exists(code) and os.path.exists(variables):
             return Path(code), Path(variables)
     raise NoMachine("no UEFI firmware: install ovmf (Debian) or edk2-ovmf (openEuler)")

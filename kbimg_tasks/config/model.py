@@ -22,6 +22,10 @@ __all__ = ["Config", "Secret"]
 DEFAULT_IMAGE_GIB = 20
 SMALLEST_ROOT_MIB = 256
 LARGEST_MIB = 1 << 24  # 16 TiB, the largest file that ext4 holds
+# A certificate lasts as long as the nodes that trust it: an end does not keep firmware from starting
+# what it has signed, but keeps new versions from being signed, and a new one must be brought to every
+# machine's firmware.
+CERT_YEARS, LONGEST_CERT_YEARS = 20, 100
 FROM_PACKAGES = ("vm_img", "pxe_img", "upgrade_img")
 
 
@@ -157,12 +161,14 @@ class PersistMkdir:
 
 @frozen
 class DmVerity:
-    """[dm_verity]: passphrases of the Secure Boot and OpenPGP keys, and keys to reuse."""
+    """[dm_verity]: passphrases of the Secure Boot and OpenPGP keys, and keys to reuse; for new ones,
+    how long their certificate lasts."""
 
     efi_key: Secret = option(values.password, secret=True)
     grub_key: Secret = option(values.password, secret=True)
     keys_dir: Optional[Path] = option(values.host_path, None, file="directory",
                                       for_images=("vm_img", "upgrade_img"))  # fmt: skip
+    cert_years: int = option(number(1, LONGEST_CERT_YEARS, "years"), CERT_YEARS)
 
 
 @frozen

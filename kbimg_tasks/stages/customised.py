@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Iterator, List, Tuple
 
 from kbimg_tasks.config.model import ChrootScript, Config, CopyFile, User
+from kbimg_tasks.dracut import VERITY
 from kbimg_tasks.ids import Ids
 from kbimg_tasks.sandbox import FACTORY_AS_VAR, Sandbox
 from kbimg_tasks.stage import (
@@ -26,6 +27,7 @@ UNITS = "/usr/lib/systemd/system"
 MOUNTS = ("persist.mount", "etc.mount", "opt-cni.mount", "var.mount", "boot-efi.mount",
           "tmp.mount")  # fmt: skip
 SERVICES = ("kubeos-machine-id.service", "os-agent.service")
+SLOT_GOOD = "kubeos-slot-good.service"
 # By hand, since the unit need not be there: an image without Kubernetes is a legal one.
 KUBELET = ("/etc/systemd/system/multi-user.target.wants/kubelet.service",
            f"{UNITS}/kubelet.service")  # fmt: skip
@@ -76,6 +78,12 @@ def _system(tree: Sandbox, inside: Sandbox, root: Scratch, config: Config) -> It
     yield tree.wrap(run("ln", "--symbolic", "--force", "../usr/lib/os-release",
                         joined(root, "/etc/os-release")))
     yield inside.wrap(run("systemctl", "enable", *MOUNTS, *SERVICES))
+    if config.dm_verity:
+        yield tree.wrap(run("install", "--mode=755", Data(f"dracut/{VERITY}/kubeos-dmv"),
+                            joined(root, "/usr/bin/kubeos-dmv")))
+        yield tree.wrap(run("install", "--mode=644", Data(f"verity/{SLOT_GOOD}"),
+                            joined(root, UNITS)))
+        yield inside.wrap(run("systemctl", "enable", SLOT_GOOD))
     link, unit = KUBELET
     yield inside.wrap(run("ln", "--symbolic", "--force", unit, link))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import Mapping, Optional, Tuple
 
 from kbimg_tasks.ext4 import ext4
 from kbimg_tasks.ids import Ids
@@ -11,11 +11,12 @@ from kbimg_tasks.sandbox import Sandbox, unsynced
 from kbimg_tasks.stage import Arg, Artifact, Stage, Text, run, tool
 
 
-def system_img(tree: Sandbox, table: Table, images: Mapping[str, Artifact], ids: Ids,
-               clock: Arg) -> Stage:  # fmt: skip
+def system_img(table: Table, images: Mapping[str, Artifact], ids: Ids, clock: Arg,
+               tree: Optional[Sandbox] = None, after: Tuple[Artifact, ...] = ()) -> Stage:
     """system.img: the whole disk, sparse.
 
-    `images` holds a file system for each label but ROOT-A's, which is made in its place.
+    `images` holds what goes into each partition that is not empty; with `tree`, the file system of
+    ROOT-A is made in its place. `after` are findings without which there is to be no disk.
     """
     name = "system_img"
     disk = Artifact(name, "system.img", is_result=True, holds_tree=True)
@@ -26,13 +27,15 @@ def system_img(tree: Sandbox, table: Table, images: Mapping[str, Artifact], ids:
         name, f"system.img, the disk of {table.image_mib // 1024} GiB with slot A filled", clock,
         (disk,),
         steps=(
-            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={slot.size_mib}")),
+            *((tree.wrap(tool("measure_tree", tree.root, f"--root-mib={slot.size_mib}")),)
+              if tree else ()),
             run("truncate", f"--size={table.image_mib}M", disk),
             unsynced(run("sfdisk", "--quiet", disk)).fed(Text(script)),
-            *ext4(disk, slot, ids, clock, in_disk=True, tree=tree),
+            *(ext4(disk, slot, ids, clock, in_disk=True, tree=tree) if tree else ()),
             *(tool("sparse_copy", images[part.label], disk, f"--at-mib={part.start_mib}")
-              for part in table.partitions if part.label != slot.label),
+              for part in table.partitions if part.label in images),
         ),
+        watches=after,
     )  # fmt: skip
 
 

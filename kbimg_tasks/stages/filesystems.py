@@ -5,28 +5,55 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Tuple
 
+from attrs import evolve
+
 from kbimg_tasks.ext4 import ext4
 from kbimg_tasks.ids import Ids
 from kbimg_tasks.partitions import Partition
 from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.stage import Arg, Artifact, Scratch, Stage, joined, run, tool
+from kbimg_tasks.stage import Arg, Artifact, Scratch, Stage, Step, joined, run, tool
 
+# Labels of file systems that go to either slot.
+BOOT, ROOT = "BOOT", "ROOT"
 # The folders that the units and os-agent count on.
 PERSIST_FOLDERS = ("var", "etc", "etcwork", "opt", "optwork", "etc/KubeOS/certs")
 
 
 def esp(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """The EFI system partition: FAT, with all that the tree has below /boot/efi."""
-    name = "esp"
-    image = Artifact(name, "esp.img")
+    image = Artifact("esp", "esp.img")
+    return Stage("esp", f"the ESP, {partition.size_mib} MiB of FAT", clock, (image,),
+                 _fat(image, partition, tree, joined(tree.root, "/boot/efi"), ids, clock))
+
+
+def boot_image(layers: Tuple[Artifact, ...], partition: Partition, ids: Ids, clock: Arg) -> Stage:
+    """The boot partition of a verified slot, of either: FAT with what is in the layers."""
+    image = Artifact("boot_image", "update-boot.img", is_result=True)
+    tree = Sandbox(root=Scratch("root"), layers=layers)
+    either = evolve(partition, label=BOOT)
+    return Stage("boot_image", "update-boot.img, the boot partition of a slot", clock, (image,),
+                 _fat(image, either, tree, tree.root, ids, clock))
+
+
+def _fat(image: Artifact, partition: Partition, tree: Sandbox, top: Arg, ids: Ids,
+         clock: Arg) -> Tuple[Step, ...]:  # fmt: skip
     kib = str(partition.size_mib * 1024)
+    return (
+        run("mkfs.vfat", "--invariant", "-i", ids.fat_volume(partition.label),
+            "-n", partition.label, "-C", image, kib, SOURCE_DATE_EPOCH=clock),
+        tree.wrap(tool("fill_fat", image, top, SOURCE_DATE_EPOCH=clock).using("mmd", "mcopy")),
+    )  # fmt: skip
+
+
+def root_image(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
+    """The root file system of a verified slot, of either, as a file of the partition's size."""
+    image = Artifact("root_image", "update-root.img", is_result=True, holds_tree=True)
     return Stage(
-        name, f"the ESP, {partition.size_mib} MiB of FAT", clock, (image,),
+        "root_image", f"update-root.img, {partition.size_mib} MiB of root file system", clock,
+        (image,),
         steps=(
-            run("mkfs.vfat", "--invariant", "-i", ids.fat_volume(partition.label),
-                "-n", partition.label, "-C", image, kib, SOURCE_DATE_EPOCH=clock),
-            tree.wrap(tool("fill_fat", image, joined(tree.root, "/boot/efi"),
-                           SOURCE_DATE_EPOCH=clock).using("mmd", "mcopy")),
+            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={partition.size_mib}")),
+            *ext4(image, evolve(partition, label=ROOT), ids, clock, tree=tree),
         ),
     )  # fmt: skip
 

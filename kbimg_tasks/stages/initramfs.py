@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Tuple
+
 from kbimg_tasks.dracut import IDENTITY, dracut, tree_for, with_modules
 from kbimg_tasks.stage import Arg, Artifact, Stage
 
 
-def initramfs(rootfs: Stage, clock: Arg) -> Stage:
-    """/boot/initramfs.img, for any machine, as a layer to put over the installed tree."""
+def initramfs(rootfs: Stage, clock: Arg, more: Tuple[str, ...] = (),
+              without: Tuple[str, ...] = ()) -> Stage:  # fmt: skip
+    """/boot/initramfs.img, for any machine, as a layer to put over the installed tree.
+
+    `more` are modules of ours besides the one that every image has, `without` are some of dracut's.
+    """
     name = "initramfs"
     layer = Artifact(name, "layer", is_tree=True)
-    tree = tree_for(rootfs["rootfs"], layer)
+    tree, modules = tree_for(rootfs["rootfs"], layer), (IDENTITY, *more)
     return Stage(
         name, "the initramfs, for any machine", clock,
         artifacts=(layer,),
         steps=(
-            *with_modules(tree, IDENTITY),
-            dracut(tree, (IDENTITY,), "/boot/initramfs.img", rootfs, clock),
+            *with_modules(tree, *modules),
+            dracut(tree, modules, "/boot/initramfs.img", rootfs, clock, without=without),
         ),
         is_shared=True,
     )  # fmt: skip

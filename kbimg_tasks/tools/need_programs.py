@@ -2,8 +2,9 @@
 
 Usage: need_programs FILES --lacking=TEXT PROGRAM=PACKAGE...
 
-FILES has the path of a file of the root file system on each line. What is missing is told all at
-once, each with TEXT, in which {package} stands for its package; what is there is printed.
+FILES has the path of a file of the root file system on each line; a PROGRAM with slashes is a path,
+another one a name. What is missing is told all at once, each in TEXT, with {program} and {package}
+in it filled in; what is there is printed.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ def main() -> int:
     parser.add_argument("needed", nargs="+")
     options = parser.parse_args()
     with open(options.files, encoding="utf-8", errors="surrogateescape") as stream:
-        paths = (PurePosixPath(line.rstrip("\n")) for line in stream)
-        there = {path.name for path in paths if path.parent.name in ("bin", "sbin")}
+        paths = [PurePosixPath(line.rstrip("\n")) for line in stream]
+    there = {str(path) for path in paths}
+    there |= {path.name for path in paths if path.parent.name in ("bin", "sbin")}
     wanted = dict(each.rsplit("=", 1) for each in options.needed)
     missing = {program: package for program, package in wanted.items() if program not in there}
     for program, package in missing.items():
-        todo = options.lacking.replace("{package}", package)
-        print(f"need_programs: there is no {program}, which installing over the network needs: "
-              f"{todo}", file=sys.stderr)
+        told = options.lacking.replace("{program}", program).replace("{package}", package)
+        print(f"need_programs: {told}", file=sys.stderr)
     print("\n".join(sorted(wanted)))
     return 1 if missing else 0
 

@@ -1,0 +1,141 @@
+"""A root file system, planned: out of packages, or out of an upgrade image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, Optional, Tuple
+
+from attrs import frozen
+
+from kbimg_tasks.config.model import Config
+from kbimg_tasks.dracut import VERITY
+from kbimg_tasks.ids import Ids
+from kbimg_tasks.partitions import Table
+from kbimg_tasks.sandbox import Sandbox
+from kbimg_tasks.signing import Keys
+from kbimg_tasks.stage import Arg, Artifact, Content, Scratch, Secret, Stage, Step
+from kbimg_tasks.stages import (
+    archive,
+    customised,
+    from_image,
+    initramfs,
+    packages,
+    signed,
+)
+from kbimg_tasks.stages.grub import grub
+
+# What the images themselves need beside the user's packages.
+PACKAGES_UEFI = ("grub2-efi", "grub2-tools", "grub2-efi-x64-modules", "grub2-pc-modules")
+PACKAGES_VERITY = ("efibootmgr", "grub2-efi-x64", "mokutil", "shim", "veritysetup")
+# The command that gives an image out, where no container engine has been asked yet.
+SAVING = ("docker", "save")
+# A verified root is mounted by a hook of ours. systemd in the initramfs would mount the partition
+# itself, as the kernel's command line names it.
+WITHOUT_SYSTEMD = ("systemd", "systemd-initrd", "dracut-systemd")
+
+
+@frozen
+class Given:
+    """What a plan depends on beside the configuration.
+
+    `repomds` are the index files of repositories on this machine, `epoch` is SOURCE_DATE_EPOCH
+    where the user sets it; without it, the newest package's build time is the clock. `locked` is a
+    lock file of exact packages; with `is_offline` no repository is asked for anything. `saving` is
+    the command by which a container engine gives out the upgrade image to start from, and `digest`
+    says which image that is. `admin_repomds` are the indexes of the admin container's repositories,
+    and `builder` is the container engine that builds it on a base image, if any is to.
+    """
+
+    repomds: Tuple[Path, ...] = ()
+    epoch: Optional[str] = None
+    locked: Optional[Path] = None
+    is_offline: bool = False
+    saving: Tuple[str, ...] = SAVING
+    digest: str = ""
+    admin_repomds: Tuple[Path, ...] = ()
+    builder: str = ""
+
+
+@frozen
+class Root:
+    """A root file system: the stages before any disk, its tree, its tar, the time it shows; the
+    tree that an initramfs is made from, the stage that describes its kernel, and the step that
+    lists its files before it is there."""
+
+    stages: Tuple[Stage, ...]
+    tree: Sandbox
+    tar: Stage
+    clock: Arg
+    system: Artifact
+    kernel: Stage
+    listed: Step
+
+
+@frozen
+class Machine:
+    """A virtual machine: the stages of its disk, the sum of that disk, which of 20 GiB takes too long
+    to be part of every build, and the files of an upgrade image by their names in it.
+
+    `checks` come before everything, `findings` before what others get to see.
+    """
+
+    stages: Tuple[Stage, ...]
+    disk_sum: Stage
+    upgrade: Dict[str, Artifact]
+    checks: Tuple[Stage, ...] = ()
+    findings: Tuple[Artifact, ...] = ()
+
+    @property
+    def upgrade_files(self) -> Tuple[Stage, ...]:
+        """The stages of this disk that make files of the upgrade image."""
+        made = {file.stage for file in self.upgrade.values()}
+        return tuple(stage for stage in self.stages if stage.name in made)
+
+
+def password(config: Config) -> Optional[Secret]:
+    """The password of GRUB's menu, as a program reads it."""
+    return Secret("grub.passwd", config.grub.passwd.reveal() + "\n") if config.grub else None
+
+
+def from_packages(config: Config, given: Given, table: Table, ids: Ids,
+                  keys: Optional[Keys] = None) -> Root:  # fmt: skip
+    """The root file system out of packages and what the configuration puts over them. With `keys`
+    it is a verified one: its boot files are signed, and what belongs on the ESP is made apart."""
+    assert config.from_repo is not None
+    wanted = (*config.from_repo.rpmlist, *PACKAGES_UEFI, *(PACKAGES_VERITY if keys else ()))
+    chosen = packages.packages(
+        "packages", config.from_repo.repo_path, wanted, given.repomds, given.epoch, given.locked,
+        given.is_offline)
+    clock: Arg = given.epoch or Content(chosen["clock"])
+    rootfs = packages.rootfs(chosen, clock)
+    below: Tuple[Artifact, ...] = (rootfs["rootfs"],)
+    if keys:
+        early = initramfs.initramfs(rootfs, clock, (VERITY,), WITHOUT_SYSTEMD)
+        boot = signed.boot_files(rootfs, early, keys, clock)
+    else:
+        early = initramfs.initramfs(rootfs, clock)
+        boot = grub(rootfs, table, ids, password(config), clock)
+        below += (boot["layer"],)
+    own = customised.customised(config, ids, below, clock)
+    tree = Sandbox(
+        root=Scratch("root"),
+        layers=(rootfs["rootfs"], early["layer"], boot["layer"], own["layer"]))
+    tar = archive.kubeos_tar(tree, config.disk_partition.root_mib, clock)
+    return Root((chosen, rootfs, early, boot, own), tree, tar, clock, rootfs["rootfs"], rootfs,
+                packages.files(chosen))
+
+
+def from_upgrade_image(config: Config, given: Given, ids: Ids) -> Root:
+    """The root file system out of an upgrade image."""
+    source = config.from_dockerimg
+    assert source is not None
+    tar = from_image.kubeos_tar(source.upgrade_img, source.archive, given.saving,
+                                given.digest)
+    clock: Arg = given.epoch or Content(tar["clock"])
+    unpacked = from_image.unpacked(tar, clock)
+    menu = from_image.menu(unpacked, ids, clock)
+    tree = Sandbox(root=Scratch("root"), layers=(unpacked["rootfs"], menu["layer"]))
+    return Root((tar, unpacked, menu), tree, tar, clock, unpacked["rootfs"],
+                from_image.kernel(unpacked), archive.files(tar))
+
+

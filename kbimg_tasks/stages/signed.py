@@ -1,0 +1,52 @@
+"""What GRUB and the firmware check of the root file system's own files: signed, and looked at again
+when the images are made."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+from kbimg_tasks.sandbox import Sandbox
+from kbimg_tasks.signing import SUFFIX, Keys, verify
+from kbimg_tasks.stage import Arg, Artifact, Scratch, Stage, Step, joined, run
+
+KERNEL, INITRAMFS = "/boot/vmlinuz", "/boot/initramfs.img"
+# What lies on the boot partition, below EFI, and is a UEFI program.
+PROGRAMS = ("BOOT/BOOTX64.EFI", "BOOT/fbx64.efi", "BOOT/mmx64.efi", "openEuler/grubx64.efi",
+            "openEuler/mmx64.efi", "openEuler/shimx64.efi")  # fmt: skip
+MENU = "openEuler/grub.cfg"
+
+
+def boot_files(rootfs: Stage, initramfs: Stage, keys: Keys, clock: Arg) -> Stage:
+    """The kernel signed for Secure Boot, and the signatures of it and of the initramfs, as a layer
+    to put over the installed tree."""
+    name = "signed_kernel"
+    layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
+    tree = Sandbox(root=root, layers=(rootfs["rootfs"], initramfs["layer"]), upper=layer)
+    kernel, ramdisk = joined(root, KERNEL), joined(root, INITRAMFS)
+    return Stage(
+        name, "the kernel signed, with signatures of it and the initramfs for GRUB", clock, (layer,),
+        steps=(
+            tree.wrap(keys.secure_boot(clock, (joined(rootfs["rootfs"], KERNEL), kernel))),
+            tree.wrap(keys.openpgp(clock, (kernel, joined(kernel, SUFFIX)),
+                                   (ramdisk, joined(ramdisk, SUFFIX)))),
+        ),
+    )  # fmt: skip
+
+
+def signatures(boot: Artifact, root: Artifact, keys: Keys) -> Stage:
+    """Every signature, checked on the finished images: what a node reads is what is looked at."""
+    name = "signatures"
+    report = Artifact(name, "signatures")
+    folder = Scratch("files")
+    steps: Tuple[Step, ...] = (run("mkdir", folder),)
+    steps += (run("mcopy", "-s", "-i", boot, "::/EFI", folder),)
+    for path in (KERNEL, KERNEL + SUFFIX, INITRAMFS, INITRAMFS + SUFFIX):
+        place = joined(folder, path.replace("/boot", ""))
+        steps += (run("debugfs", "-R", joined("dump ", path, " ", place), root),)
+    programs = tuple(joined(folder, f"/EFI/{program}") for program in PROGRAMS)
+    kernel = joined(folder, KERNEL.replace("/boot", ""))
+    ramdisk = joined(folder, INITRAMFS.replace("/boot", ""))
+    steps += (verify(keys.folder, (*programs, kernel),
+                     (joined(folder, f"/EFI/{MENU}"), kernel, ramdisk)).into(report),)
+    return Stage(name, "every signature of the images, checked as a node checks it", "0", (report,),
+                 steps)

@@ -1,0 +1,52 @@
+"""The hash tree of a root file system, and what a verified image needs of its packages."""
+
+from __future__ import annotations
+
+from kbimg_tasks.ids import Ids
+from kbimg_tasks.partitions import Partition
+from kbimg_tasks.stage import Arg, Artifact, Scratch, Stage, Step, run, tool
+
+SALT_BYTES = 32
+SHIM = "/boot/efi/EFI/openEuler"
+# Each program of the initramfs and of kubeos-dmv, and each file of the boot partition, with the
+# package that brings it.
+NEEDED = {
+    **dict.fromkeys(("cat", "cut", "dd", "head", "mkdir", "readlink", "rm", "sha256sum", "stat",
+                     "sync", "tr", "uname"), "coreutils"),
+    **dict.fromkeys(("blkid", "blockdev", "mount", "umount"), "util-linux"),
+    "efibootmgr": "efibootmgr", "mokutil": "mokutil", "sed": "sed", "udevadm": "systemd",
+    "veritysetup": "veritysetup",
+    f"{SHIM}/shimx64.efi": "shim", f"{SHIM}/mmx64.efi": "shim",
+    "/boot/efi/EFI/BOOT/fbx64.efi": "shim", f"{SHIM}/grubx64.efi": "grub2-efi-x64",
+    "/usr/lib/grub/x86_64-efi/pgp.mod": "grub2-efi-x64-modules",
+}  # fmt: skip
+
+
+def programs(listed: Step) -> Stage:
+    """Whether the packages, whose files `listed` prints, have all that a verified image needs."""
+    name = "verity_programs"
+    checked, listing = Artifact(name, "programs"), Scratch("files")
+    wanted = (f"{needed}={package}" for needed, package in sorted(NEEDED.items()))
+    return Stage(
+        name, "the programs that dm-verity and Secure Boot need are there", "0", (checked,),
+        steps=(
+            listed.into(listing),
+            tool("need_programs", listing, "--lacking=there is no {program}, which dm-verity needs: "
+                 "from_repo.repo_path must have it in a package {package}", *wanted).into(checked),
+        ),
+    )  # fmt: skip
+
+
+def hash_tree(root: Artifact, partition: Partition, ids: Ids, clock: Arg) -> Stage:
+    """update-hash.img, and the root hash that stands for all of the root file system."""
+    name = "hash_tree"
+    tree, root_hash = Artifact(name, "update-hash.img", is_result=True), Artifact(name, "root-hash")
+    return Stage(
+        name, "update-hash.img, the hash tree of the root file system", clock, (tree, root_hash),
+        steps=(
+            tool("hash_tree", root, tree, f"--salt={ids.salt('verity', SALT_BYTES)}",
+                 f"--uuid={ids.uuid('verity')}", f"--at-most-mib={partition.size_mib}")
+            .using("veritysetup").into(root_hash),
+            run("chmod", "644", tree),
+        ),
+    )  # fmt: skip

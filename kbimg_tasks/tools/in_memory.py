@@ -1,0 +1,43 @@
+"""Secrets for programs that want a file, and folders for those that want a folder.
+
+A file is in memory alone (memfd_create(2)), and only this process and those it starts can open it.
+HOME is a file system in memory that the stage has mounted for its program, and that ends with it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Sequence
+
+HOME = Path("/dev/shm")
+
+
+class Failed(Exception):
+    """A program failed; the text is what it printed."""
+
+
+def file(secret: bytes) -> str:
+    """The path of a new file that holds a secret. Some programs read the second secret from where
+    they stopped in the first, so each use needs a file of its own."""
+    place = os.memfd_create("secret", 0)  # without MFD_CLOEXEC: the program is to have it
+    os.write(place, secret)
+    return f"/proc/{os.getpid()}/fd/{place}"
+
+
+def run(argv: Sequence[object], **env: str) -> bytes:
+    """What a program prints. Raises Failed; nothing of a secret is in the arguments."""
+    done = subprocess.run([str(word) for word in argv], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                          env={**os.environ, **env})
+    if done.returncode != 0:
+        text = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
+        raise Failed(text or f"{argv[0]}: exit status {done.returncode}")
+    return done.stdout
+
+
+def first_line() -> bytes:
+    """The secret on standard input."""
+    return sys.stdin.buffer.readline().rstrip(b"\n")
