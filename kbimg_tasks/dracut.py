@@ -34,7 +34,8 @@ def dracut(tree: Sandbox, modules: Tuple[str, ...], target: str, described: Stag
     """The initramfs made at the path `target` of the tree.
 
     `described` is the stage that knows the kernel's version and how an initramfs of it is best
-    compressed; `without` are modules of dracut's own to leave out. The same tree gives the same bytes: dracut(8), --reproducible.
+    compressed; `without` are modules of dracut's own to leave out. The same tree gives the same
+    bytes: dracut(8), --reproducible.
     """
     inside = evolve(tree, tmpfs=("/var/tmp", "/var/log"), binds=binds).running_in()
     names = " ".join(module[_NAME_AT:] for module in modules)

@@ -51,8 +51,8 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
 
     `makers` names the tasks that make files which a stage finds outside the output directory.
     `outdated` tells of stages whose world outside this machine may have changed. `checked_first`
-    has for a stage the checks that come before it without giving it anything. What is kept is cleaned
-    only where its stage is among the tasks `named` by the command.
+    has for a stage the checks that come before it without giving it anything. What is kept is
+    cleaned only where its stage is among the tasks `named` by the command.
     """
     stages = tuple(stages)
     by_name = {stage.name: stage for stage in stages}

@@ -83,7 +83,10 @@ def unsupported(config: Config, machine: str = platform.machine()) -> Tuple[str,
                  for option in legacy)  # fmt: skip
 
 
-def plan(config: Config, given: Given = Given()) -> Plan:
+NOTHING_GIVEN = Given()
+
+
+def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
     """Everything that a configuration can be made into."""
     stages: Tuple[Stage, ...] = ()
     images: Dict[str, Tuple[Stage, ...]] = {}

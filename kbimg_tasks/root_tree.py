@@ -73,8 +73,8 @@ class Root:
 
 @frozen
 class Machine:
-    """A virtual machine: the stages of its disk, the sum of that disk, which of 20 GiB takes too long
-    to be part of every build, and the files of an upgrade image by their names in it.
+    """A virtual machine: the stages of its disk, the sum of that disk, which takes too long to be
+    part of every build, and the files of an upgrade image by their names in it.
 
     `checks` come before everything, `findings` before what others get to see.
     """

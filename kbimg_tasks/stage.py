@@ -21,8 +21,8 @@ class Artifact:
     else lies in the stage's own folder below `.kbimg`. A `private` one is for root's eyes only.
     One that `holds_tree` takes about as much room as the root tree. One that `lists_files` names a
     file on each line that whoever reads it needs too, and that lies in a cache others may empty.
-    One that `is_kept` cannot be had again: it is made where there is none, whatever it would be made
-    from now, counts with its content, and is only cleaned by its stage's name.
+    One that `is_kept` cannot be had again: it is made where there is none, whatever it would be
+    made from now, counts with its content, and is only cleaned by its stage's name.
     """
 
     stage: str

@@ -26,10 +26,14 @@ SECURE_UEFI = (
     ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
     ("/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
 )
-SECURE = ("-global", "driver=cfi.pflash01,property=secure,value=on",
+SECURE = ("q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on",
           "-global", "ICH9-LPC.disable_s3=1")  # fmt: skip
 EMULATORS = ("qemu-system-x86_64", "qemu-kvm", "/usr/libexec/qemu-kvm")
 KVM = "/dev/kvm"
+EMULATION = "tcg,thread=multi"
+# With system management mode, which guards the variables of Secure Boot, an emulated processor with
+# all features gets stuck in Linux's clear_page_erms (seen with QEMU 7.2); this one lacks ERMS.
+EMULATED_WITH_SMM = "Nehalem"
 
 
 class NoMachine(Exception):
@@ -88,12 +92,14 @@ class Machine:
             "-kernel", str(self.kernel.image), "-initrd", str(self.kernel.initramfs),
             "-append", self.kernel.words]
         snapshot = ",snapshot=on" if self.throw_away else ""
+        is_emulated = accelerator == EMULATION
+        processor = EMULATED_WITH_SMM if self.enrolled and is_emulated else "max"
         # A list of QEMU's would take the boot entries of the disk's own programs away.
         first = "" if self.enrolled else ",bootindex=1"
         return [
             emulator, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "std",
-            "-machine", "q35,smm=on" if self.enrolled else "q35", *(SECURE if self.enrolled else ()),
-            "-accel", accelerator, "-cpu", "max",
+            "-machine", *(SECURE if self.enrolled else ("q35",)),
+            "-accel", accelerator, "-cpu", processor,
             "-smp", str(self.processors), "-m", str(self.memory_mib),
             "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
             "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
@@ -149,4 +155,4 @@ def accelerator() -> str:
         "-nodefaults", "-display", "none", "-machine", "q35", "-accel", "kvm", "-cpu", "max",
         "-S", "-monitor", "stdio"]
     status, _, _ = (probe << "quit\n").run(retcode=None) if os.path.exists(KVM) else (1, "", "")
-    return "kvm" if status == 0 else "tcg,thread=multi"
+    return "kvm" if status == 0 else EMULATION

@@ -22,9 +22,8 @@ __all__ = ["Config", "Secret"]
 DEFAULT_IMAGE_GIB = 20
 SMALLEST_ROOT_MIB = 256
 LARGEST_MIB = 1 << 24  # 16 TiB, the largest file that ext4 holds
-# A certificate lasts as long as the nodes that trust it: an end does not keep firmware from starting
-# what it has signed, but keeps new versions from being signed, and a new one must be brought to every
-# machine's firmware.
+# A certificate lasts as long as the nodes that trust it: its end keeps new versions from being
+# signed, and another one must be brought to every machine's firmware by hand.
 CERT_YEARS, LONGEST_CERT_YEARS = 20, 100
 FROM_PACKAGES = ("vm_img", "pxe_img", "upgrade_img")
 
@@ -161,8 +160,8 @@ class PersistMkdir:
 
 @frozen
 class DmVerity:
-    """[dm_verity]: passphrases of the Secure Boot and OpenPGP keys, and keys to reuse; for new ones,
-    how long their certificate lasts."""
+    """[dm_verity]: passphrases of the Secure Boot and OpenPGP keys, and keys to reuse; or else how
+    long the certificate of new ones lasts."""
 
     efi_key: Secret = option(values.password, secret=True)
     grub_key: Secret = option(values.password, secret=True)

@@ -74,8 +74,8 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, table: Table, 
     """The boot partition but for the menu: shim, MokManager, fallback and GRUB signed, and the
     certificates to enroll.
 
-    GRUB carries its first commands, the password and the OpenPGP key in itself, on a disk in memory,
-    and the SBAT generations of the distribution's GRUB, whose code it is.
+    GRUB carries its first commands, the password and the OpenPGP key in itself, and the SBAT
+    generations of the distribution's GRUB, whose code it is.
     """
     name = "loader"
     esp, made, root = Artifact(name, "esp", is_tree=True), Scratch("made"), Scratch("root")
@@ -89,7 +89,8 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, table: Table, 
         name, "shim and GRUB signed, with what GRUB carries in itself", clock, (esp,),
         steps=(
             run("mkdir", "--parents", first, boot, vendor),
-            tool("fill", Data("verity/start.cfg"), joined(first, "/start.cfg"), *_boot_numbers(table)),
+            tool("fill", Data("verity/start.cfg"), joined(first, "/start.cfg"),
+                 *_boot_numbers(table)),
             tool("grub_password", joined(first, "/user.cfg"),
                  f"--salt={ids.salt('grub', SALT_BYTES)}").fed(password),
             run("tar", "--create", "--file", joined(made, "/first.tar"), "--directory",
@@ -100,7 +101,8 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, table: Table, 
                 Data("verity/embedded.cfg"), made),
             inside.wrap(run(
                 "grub2-mkimage", "--format=x86_64-efi", "--prefix=(memdisk)/grub",
-                "--config=/mnt/embedded.cfg", "--memdisk=/mnt/first.tar", "--pubkey=/mnt/gpg.key", "--sbat=/mnt/sbat",
+                "--config=/mnt/embedded.cfg", "--memdisk=/mnt/first.tar",
+                "--pubkey=/mnt/gpg.key", "--sbat=/mnt/sbat",
                 "--output=/mnt/grubx64.efi", *VERIFIED_MODULES)),
             keys.secure_boot(
                 clock, (shim, joined(boot, "/BOOTX64.EFI")), (mok, joined(boot, "/mmx64.efi")),

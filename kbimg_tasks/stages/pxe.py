@@ -46,8 +46,8 @@ def programs(listed: Step, pxe: PxeConfig, lacking: str) -> Stage:
         name, "the programs that the installer needs are there", "0", (checked,),
         steps=(
             listed.into(listing),
-            tool("need_programs", listing, "--lacking=there is no {program}, which installing over the "
-                 f"network needs: {lacking}", *_needed(pxe)).into(checked),
+            tool("need_programs", listing, "--lacking=there is no {program}, which installing "
+                 f"over the network needs: {lacking}", *_needed(pxe)).into(checked),
         ),
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ def boot_files(rootfs: Stage, initramfs: Stage, keys: Keys, clock: Arg) -> Stage
     tree = Sandbox(root=root, layers=(rootfs["rootfs"], initramfs["layer"]), upper=layer)
     kernel, ramdisk = joined(root, KERNEL), joined(root, INITRAMFS)
     return Stage(
-        name, "the kernel signed, with signatures of it and the initramfs for GRUB", clock, (layer,),
+        name, "the kernel signed, and signatures of it and the initramfs for GRUB", clock, (layer,),
         steps=(
             tree.wrap(keys.secure_boot(clock, (joined(rootfs["rootfs"], KERNEL), kernel))),
             tree.wrap(keys.openpgp(clock, (kernel, joined(kernel, SUFFIX)),

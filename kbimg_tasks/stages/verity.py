@@ -31,8 +31,9 @@ def programs(listed: Step) -> Stage:
         name, "the programs that dm-verity and Secure Boot need are there", "0", (checked,),
         steps=(
             listed.into(listing),
-            tool("need_programs", listing, "--lacking=there is no {program}, which dm-verity needs: "
-                 "from_repo.repo_path must have it in a package {package}", *wanted).into(checked),
+            tool("need_programs", listing, "--lacking=there is no {program}, which dm-verity "
+                 "needs: from_repo.repo_path must have it in a package {package}", *wanted)
+            .into(checked),
         ),
     )  # fmt: skip
 

@@ -29,9 +29,10 @@ def check_efi(program: Path, folder: Path) -> None:
 
 
 def check_openpgp(path: Path, folder: Path) -> None:
-    """By gpgv, which takes GRUB's key file for a keyring. A signature carries the image's time, and
-    may be older than the key: GRUB compares no times either."""
-    in_memory.run(["gpgv", "--ignore-time-conflict", "--keyring", (folder / PUBLIC).resolve(), f"{path}.sig", path])
+    """By gpgv, which takes GRUB's key file for a keyring. A signature carries the image's time,
+    and may be older than the key: GRUB compares no times either."""
+    in_memory.run(["gpgv", "--ignore-time-conflict", "--keyring", (folder / PUBLIC).resolve(),
+                   f"{path}.sig", path])
 
 
 def main(folder: Path, programs: int, *signed: Path) -> int:

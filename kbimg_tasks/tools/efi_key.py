@@ -2,10 +2,10 @@
 
 Usage: efi_key FROM FOLDER --option=OPTION --not-after=FILE < PASSPHRASE
 
-FROM has the certificate as `rsa4BIOS.der`, and its key behind a passphrase, in `rsa4BIOS.key` (PKCS
-#8) or, as keys of the tool before kbimg, in the NSS database `certdb`, under the nickname `rsa4BIOS`.
-FOLDER gets `rsa4BIOS.key`, `rsa4BIOS.crt` and `rsa4BIOS.der`, FILE the second since 1970 at which the
-certificate ends. What is wrong with them is told.
+FROM has the certificate as `rsa4BIOS.der`, and its key behind a passphrase, in `rsa4BIOS.key`
+(PKCS #8) or, as keys of the tool before kbimg, in the NSS database `certdb` as `rsa4BIOS`.
+FOLDER gets `rsa4BIOS.key`, `rsa4BIOS.crt` and `rsa4BIOS.der`, FILE the second since 1970 at which
+the certificate ends. What is wrong with them is told.
 """
 
 from __future__ import annotations

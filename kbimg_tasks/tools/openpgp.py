@@ -4,12 +4,13 @@ Usage: openpgp generate FOLDER --name=NAME < PASSPHRASE
        openpgp take FROM FOLDER --option=OPTION < PASSPHRASE
        openpgp sign FOLDER --clock=SECONDS FILE=SIGNATURE... < PASSPHRASE
 
-FOLDER gets, or has, `gpg.key`, the public key as GRUB takes it, and `gpg.sec`, the secret one behind
-its passphrase. `take` copies both from FROM and tells what is wrong with them; where FROM has no
-`gpg.sec`, as keys of the tool before kbimg, the secret key is looked for in root's own keyring.
+FOLDER gets, or has, `gpg.key`, the public key as GRUB takes it, and `gpg.sec`, the secret one
+behind its passphrase. `take` copies both from FROM and tells what is wrong with them; where FROM
+has no `gpg.sec`, as keys of the tool before kbimg, the secret key is looked for in root's own
+keyring.
 
-GnuPG works in a folder in memory: the path of its agent's socket must be short (unix(7): 108 bytes),
-and the agent, which remembers passphrases and would let a wrong one pass, ends with it.
+GnuPG works in a folder in memory: the path of its agent's socket must be short (unix(7): 108
+bytes), and the agent, which remembers passphrases and would let a wrong one pass, ends with it.
 """
 
 from __future__ import annotations

@@ -101,10 +101,18 @@ class Node:
         By a new QEMU: under emulation UEFI's firmware does not always come through a warm reset.
         """
         self.line.sendline(b"systemctl reboot")
+        return self.comes_back()
+
+    def comes_back(self) -> Node:
+        """Wait until it restarts by itself, and log in again."""
         self._ended()
+        self.start_again()
+        return self.login()
+
+    def start_again(self) -> None:
+        """Switch it on after it has ended."""
         self.kill()
         self._start()
-        return self.login()
 
     def off(self) -> None:
         """Shut down properly, so that what was written is on the disk."""

@@ -21,7 +21,7 @@ from kbimg_tasks.option_samples import SAMPLE, STOPS
 
 pytestmark = pytest.mark.image
 
-# What this version refuses to build an image with.
+# What this version refuses to build an image with, or what goes with little else.
 REFUSED = ("from_dockerimg", "dm_verity")
 REFUSED_OPTIONS = ("from_repo.legacy_bios", "admin_container.base_image")
 TREE = {"esp", "system_img", "system_qcow2", "kubeos_tar", "kubeos_tar_sha256",

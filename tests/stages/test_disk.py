@@ -60,7 +60,7 @@ def make_all(layout: Layout) -> Path:
     persist = filesystems.persist(TABLE.by_label("PERSIST"), ("a/b",), IDS, CLOCK)
     images = {"BOOT": esp["esp.img"], "ROOT-B": slot_b["root-b.img"],
               "PERSIST": persist["persist.img"]}
-    img = disk.system_img(TREE, TABLE, images, IDS, CLOCK)
+    img = disk.system_img(TABLE, images, IDS, CLOCK, TREE)
     tar = archive.kubeos_tar(TREE, 256, CLOCK)
     for stage in (esp, slot_b, persist, img, tar):
         perform(stage, layout, silent)

@@ -13,7 +13,7 @@ from building import SMALL, TOP, run_doit, write_config
 from kbimg_tasks.config.load import load
 from kbimg_tasks.plan import unsupported
 
-STAGES = ["packages", "rootfs", "grub", "initramfs", "customised", "esp", "root_b", "persist",
+STAGES = ["packages", "rootfs", "initramfs", "grub", "customised", "esp", "root_b", "persist",
           "system_img", "system_qcow2", "kubeos_tar"]  # fmt: skip
 
 
@@ -98,17 +98,13 @@ def test_every_mistake_at_once_and_nothing_is_built(tmp_path: Path):
     assert not (tmp_path / "scripts-auto/.kbimg/stages").exists()
 
 
-@pytest.mark.parametrize(("more", "option"), [
-    ("legacy_bios = true\n", "11: from_repo.legacy_bios"),
-    ('[grub]\npasswd = "a"\n[dm_verity]\nefi_key = "b"\ngrub_key = "c"\n', "13: dm_verity"),
-])
-def test_what_is_not_built_yet_is_not_left_out(tmp_path: Path, more, option):
-    path = write_config(tmp_path, SMALL, more)
+def test_what_is_not_built_yet_is_not_left_out(tmp_path: Path):
+    path = write_config(tmp_path, SMALL, "legacy_bios = true\n")
     text = path.read_text().replace("legacy_bios = false\n", "")
     path.write_text(text)
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode == 1
-    assert f"{option}: this version of kbimg cannot build it yet" in done.stdout
+    assert "11: from_repo.legacy_bios: this version of kbimg cannot build it yet" in done.stdout
 
 
 def test_an_upgrade_image_that_no_engine_has(tmp_path: Path):

@@ -16,7 +16,7 @@ from kbimg_tasks.plan import plan
 from kbimg_tasks.render import command_line, symbolic
 
 GOLDEN = TOP / "tests/golden"
-EXAMPLES = ("vm-img", "full")
+EXAMPLES = ("vm-img", "full", "dm-verity")
 
 
 def text_of(example: str) -> str:

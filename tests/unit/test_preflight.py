@@ -25,7 +25,8 @@ def test_this_host_is_fine(stages, tmp_path):
 
 def test_every_planned_program_has_its_packages(stages):
     known = tomli.loads((DATA / "programs.toml").read_text())
-    stages += plan(load(Path("config/from-dockerimg.toml"), TOP)).stages
+    for other in ("from-dockerimg", "dm-verity"):
+        stages += plan(load(Path(f"config/{other}.toml"), TOP)).stages
     planned = {one.names[0] for one in preflight.programs(stages)}
     assert planned == set(known)
     assert all(set(entry) == {"debian", "openeuler"} for entry in known.values())

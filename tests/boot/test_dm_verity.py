@@ -1,0 +1,225 @@
+"""A verified image under Secure Boot: it runs, and what has been changed does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+import secure_boot
+from building import build, write_config
+from console import BOOT_SECONDS, Node
+
+from kbimg_tasks.tools import pe
+
+pytestmark = [pytest.mark.boot, pytest.mark.timeout(3000)]
+
+PACKAGES = ("NetworkManager", "e2fsprogs", "kernel", "openssh-server", "passwd", "tar")
+LONG = 900
+GRUB = "::/EFI/openEuler/grubx64.efi"
+MENU = "::/EFI/openEuler/grub.cfg"
+SYSTEMD = "/usr/lib/systemd/systemd"
+# What a node says when it starts nothing.
+NO_MENU = "neither slot has a menu with a good signature"
+NO_KERNEL = "slot A has no kernel and initramfs with good signatures"
+NO_ROOT = "its root file system does not agree with the root hash"
+
+
+@pytest.fixture(scope="module")
+def first(repository: Path, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("first")
+    write_config(folder, PACKAGES, secure_boot.MORE + secure_boot.SIZES)
+    return build(folder)
+
+
+@pytest.fixture(scope="module")
+def second(first: Path, tmp_path_factory) -> Path:
+    """The next version, signed with the same keys."""
+    folder = tmp_path_factory.mktemp("second")
+    keys = f'keys_dir = "{first / "keys"}"\n'
+    write_config(folder, PACKAGES, secure_boot.MORE + keys + secure_boot.SIZES, "v2")
+    return build(folder)
+
+
+@pytest.fixture(scope="module")
+def running(first: Path, tmp_path_factory) -> Iterator[Node]:
+    folder = tmp_path_factory.mktemp("running")
+    with Node(secure_boot.machine(first, folder, secure_boot.copy(first, folder))) as node:
+        yield node.login()
+
+
+@pytest.fixture
+def disk(first: Path, tmp_path: Path) -> Path:
+    return secure_boot.copy(first, tmp_path)
+
+
+def stops(first: Path, disk: Path, *words: str) -> None:
+    """The machine says the words, in this order, and starts no system."""
+    with Node(secure_boot.machine(first, disk.parent, disk)) as node:
+        for word in words:
+            node.expect(r"(\s|\x1b\[[0-9;]*[A-Za-z])+".join(map(re.escape, word.split())), 180)
+        said = node.machine.log.read_text(errors="replace")
+    assert "login:" not in said and "Welcome to" not in said.replace("Welcome to GRUB", "")
+
+
+def runs_verified(node: Node, version: str, slot: str) -> None:
+    assert node.run(". /etc/os-release; echo $VERSION_ID") == version
+    assert node.run("kubeos-dmv slot")[0] == slot
+    status = node.run("veritysetup status kubeos-root")
+    assert re.search(r"status:\s+verified", status), status
+    assert node.run("findmnt --noheadings --output SOURCE,OPTIONS /").split()[:2] == [
+        "/dev/mapper/kubeos-root", "ro,relatime"]
+    number = {"A": "1", "B": "4"}[slot]
+    assert node.run("findmnt --noheadings --output SOURCE /boot/efi")[-1] == number
+    state, _ = node.result("systemctl is-system-running --wait", BOOT_SECONDS)
+    assert state == "running", node.run("systemctl --failed --no-legend")
+
+
+def test_it_runs_verified(running: Node):
+    assert running.run("mokutil --sb-state") == "SecureBoot enabled"
+    runs_verified(running, "v1", "A")
+    words = running.run("cat /proc/cmdline")
+    assert re.search(r" console=ttyS0 apparmor=0 dmvroothash=[0-9a-f]{64}$", words)
+
+
+def test_root_cannot_be_written(running: Node):
+    assert running.result("touch /usr/x")[1] != 0
+    assert running.result("mount -o remount,rw /")[1] != 0
+    assert running.result("dd if=/dev/zero of=/dev/vda2 count=1 status=none")[1] != 0
+
+
+def test_host_keys_are_the_nodes_own(running: Node):
+    running.run("test ! -e /persist/../usr/share/factory/etc/ssh/ssh_host_ed25519_key")
+    running.run("test -s /persist/etc/ssh/ssh_host_ed25519_key")
+
+
+def test_a_start_counts_as_good_after_a_while(running: Node):
+    assert running.run("cat /persist/kubeos-dmv/starts-A") == "1"
+    running.run("systemctl stop kubeos-slot-good")
+    running.run("test ! -e /persist/kubeos-dmv/starts-A")
+
+
+def test_switching_to_an_empty_slot_is_refused(running: Node):
+    said, status = running.result("kubeos-dmv switch")
+    assert (said, status) == (
+        "kubeos-dmv: slot B has never been written: run kubeos-dmv upgrade first", 1)
+    said, status = running.result("kubeos-dmv upgrade")
+    assert (said, status) == ("kubeos-dmv: there is no /persist/update-root.img", 1)
+
+
+def test_grub_that_is_not_signed(first: Path, disk: Path, tmp_path: Path):
+    secure_boot.run("mcopy", "-i", secure_boot.esp(disk), GRUB, tmp_path / "signed.efi")
+    (tmp_path / "bare.efi").write_bytes(pe.unsigned(tmp_path / "signed.efi"))
+    secure_boot.run("mcopy", "-o", "-i", secure_boot.esp(disk), tmp_path / "bare.efi", GRUB)
+    stops(first, disk, "Security Violation")
+
+
+def test_grub_of_the_distribution(first: Path, disk: Path):
+    """Signed by the vendor, whom shim trusts by itself; checks no OpenPGP signature."""
+    theirs = first / ".kbimg/stages/rootfs/rootfs/boot/efi/EFI/openEuler/grubx64.efi"
+    secure_boot.run("mcopy", "-o", "-i", secure_boot.esp(disk), theirs, GRUB)
+    stops(first, disk, "Security Violation")
+
+
+def test_menu_changed(first: Path, disk: Path, tmp_path: Path):
+    menu = tmp_path / "grub.cfg"
+    secure_boot.run("mcopy", "-i", secure_boot.esp(disk), MENU, menu)
+    menu.write_text(menu.read_text().replace("apparmor=0", "apparmor=1", 1))
+    secure_boot.run("mcopy", "-o", "-i", secure_boot.esp(disk), menu, MENU)
+    stops(first, disk, "bad signature", NO_MENU)
+
+
+def test_menu_without_its_signature(first: Path, disk: Path):
+    secure_boot.run("mdel", "-i", secure_boot.esp(disk), f"{MENU}.sig")
+    stops(first, disk, "grub.cfg.sig' not found", NO_MENU)
+
+
+def test_menu_edited_without_the_password(first: Path, disk: Path):
+    with Node(secure_boot.machine(first, disk.parent, disk)) as node:
+        node.expect("automatically in", 180)
+        node.line.send(b"e")
+        node.expect("Enter username:", 60)
+        node.line.send(b"root\r")
+        node.expect("Enter password:", 60)
+        node.line.send(b"not the password\r")
+        node.expect("automatically in|Booting|access denied|GNU GRUB", 60)
+        assert "dmvroothash" not in node.machine.log.read_text(errors="replace")
+
+
+def test_initramfs_changed(first: Path, disk: Path):
+    secure_boot.flip_in_file(disk, "A", "/boot/initramfs.img")
+    stops(first, disk, "bad signature", NO_KERNEL)
+
+
+def test_kernel_of_another_key(first: Path, disk: Path, tmp_path: Path):
+    secure_boot.run("openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj",
+                    "/CN=another", "-keyout", tmp_path / "key", "-out", tmp_path / "crt")
+    theirs = first / ".kbimg/stages/rootfs/rootfs/boot/vmlinuz"
+    secure_boot.run("sbsign", "--key", tmp_path / "key", "--cert", tmp_path / "crt", "--output",
+                    tmp_path / "vmlinuz", theirs)
+    secure_boot.replace_in_root(disk, "/boot/vmlinuz", tmp_path / "vmlinuz")
+    stops(first, disk, "bad signature", NO_KERNEL)
+
+
+def test_hash_tree_changed_and_no_other_slot(first: Path, disk: Path):
+    """Both slots fail: the machine stops, and does not go to and fro."""
+    part = secure_boot.TABLE.by_label("HASH-A")
+    secure_boot.flip(disk, part.start_mib * secure_boot.MIB + 4096 + 8)
+    with Node(secure_boot.machine(first, disk.parent, disk)) as node:
+        node.expect(NO_ROOT, 180)
+        node.expect("starting the other slot", 60)
+        node.expect_end()
+        node.start_again()
+        node.expect("neither slot is good, the machine stops", 240)
+
+
+def test_upgrade_and_back_and_damage(first: Path, second: Path, disk: Path):
+    persist = secure_boot.TABLE.by_label("PERSIST").start_mib * secure_boot.MIB
+    for name in ("update-boot.img", "update-root.img", "update-hash.img"):
+        secure_boot.run("debugfs", "-w", "-R", f"write {second / name} {name}",
+                        f"{disk}?offset={persist}")
+    with Node(secure_boot.machine(first, disk.parent, disk)) as node:
+        node.login()
+        runs_verified(node, "v1", "A")
+        identity = node.run("cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub")
+        assert "slot B has the new version" in node.run("kubeos-dmv upgrade", LONG)
+        assert "slot B is the next to boot" in node.run("kubeos-dmv switch")
+        node.reboot()
+        runs_verified(node, "v2", "B")
+        assert node.run("cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub") == identity
+        node.run("kubeos-dmv switch")
+
+        node.off()
+        repair = secure_boot.flip_in_file(disk, "A", SYSTEMD)
+        node.start_again()
+        node.expect(f"slot A: {NO_ROOT}", BOOT_SECONDS)
+        node.comes_back()
+        runs_verified(node, "v2", "B")
+        node.run("kubeos-dmv switch")
+        node.off()
+        repair()
+        node.start_again()
+        node.login()
+        runs_verified(node, "v1", "A")
+        node.run("kubeos-dmv switch")
+        node.off()
+        secure_boot.flip_in_file(disk, "B", SYSTEMD)
+        node.start_again()
+        node.expect(f"slot B: {NO_ROOT}", BOOT_SECONDS)
+        node.comes_back()
+        runs_verified(node, "v1", "A")
+        node.off()
+
+
+def test_a_block_that_is_read_late(first: Path, disk: Path):
+    """A file that the initramfs does not read: the read restarts the machine, and after the third
+    start the slot gives way."""
+    secure_boot.flip_in_file(disk, "A", "/usr/sbin/sshd")
+    with Node(secure_boot.machine(first, disk.parent, disk)) as node:
+        for _ in range(3):
+            node.expect_end(BOOT_SECONDS)
+            node.start_again()
+        node.expect("slot A: it has not come up in 3 starts", BOOT_SECONDS)
+        node.expect("starting the other slot", 60)
+

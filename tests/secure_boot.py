@@ -1,0 +1,94 @@
+"""Machines with Secure Boot, and damage done to their disks."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Callable
+
+from kbimg_tasks.partitions import Table, plan_table
+from kbimg_tasks.vm import SECURE_UEFI, Machine, firmware
+
+MIB = 1 << 20
+BLOCK = 4096
+OWNER = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # whose certificate it is, for the firmware's lists
+ROOT_MIB, IMAGE_GIB = 800, 6
+TABLE: Table = plan_table(ROOT_MIB, IMAGE_GIB, verity=True)
+SECRETS = {"grub.passwd": "menu-word-one", "efi_key": "efi phrase-two",
+           "grub_key": "openpgp phrase-three"}  # fmt: skip
+MORE = f"""
+[grub]
+passwd = "{SECRETS['grub.passwd']}"
+
+[dm_verity]
+efi_key = "{SECRETS['efi_key']}"
+grub_key = "{SECRETS['grub_key']}"
+"""
+SIZES = f"""
+[disk_partition]
+root = {ROOT_MIB}
+img_size = {IMAGE_GIB}
+"""
+
+
+def run(*argv: object) -> str:
+    """What a program prints; it must succeed."""
+    return subprocess.run([str(word) for word in argv], check=True, text=True,
+                          capture_output=True).stdout
+
+
+def enrolled(out: Path, folder: Path) -> Path:
+    """A store of variables as after the certificates of an image have been enrolled by docs."""
+    store, revoked = folder / "enrolled.fd", folder / "vendor-dbx.der"
+    run("mcopy", "-n", "-i", out / "update-boot.img", "::/EFI/vendor-dbx.der", revoked)
+    run("mcopy", "-n", "-i", out / "update-boot.img", "::/EFI/rsa4BIOS.der", folder)
+    own = folder / "rsa4BIOS.der"
+    run("virt-fw-vars", "--input", firmware(SECURE_UEFI)[1], "--output", store, "--set-pk", OWNER,
+        own, "--add-kek", OWNER, own, "--add-db", OWNER, own, "--add-dbx-cert", OWNER, revoked,
+        "--sb")
+    return store
+
+
+def machine(out: Path, folder: Path, disk: Path, **more) -> Machine:
+    """A machine with Secure Boot that trusts an image's certificates."""
+    folder.mkdir(exist_ok=True)
+    return Machine(disk, "raw", folder, ends_at_reboot=True, enrolled=enrolled(out, folder), **more)
+
+
+def copy(out: Path, folder: Path) -> Path:
+    """A disk of one's own."""
+    folder.mkdir(exist_ok=True)
+    run("cp", "--sparse=always", out / "system.img", folder / "disk.img")
+    return folder / "disk.img"
+
+
+def esp(disk: Path, slot: str = "A") -> str:
+    """The boot partition of a slot, as mtools name it."""
+    return f"{disk}@@{TABLE.by_label(f'BOOT-{slot}').start_mib}M"
+
+
+def flip(disk: Path, place: int) -> Callable[[], None]:
+    """Change one byte; what changes it back."""
+    def change() -> None:
+        with disk.open("r+b") as stream:
+            stream.seek(place)
+            (byte,) = stream.read(1)
+            stream.seek(place)
+            stream.write(bytes([byte ^ 1]))
+
+    change()
+    return change
+
+
+def flip_in_file(disk: Path, slot: str, path: str) -> Callable[[], None]:
+    """Change a byte of a file of a slot's root file system; what changes it back."""
+    start = TABLE.by_label(f"ROOT-{slot}").start_mib * MIB
+    blocks = run("debugfs", "-R", f"blocks {path}", f"{disk}?offset={start}").split()
+    return flip(disk, start + int(blocks[len(blocks) // 2]) * BLOCK + 100)
+
+
+def replace_in_root(disk: Path, path: str, content: Path) -> None:
+    """Put another file into slot A's root file system."""
+    start = TABLE.by_label("ROOT-A").start_mib * MIB
+    for command in (f"rm {path}", f"write {content} {path}"):
+        run("debugfs", "-w", "-R", command, f"{disk}?offset={start}")
