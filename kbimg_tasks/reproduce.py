@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,15 +48,20 @@ ATTEMPTS = (
 )  # fmt: skip
 
 
-def reproduce(image: str, results: Tuple[str, ...], asked: Variables,
+def reproduce(image: str, results: Tuple[str, ...], kept: Tuple[Path, ...], asked: Variables,
               say: Callable[[str], None]) -> None:  # fmt: skip
     """Build twice and compare. Raises NotEqual; equal builds are deleted, others are kept.
+
+    `kept` are folders that cannot be made again, keys say: both builds get a copy.
 
     Each has a store of its own, so that packages are installed twice; downloaded ones are shared.
     """
     folder = asked.layout.private / "reproduce"
     recovery.delete(folder)
     for attempt in ATTEMPTS:
+        (folder / attempt.name).mkdir(parents=True)
+        for original in kept:
+            shutil.copytree(original, folder / attempt.name / original.name)
         _build(attempt, image, folder, asked)
         say(f"built  {folder / attempt.name}")
     differences: Dict[str, str] = {}

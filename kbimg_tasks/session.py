@@ -142,7 +142,7 @@ class Session:
         yield graph.note("prune", "the store brought down to store_gib= GiB, oldest use first",
                          self._prune_store)
         yield graph.note("reproduce", "vm_img built twice and compared, by file where they differ",
-                         self._reproduce)
+                         self._reproduce, [stage.name for stage in self._kept()])
         yield graph.note(WRITE_LOCK, "the exact packages written to lock=FILE, for later builds to "
                          "obey", self._write_lock,
                          [stage.name for stage in self.plan.stages if stage.name == "packages"])
@@ -165,11 +165,16 @@ class Session:
         for entry in store.prune(self.layout):
             self.display.say(f"deleted {entry.folder}, {entry.allocated_bytes / store.GIB:.2f} GiB")
 
+    def _kept(self) -> Tuple[Stage, ...]:
+        return tuple(stage for stage in self.plan.stages if stage.is_kept)
+
     def _reproduce(self) -> None:
         results = sorted((artifact.name for stage in self.plan.images[DEFAULT_IMAGE]
                           for artifact in stage.artifacts if artifact.is_result), key=_telling)
+        kept = tuple(self.layout.published(artifact) for stage in self._kept()
+                     for artifact in stage.artifacts)
         try:
-            reproduce(DEFAULT_IMAGE, tuple(results), self.asked, self.display.say)
+            reproduce(DEFAULT_IMAGE, tuple(results), kept, self.asked, self.display.say)
         except (NotEqual, recovery.StillMounted) as complaint:
             raise graph.Impossible(str(complaint)) from complaint
 

@@ -1,0 +1,203 @@
+"""Keys: made, opened, and told apart when they are wrong."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from building import run_doit
+
+from kbimg_tasks.layout import Layout
+from kbimg_tasks.runner import PACKAGE_PARENT, perform
+from kbimg_tasks.sandbox import CONTAINMENT
+from kbimg_tasks.stage import Secret
+from kbimg_tasks.stages import keys
+
+EFI, GRUB = "efi phrase\n", "openpgp phrase\n"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A folder of keys as a build makes it."""
+    layout = Layout(tmp_path_factory.mktemp("out"), tmp_path_factory.mktemp("cache"))
+    stage = keys.kept(Secret("efi", EFI), Secret("grub", GRUB), 3)
+    perform(stage, layout, lambda *_: None)
+    return layout.out / "keys"
+
+
+@pytest.fixture
+def own(made: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    return Path(shutil.copytree(made, tmp_path / "keys"))
+
+
+def in_memory(name: str, *argv: object, stdin: str) -> subprocess.CompletedProcess:
+    """Run a tool as its stage does."""
+    tools = [sys.executable, "-m"]
+    return subprocess.run(
+        [*CONTAINMENT, *tools, "kbimg_tasks.tools.sandboxed", "--root=/dev", "--tmpfs=/shm", "--",
+         *tools, f"kbimg_tasks.tools.{name}", *map(str, argv)],
+        input=stdin, text=True, capture_output=True, check=False,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(PACKAGE_PARENT),
+             "LC_ALL": "C.UTF-8"})  # fmt: skip
+
+
+def take_efi(source: Path, tmp_path: Path, phrase: str = EFI) -> subprocess.CompletedProcess:
+    target = tmp_path / "taken"
+    target.mkdir(exist_ok=True)
+    return in_memory("efi_key", source, target, "--option=kbimg.toml: dm_verity.efi_key",
+                     f"--not-after={tmp_path / 'end'}", stdin=phrase)
+
+
+def take_openpgp(source: Path, tmp_path: Path, phrase: str = GRUB) -> subprocess.CompletedProcess:
+    target = tmp_path / "taken"
+    target.mkdir(exist_ok=True)
+    return in_memory("openpgp", "take", source, target,
+                     "--option=kbimg.toml: dm_verity.grub_key", stdin=phrase)
+
+
+def test_what_is_made(made: Path):
+    assert made.stat().st_mode & 0o777 == 0o700
+    for path in made.rglob("*"):
+        assert not path.stat().st_mode & 0o077 or path.name == "README.md", path
+    assert "ENCRYPTED" in (made / "rsa4BIOS.key").read_text()
+    assert {path.name for path in made.iterdir()} == {
+        "README.md", "certdb", "gpg.key", "gpg.sec", "rsa4BIOS.crt", "rsa4BIOS.der",
+        "rsa4BIOS.key"}  # fmt: skip
+    assert "The certificate ends: notAfter=" in (made / "README.md").read_text()
+
+
+def test_good_keys(made: Path, tmp_path: Path):
+    for done in (take_efi(made, tmp_path), take_openpgp(made, tmp_path)):
+        assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "taken").iterdir()} == {
+        "gpg.key", "gpg.sec", "rsa4BIOS.crt", "rsa4BIOS.der", "rsa4BIOS.key"}
+    assert int((tmp_path / "end").read_text()) > 0
+
+
+def test_keys_of_the_former_tool(own: Path, tmp_path: Path):
+    """It keeps the Secure Boot key in certdb alone."""
+    (own / "rsa4BIOS.key").unlink()
+    (own / "rsa4BIOS.crt").unlink()
+    done = take_efi(own, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "ENCRYPTED" in (tmp_path / "taken/rsa4BIOS.key").read_text()
+
+
+@pytest.mark.parametrize("without_file", [False, True])
+def test_wrong_passphrase_of_the_secure_boot_key(own: Path, tmp_path: Path, without_file):
+    if without_file:
+        (own / "rsa4BIOS.key").unlink()
+    done = take_efi(own, tmp_path, "another\n")
+    assert done.returncode == 1
+    assert "efi_key: kbimg.toml: dm_verity.efi_key: expected the passphrase of" in done.stderr
+
+
+def test_wrong_passphrase_of_the_openpgp_key(own: Path, tmp_path: Path):
+    done = take_openpgp(own, tmp_path, "another\n")
+    assert done.returncode == 1
+    assert "dm_verity.grub_key: expected the passphrase of the OpenPGP key" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("rsa4BIOS.der", "has no rsa4BIOS.der, the Secure Boot certificate"),
+    ("gpg.key", "has no gpg.key, the public OpenPGP key"),
+    ("gpg.sec", "has no gpg.sec, and the secret OpenPGP key"),
+])
+def test_missing_files(own: Path, tmp_path: Path, name, words):
+    (own / name).unlink()
+    done = take_openpgp(own, tmp_path) if name.startswith("gpg") else take_efi(own, tmp_path)
+    assert done.returncode == 1
+    assert words in done.stderr
+
+
+def openssl(*argv: object) -> None:
+    subprocess.run(["openssl", *map(str, argv)], check=True, capture_output=True)
+
+
+def certificate(own: Path, key: Path, *more: str, behind: tuple = ()) -> None:
+    """Another certificate in the place of the one that is there."""
+    subprocess.run([*behind, "openssl", "req", "-new", "-x509", "-key", key, "-passin",
+                    f"pass:{EFI.strip()}", "-subj", "/CN=another", *more, "-outform", "DER", "-out",
+                    own / "rsa4BIOS.der"], check=True, capture_output=True)
+
+
+def test_a_key_of_another_kind(own: Path, tmp_path: Path):
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-aes-256-cbc",
+            "-pass", f"pass:{EFI.strip()}", "-out", own / "rsa4BIOS.key")
+    certificate(own, own / "rsa4BIOS.key")
+    done = take_efi(own, tmp_path)
+    assert done.returncode == 1
+    assert "expected a Secure Boot key of RSA, found" in done.stderr
+
+
+def test_a_certificate_of_another_key(own: Path, tmp_path: Path):
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out",
+            tmp_path / "other.key")
+    certificate(own, tmp_path / "other.key")
+    done = take_efi(own, tmp_path)
+    assert done.returncode == 1
+    assert "the Secure Boot key is not that of rsa4BIOS.der" in done.stderr
+
+
+def test_an_expired_certificate(own: Path, tmp_path: Path):
+    certificate(own, own / "rsa4BIOS.key", "-days", "30",
+                behind=("faketime", "-f", "2020-01-01 00:00:00"))
+    done = take_efi(own, tmp_path)
+    assert done.returncode == 1
+    assert "the certificate has expired, on Jan 31 00:00:00 2020 GMT" in done.stderr
+
+
+def test_a_private_key_in_the_clear(own: Path, tmp_path: Path):
+    openssl("genpkey", "-algorithm", "RSA", "-out", own / "rsa4BIOS.key")
+    done = take_efi(own, tmp_path)
+    assert done.returncode == 1
+    assert "expected a private key behind a passphrase" in done.stderr
+
+
+def test_no_secret_in_the_clear_reaches_a_disk(made: Path):
+    for path in made.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert EFI.strip().encode() not in content and GRUB.strip().encode() not in content
+
+
+@pytest.mark.parametrize("signer", ["sbsign", "pesign"])
+def test_either_signing_program(made: Path, tmp_path: Path, signer):
+    """The other one is not to be found; what is signed verifies by both of the host's programs."""
+    assert take_efi(made, tmp_path).returncode == 0
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in (signer, "openssl", "certutil", "pk12util", "faketime"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    source = Path("/usr/share/OVMF/x")
+    source = next(path for path in (Path("/usr/lib/ipxe/snponly.efi"),
+                                    Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi"))
+                  if path.exists())
+    signed = [tmp_path / f"{number}.efi" for number in (1, 2)]
+    for target in signed:
+        done = subprocess.run(
+            [*CONTAINMENT, sys.executable, "-m", "kbimg_tasks.tools.sandboxed", "--root=/dev",
+             "--tmpfs=/shm", "--", "env", f"PATH={programs}", sys.executable, "-m",
+             "kbimg_tasks.tools.sign_efi", str(tmp_path / "taken"), "--clock=1700000000",
+             f"{source}={target}"],
+            input=EFI, text=True, capture_output=True, check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(PACKAGE_PARENT)})
+        assert done.returncode == 0, done.stderr
+    assert signed[0].read_bytes() == signed[1].read_bytes()
+    subprocess.run(["sbverify", "--cert", made / "rsa4BIOS.crt", signed[0]], check=True,
+                   capture_output=True)
+
+
+def test_clean_keeps_keys_unless_it_names_them(tmp_path: Path):
+    keys_folder = tmp_path / "scripts-auto/keys"
+    keys_folder.mkdir(parents=True)
+    (keys_folder / "rsa4BIOS.key").write_text("kept")
+    (tmp_path / "kbimg.toml").write_text((PACKAGE_PARENT / "config/demo/kbimg.toml").read_text()
+                                         .replace('"', '"', 1))
+    for argv in (("clean",), ("clean", "vm_img"), ("clean", "-c", "vm_img"), ("clean", "-a")):
+        run_doit(tmp_path, *argv)
+        assert (keys_folder / "rsa4BIOS.key").read_text() == "kept", argv
