@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tarfile
@@ -29,10 +30,8 @@ def arguments() -> Set[bytes]:
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         for name in ("cmdline", "environ"):
-            try:
+            with contextlib.suppress(OSError):  # it has ended
                 found.add((folder / name).read_bytes())
-            except OSError:
-                pass  # it has ended
     return found
 
 
@@ -72,7 +71,7 @@ def test_no_secret_in_logs_or_files_for_others(watched):
                 assert secret not in content, path
             assert b"-----BEGIN PRIVATE KEY" not in content, path
             assert b"-----BEGIN RSA PRIVATE" not in content, path
-    assert looked_at > 100
+    assert looked_at > 50
     for image in ("update-boot.img", "update-root.img", "system.img"):
         for secret in SECRETS:
             done = subprocess.run(["grep", "--quiet", "--text", "--fixed-strings", secret.decode(),
@@ -106,12 +105,12 @@ def test_another_passphrase_is_told_before_anything_is_built(watched, tmp_path: 
     keys = watched[0] / "scripts-auto/keys"
     write(tmp_path, f'keys_dir = "{keys}"\n')
     path = tmp_path / "kbimg.toml"
-    path.write_text(path.read_text().replace(secure_boot.SECRETS["efi_key"], "another"))
+    path.write_text(path.read_text().replace(secure_boot.SECRETS["efi_key"], "words that open nothing"))
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode == 1
     assert "kbimg.toml: dm_verity.efi_key: expected the passphrase of" in done.stdout
     assert "made  rootfs" not in done.stdout
-    assert "another" not in done.stdout.replace("found another", "")
+    assert "words that open nothing" not in done.stdout
 
 
 def test_two_builds_agree(watched):
