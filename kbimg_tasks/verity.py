@@ -27,7 +27,7 @@ def planned(config: Config, asked: DmVerity, given: Given, table: Table,
     else:
         made = (keys.kept(efi, grub_key, asked.cert_years),)
         source = made[0]["keys"]
-    opened = keys.checked(source, efi, grub_key, config.positions.file)
+    opened = keys.checked(source, efi, grub_key, config.where)
     found = Keys(opened["keys"], efi, grub_key)
     root = from_packages(config, given, table, ids, found)
     chosen = root.stages[0]

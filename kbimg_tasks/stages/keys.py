@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Union
+from typing import Callable, Union
 
 from kbimg_tasks.sandbox import in_memory
 from kbimg_tasks.stage import (
@@ -65,23 +65,24 @@ def kept(efi: Secret, grub: Secret, years: int) -> Stage:
     )  # fmt: skip
 
 
-def checked(keys: Union[Artifact, Source], efi: Secret, grub: Secret, where: str) -> Stage:
+def checked(keys: Union[Artifact, Source], efi: Secret, grub: Secret,
+            where: Callable[[str], str]) -> Stage:  # fmt: skip
     """The keys of any layout, found good, in one layout: rsa4BIOS.key, .crt and .der, gpg.key and
-    gpg.sec, the secret ones behind their passphrases. `where` is the file of the configuration."""
+    gpg.sec, the secret ones behind their passphrases. `where` tells the place of an option."""
     own = Artifact(CHECKED, "keys", is_tree=True, is_private=True)
     end = Artifact(CHECKED, "not-after")
 
     def option(name: str) -> Arg:
-        return joined("--option=", Manner(f"{where}: dm_verity.{name}"))
+        return joined("--option=", Manner(f"{where(name)}: {name}"))
 
     return Stage(
         CHECKED, "the keys, opened by their passphrases and found good", "0", (own, end),
         steps=(
             run("mkdir", "--mode=700", own),
-            in_memory(tool("efi_key", keys, own, option("efi_key"),
+            in_memory(tool("efi_key", keys, own, option(efi.name),
                            joined("--not-after=", end))).fed(efi)
             .using("openssl", "certutil", "pk12util"),
-            in_memory(tool("openpgp", "take", keys, own, option("grub_key"))).fed(grub)
+            in_memory(tool("openpgp", "take", keys, own, option(grub.name))).fed(grub)
             .using("gpg"),
         ),
     )  # fmt: skip

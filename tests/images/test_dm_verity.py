@@ -105,10 +105,12 @@ def test_another_passphrase_is_told_before_anything_is_built(watched, tmp_path: 
     keys = watched[0] / "scripts-auto/keys"
     write(tmp_path, f'keys_dir = "{keys}"\n')
     path = tmp_path / "kbimg.toml"
-    path.write_text(path.read_text().replace(secure_boot.SECRETS["efi_key"], "words that open nothing"))
+    text = path.read_text()
+    path.write_text(text.replace(secure_boot.SECRETS["efi_key"], "words that open nothing"))
+    line = text[:text.index("efi_key")].count("\n") + 1
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode == 1
-    assert "kbimg.toml: dm_verity.efi_key: expected the passphrase of" in done.stdout
+    assert f"kbimg.toml:{line}: dm_verity.efi_key: expected the passphrase of" in done.stdout
     assert "made  rootfs" not in done.stdout
     assert "words that open nothing" not in done.stdout
 
