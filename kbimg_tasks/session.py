@@ -6,7 +6,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
 from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
@@ -35,6 +35,7 @@ from kbimg_tasks.progress import Display, reporter
 from kbimg_tasks.reproduce import NotEqual, reproduce
 from kbimg_tasks.root_tree import SAVING, Given
 from kbimg_tasks.stage import Stage
+from kbimg_tasks.stages import keys
 from kbimg_tasks.variables import WRITE_LOCK, Variables
 
 IMAGES = {
@@ -152,8 +153,7 @@ class Session:
             yield from self._handovers(image)
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
                                makers={DEMO_INDEX: "demo_repo"},
-                               outdated={stage: partial(self._has_newer_packages, stage)
-                                         for stage in self.repositories},
+                               outdated=self._outdated(),
                                cleaning=self.cleaning,
                                checked_first=self.plan.checked_first(self._wanted()),
                                named=sys.argv[1:])
@@ -193,6 +193,13 @@ class Session:
             raise graph.Impossible(f"{self.asked.config}: write_lock needs a table [from_repo]")
         lock_file.write(self.asked.lock, self.layout.stage("packages") / "packages.lock")
         self.display.say(f"wrote {self.asked.lock}")
+
+    def _outdated(self) -> Dict[str, Callable[[], bool]]:
+        """What the world beside the inputs' content can make wrong: packages and the time."""
+        found: Dict[str, Callable[[], bool]] = {
+            stage: partial(self._has_newer_packages, stage) for stage in self.repositories}
+        found[keys.CHECKED] = partial(keys.have_ended, self.layout.stage(keys.CHECKED))
+        return found
 
     def _has_newer_packages(self, stage: str) -> bool:
         if self.asked.is_offline or (self.asked.is_locked and stage == "packages"):

@@ -52,19 +52,22 @@ def one_source(values: Values) -> Found:
 def verity_needs_grub(values: Values) -> Found:
     """The menu of a verified boot must not be editable by everybody."""
     if "dm_verity" in values and "grub" not in values:
-        yield ("dm_verity",), "needs a table [grub] with passwd"
+        yield (("dm_verity",), "needs a table [grub] with passwd: without a password anybody could "
+               "boot another root hash from the menu")  # fmt: skip
 
 
 def verity_excludes_legacy_bios(drafts: Drafts, values: Values) -> Found:
     """The chain of trust begins in UEFI's firmware."""
     if "dm_verity" in values and drafts.get("from_repo", {}).get("legacy_bios"):
-        yield ("from_repo", "legacy_bios"), "expected false, as dm_verity demands, found true"
+        yield (("from_repo", "legacy_bios"), "expected false with dm_verity, found true: the chain "
+               "of trust begins with UEFI's Secure Boot")  # fmt: skip
 
 
 def verity_excludes_container_source(values: Values) -> Found:
     """What an upgrade image holds was made, and signed, elsewhere."""
     if "dm_verity" in values and "from_dockerimg" in values:
-        yield ("dm_verity",), "excludes from_dockerimg"
+        yield (("dm_verity",), "excludes from_dockerimg: the upgrade image's root tree was made, and "
+               "signed, elsewhere")  # fmt: skip
 
 
 def container_source_is_named(drafts: Drafts) -> Found:

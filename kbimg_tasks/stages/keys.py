@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Callable, Union
 
 from kbimg_tasks.sandbox import in_memory
@@ -22,6 +24,7 @@ from kbimg_tasks.stage import (
 )
 
 KEPT, CHECKED = "keys", "signing_keys"
+NOT_AFTER = "not-after"
 NICKNAME = "rsa4BIOS"
 OPENPGP_NAME = "gpgKey4kubeos"
 SUBJECT = "/CN=KubeOS Secure Boot"
@@ -70,7 +73,7 @@ def checked(keys: Union[Artifact, Source], efi: Secret, grub: Secret,
     """The keys of any layout, found good, in one layout: rsa4BIOS.key, .crt and .der, gpg.key and
     gpg.sec, the secret ones behind their passphrases. `where` tells the place of an option."""
     own = Artifact(CHECKED, "keys", is_tree=True, is_private=True)
-    end = Artifact(CHECKED, "not-after")
+    end = Artifact(CHECKED, NOT_AFTER)
 
     def option(name: str) -> Arg:
         return joined("--option=", Manner(f"{where(name)}: {name}"))
@@ -86,6 +89,11 @@ def checked(keys: Union[Artifact, Source], efi: Secret, grub: Secret,
             .using("gpg"),
         ),
     )  # fmt: skip
+
+
+def have_ended(folder: Path) -> bool:
+    """Whether the certificate that the stage found good, in its folder, has expired since."""
+    return int((folder / NOT_AFTER).read_text(encoding="ascii")) <= time.time()
 
 
 def given(secret: Secret, *argv: Arg) -> Step:

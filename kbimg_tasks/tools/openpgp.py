@@ -1,13 +1,13 @@
 """Make, check and use the OpenPGP key whose signatures GRUB demands.
 
 Usage: openpgp generate FOLDER --name=NAME < PASSPHRASE
-       openpgp take FROM FOLDER --option=OPTION < PASSPHRASE
+       openpgp take FROM FOLDER --option=OPTION [--keyring=FOLDER] < PASSPHRASE
        openpgp sign FOLDER --clock=SECONDS FILE=SIGNATURE... < PASSPHRASE
 
 FOLDER gets, or has, `gpg.key`, the public key as GRUB takes it, and `gpg.sec`, the secret one
 behind its passphrase. `take` copies both from FROM and tells what is wrong with them; where FROM
-has no `gpg.sec`, as keys of the tool before kbimg, the secret key is looked for in root's own
-keyring.
+has no `gpg.sec`, as keys of the tool before kbimg, the secret key is looked for in a keyring, root's
+own unless told.
 
 GnuPG works in a folder in memory: the path of its agent's socket must be short (unix(7): 108
 bytes), and the agent, which remembers passphrases and would let a wrong one pass, ends with it.
@@ -74,15 +74,15 @@ def write(ring: Keyring, folder: Path) -> None:
     (folder / SECRET).chmod(0o600)
 
 
-def take(source: Path, folder: Path, passphrase: bytes, option: str) -> None:
-    """Check the keys and copy them. Raises Unusable."""
+def take(source: Path, folder: Path, passphrase: bytes, option: str, elsewhere: Path) -> None:
+    """Check the keys and copy them; the secret one may lie elsewhere. Raises Unusable."""
     if not (source / PUBLIC).is_file():
         raise Unusable(f"{source} has no {PUBLIC}, the public OpenPGP key")
     ring = Keyring(passphrase)
     number = imported(ring, source / PUBLIC, "pub")
     secret = source / SECRET
     if not secret.is_file():
-        secret = out_of_roots_keyring(number, source, passphrase)
+        secret = out_of_keyring(elsewhere, number, source, passphrase, option)
     if number != imported(ring, secret, "sec"):
         raise Unusable(f"{secret} is not the secret part of {source / PUBLIC} (key {number})")
     trial = in_memory.HOME / "trial"
@@ -90,8 +90,7 @@ def take(source: Path, folder: Path, passphrase: bytes, option: str) -> None:
     try:
         ring.gpg("--local-user", number, "--detach-sign", trial)
     except in_memory.Failed as failure:
-        raise Unusable(f"{option}: expected the passphrase of the OpenPGP key in {source}, found "
-                       f"another: {failure}") from failure
+        raise wrong_passphrase(option, source, failure) from failure
     write(ring, folder)
 
 
@@ -114,25 +113,31 @@ def imported(ring: Keyring, path: Path, kind: str) -> str:
     return key["id"]
 
 
-def out_of_roots_keyring(number: str, source: Path, passphrase: bytes) -> Path:
+def wrong_passphrase(option: str, place: Path, failure: Exception) -> Unusable:
+    """The complaint about a key that does not open."""
+    return Unusable(f"{option}: expected the passphrase of the OpenPGP key in {place}, found "
+                    f"another: {failure}")
+
+
+def out_of_keyring(keyring: Path, number: str, source: Path, passphrase: bytes,
+                   option: str) -> Path:  # fmt: skip
     """The secret key that the tool before kbimg left in root's keyring, as a file. Raises
     Unusable."""
     ring = Keyring(passphrase, "roots-own")
     for name in KEYRING:
-        found = ROOTS_OWN / name
+        found = keyring / name
         if found.is_dir():
             shutil.copytree(found, ring.home / name)
         elif found.is_file():
             shutil.copy(found, ring.home / name)
     if number not in [key["id"] for key in ring.keys("sec")]:
         raise Unusable(f"{source} has no {SECRET}, and the secret OpenPGP key {number} is not in "
-                       f"{ROOTS_OWN} either")
+                       f"{keyring} either")
     exported = in_memory.HOME / SECRET
     try:
         ring.gpg("--output", exported, "--export-secret-keys", number)
     except in_memory.Failed as failure:
-        raise Unusable(f"the passphrase does not open the OpenPGP key {number} in {ROOTS_OWN}: "
-                       f"{failure}") from failure
+        raise wrong_passphrase(option, keyring, failure) from failure
     return exported
 
 
@@ -158,6 +163,7 @@ def main() -> int:
     taking.add_argument("source", type=Path)
     taking.add_argument("folder", type=Path)
     taking.add_argument("--option", required=True)
+    taking.add_argument("--keyring", type=Path, default=ROOTS_OWN)
     signing = commands.add_parser("sign")
     signing.add_argument("folder", type=Path)
     signing.add_argument("--clock", required=True)
@@ -168,7 +174,7 @@ def main() -> int:
         if options.command == "generate":
             generate(options.folder, passphrase, options.name)
         elif options.command == "take":
-            take(options.source, options.folder, passphrase, options.option)
+            take(options.source, options.folder, passphrase, options.option, options.keyring)
         else:
             sign(options.folder, passphrase, options.clock, options.files)
     except (Unusable, in_memory.Failed) as complaint:

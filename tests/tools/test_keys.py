@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Iterator
 
 import pytest
 from building import run_doit
@@ -52,11 +54,12 @@ def take_efi(source: Path, tmp_path: Path, phrase: str = EFI) -> subprocess.Comp
                      f"--not-after={tmp_path / 'end'}", stdin=phrase)
 
 
-def take_openpgp(source: Path, tmp_path: Path, phrase: str = GRUB) -> subprocess.CompletedProcess:
+def take_openpgp(source: Path, tmp_path: Path, phrase: str = GRUB,
+                 *more: str) -> subprocess.CompletedProcess:  # fmt: skip
     target = tmp_path / "taken"
     target.mkdir(exist_ok=True)
     return in_memory("openpgp", "take", source, target,
-                     "--option=kbimg.toml: dm_verity.grub_key", stdin=phrase)
+                     "--option=kbimg.toml: dm_verity.grub_key", *more, stdin=phrase)
 
 
 def test_what_is_made(made: Path):
@@ -85,6 +88,36 @@ def test_keys_of_the_former_tool(own: Path, tmp_path: Path):
     done = take_efi(own, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "ENCRYPTED" in (tmp_path / "taken/rsa4BIOS.key").read_text()
+
+
+@pytest.fixture(scope="module")
+def keyring() -> Iterator[Path]:
+    """A keyring like root's, with a key as the former tool makes it, and that tool's files."""
+    with tempfile.TemporaryDirectory(prefix="gpg") as home:
+        gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback",
+               "--passphrase-fd", "0"]
+        for words in (["--quick-generate-key", "gpgKey4kubeos", "rsa4096", "sign", "never"],
+                      ["--output", f"{home}/gpg.key", "--export", "gpgKey4kubeos"]):
+            subprocess.run([*gpg, *words], input=GRUB, text=True, check=True)
+        yield Path(home)
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True)
+
+
+def test_an_openpgp_key_of_the_former_tool(own: Path, keyring: Path, tmp_path: Path):
+    """Its keys_dir has the public part; the secret one is in the keyring of who built."""
+    (own / "gpg.sec").unlink()
+    shutil.copy(keyring / "gpg.key", own)
+    where = f"--keyring={keyring}"
+    done = take_openpgp(own, tmp_path, GRUB, where)
+    assert done.returncode == 0, done.stderr
+    taken = subprocess.run(["gpg", "--list-packets", tmp_path / "taken/gpg.sec"], check=True,
+                           capture_output=True, text=True).stdout
+    assert ":secret key packet:" in taken
+    assert "iter+salt S2K" in taken, "it lies there behind its passphrase"
+    done = take_openpgp(own, tmp_path, "another\n", where)
+    assert done.returncode == 1
+    assert (f"dm_verity.grub_key: expected the passphrase of the OpenPGP key in {keyring}"
+            in done.stderr)
 
 
 @pytest.mark.parametrize("without_file", [False, True])
@@ -173,7 +206,6 @@ def test_either_signing_program(made: Path, tmp_path: Path, signer):
     programs.mkdir()
     for name in (signer, "openssl", "certutil", "pk12util", "faketime"):
         (programs / name).symlink_to(str(shutil.which(name)))
-    source = Path("/usr/share/OVMF/x")
     source = next(path for path in (Path("/usr/lib/ipxe/snponly.efi"),
                                     Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi"))
                   if path.exists())
@@ -196,8 +228,7 @@ def test_clean_keeps_keys_unless_it_names_them(tmp_path: Path):
     keys_folder = tmp_path / "scripts-auto/keys"
     keys_folder.mkdir(parents=True)
     (keys_folder / "rsa4BIOS.key").write_text("kept")
-    (tmp_path / "kbimg.toml").write_text((PACKAGE_PARENT / "config/demo/kbimg.toml").read_text()
-                                         .replace('"', '"', 1))
+    shutil.copy(PACKAGE_PARENT / "config/demo/kbimg.toml", tmp_path)
     for argv in (("clean",), ("clean", "vm_img"), ("clean", "-c", "vm_img"), ("clean", "-a")):
         run_doit(tmp_path, *argv)
         assert (keys_folder / "rsa4BIOS.key").read_text() == "kept", argv

@@ -130,14 +130,17 @@ BAD = [
     ("[from_dockerimg]\nupgrade_img = 'a:1'\n[systemd_service]\nname = ['a']\n", (),
      [f"3: systemd_service: {AS_IT_IS}"]),
     (REPO + "[dm_verity]\nefi_key = 'a'\ngrub_key = 'b'\n", (),
-     ["7: dm_verity: needs a table [grub] with passwd"]),
+     ["7: dm_verity: needs a table [grub] with passwd: without a password "
+      "anybody could boot another root hash from the menu"]),
     (REPO + "legacy_bios = true\n[grub]\npasswd = 'x'\n[dm_verity]\nefi_key = 'a'\n"
      "grub_key = 'b'\n", (),
-     ["7: from_repo.legacy_bios: expected false, as dm_verity demands, found true"]),
+     ["7: from_repo.legacy_bios: expected false with dm_verity, found true: the chain of "
+      "trust begins with UEFI's Secure Boot"]),
     ("[from_dockerimg]\nupgrade_img = 'a:1'\n[grub]\npasswd = 'x'\n[dm_verity]\nefi_key = 'a'\n"
      "grub_key = 'b'\n", (), [
          f"3: grub: {AS_IT_IS}",
-         "5: dm_verity: excludes from_dockerimg"]),
+         "5: dm_verity: excludes from_dockerimg: the upgrade image's root tree was "
+         "made, and signed, elsewhere"]),
     (REPO + PXE + "[grub]\npasswd = 'x'\n[dm_verity]\nefi_key = 'a'\ngrub_key = 'b'\n",
      ("pxe_img",), ["15: dm_verity: excludes pxe_img: dm-verity is for virtual machines"]),
     ("[dm_verity]\nefi_key = ''\ngrub_key = 'b'\n[grub]\npasswd = 'x'\n", (),
@@ -363,7 +366,8 @@ BAD = [
         "admin_container needs a table [admin_container]"]),
     (REPO + "[dm_verity]\n", (), ["7: dm_verity: the option efi_key is missing",
                                   "7: dm_verity: the option grub_key is missing",
-                                  "7: dm_verity: needs a table [grub] with passwd"]),
+                                  "7: dm_verity: needs a table [grub] with passwd: without a password "
+      "anybody could boot another root hash from the menu"]),
     # Files.
     (repo('"agent"', f'"{"a" * 300}"'), ("vm_img",),
      ["2: from_repo.agent_path: expected a file, found none "
