@@ -102,10 +102,10 @@ def from_packages(config: Config, given: Given, table: Table, ids: Ids,
     """The root file system out of packages and what the configuration puts over them. With `keys`
     it is a verified one: its boot files are signed, and what belongs on the ESP is made apart."""
     assert config.from_repo is not None
-    wanted = (*config.from_repo.rpmlist, *PACKAGES_UEFI, *(PACKAGES_VERITY if keys else ()))
+    needed = {"UEFI": PACKAGES_UEFI, **({"dm-verity": PACKAGES_VERITY} if keys else {})}
     chosen = packages.packages(
-        "packages", config.from_repo.repo_path, wanted, given.repomds, given.epoch, given.locked,
-        given.is_offline)
+        "packages", config.from_repo.repo_path, config.from_repo.rpmlist, given.repomds,
+        given.epoch, given.locked, given.is_offline, needed=needed)
     clock: Arg = given.epoch or Content(chosen["clock"])
     rootfs = packages.rootfs(chosen, clock)
     below: Tuple[Artifact, ...] = (rootfs["rootfs"],)

@@ -9,6 +9,7 @@ from typing import Iterator
 
 import engines
 import pytest
+import secure_boot
 from building import KUBERNETES, PACKAGES, build, write_config, write_custom
 
 REPOSITORY = Path("/var/cache/kbimg/demo-rpms")
@@ -32,6 +33,15 @@ def custom_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """The output directory of a build that uses every option of vm_img."""
     folder = tmp_path_factory.mktemp("custom")
     write_custom(folder)
+    return build(folder)
+
+
+@pytest.fixture(scope="session")
+def verified_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with dm-verity and Secure Boot."""
+    folder = tmp_path_factory.mktemp("verified")
+    path = write_custom(folder)
+    path.write_text(path.read_text() + secure_boot.DM_VERITY)
     return build(folder)
 
 

@@ -16,14 +16,15 @@ ROOT_MIB, IMAGE_GIB = 800, 6
 TABLE: Table = plan_table(ROOT_MIB, IMAGE_GIB, verity=True)
 SECRETS = {"grub.passwd": "menu-word-one", "efi_key": "efi phrase-two",
            "grub_key": "openpgp phrase-three"}  # fmt: skip
-MORE = f"""
-[grub]
-passwd = "{SECRETS['grub.passwd']}"
-
+DM_VERITY = f"""
 [dm_verity]
 efi_key = "{SECRETS['efi_key']}"
 grub_key = "{SECRETS['grub_key']}"
 """
+MORE = f"""
+[grub]
+passwd = "{SECRETS['grub.passwd']}"
+{DM_VERITY}"""
 SIZES = f"""
 [disk_partition]
 root = {ROOT_MIB}

@@ -66,8 +66,8 @@ def verity_excludes_legacy_bios(drafts: Drafts, values: Values) -> Found:
 def verity_excludes_container_source(values: Values) -> Found:
     """What an upgrade image holds was made, and signed, elsewhere."""
     if "dm_verity" in values and "from_dockerimg" in values:
-        yield (("dm_verity",), "excludes from_dockerimg: the upgrade image's root tree was made, and "
-               "signed, elsewhere")  # fmt: skip
+        yield (("dm_verity",), "excludes from_dockerimg: the upgrade image's root tree was made, "
+               "and signed, elsewhere")  # fmt: skip
 
 
 def container_source_is_named(drafts: Drafts) -> Found:

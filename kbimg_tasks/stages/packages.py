@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 from attrs import evolve
 
@@ -40,25 +41,30 @@ DOWNLOADED = r"^\(\d+/\d+\): "
 def packages(
     name: str, repo_file: Path, names: Tuple[str, ...], repomds: Tuple[Path, ...],
     epoch: Optional[str], locked: Optional[Path] = None, is_offline: bool = False,
-    first_of: Tuple[str, ...] = (),
+    first_of: Tuple[str, ...] = (), needed: Optional[Mapping[str, Tuple[str, ...]]] = None,
 ) -> Stage:  # fmt: skip
     """Which packages, exactly, and all of them downloaded.
 
-    `names` are what is wanted, with the first of `first_of` that the repositories have; `repomds`
-    are the index files of repositories on this machine. With `locked`, a file that `lock_packages`
-    wrote, it is just the packages of that file, whatever the repositories have in addition. The
-    cache folder is used by one dnf at a time: dnf's own locks name process numbers, which mean
-    nothing across PID namespaces.
+    `names` are what is wanted, with the first of `first_of` that the repositories have, and with
+    what is `needed`, by purposes that a message names; `repomds` are the index files of
+    repositories on this machine. With `locked`, a file that `lock_packages` wrote, it is just the
+    packages of that file, whatever the repositories have in addition. The cache folder is used by
+    one dnf at a time: dnf's own locks name process numbers, which mean nothing across PID
+    namespaces.
     """
     lock, count, clock = (
         Artifact(name, file) for file in ("packages.lock", "count", "clock"))
     listing = Artifact(name, "packages.list", lists_files=True)
     indexes = Artifact(name, "indexes", is_private=True)
     resolved, root = Scratch("resolved"), Scratch("installroot")
-    wanted = sorted(set(names))  # an order means nothing to dnf
+    purposes = dict(needed or {})
+    wanted = sorted({*names, *chain(*purposes.values())})  # an order means nothing to dnf
     if locked:
         wanted = [one for one in wanted if _is_file(one)]
-    choice = {"KBIMG_FIRST_OF": " ".join(first_of)} if first_of else {}
+        purposes = {}
+    more = {"KBIMG_FIRST_OF": " ".join(first_of),
+            "KBIMG_NEEDED": "\n".join(f"{purpose}: {' '.join(sorted(named))}"
+                                      for purpose, named in purposes.items())}  # fmt: skip
     dnf = run(
         DNF, joined("--installroot=", root), joined("--config=", Source(repo_file)),
         joined("--setopt=reposdir=", Scratch("no-other-repositories")),
@@ -69,7 +75,8 @@ def packages(
         Manner("--cacheonly" if is_offline else "--refresh"),
         "--assumeyes", "--downloadonly", "install", "--", *map(_package, wanted),
         HOME=Scratch("home"), KBIMG_RESOLVED=resolved, KBIMG_DNF_CACHE=DNF_CACHE,
-        KBIMG_INDEXES=indexes, **choice,
+        KBIMG_INDEXES=indexes,
+        **{name: value for name, value in more.items() if value},
     )  # fmt: skip
     exact: Tuple[Arg, ...] = ()
     if locked:

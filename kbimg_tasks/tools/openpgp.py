@@ -6,8 +6,8 @@ Usage: openpgp generate FOLDER --name=NAME < PASSPHRASE
 
 FOLDER gets, or has, `gpg.key`, the public key as GRUB takes it, and `gpg.sec`, the secret one
 behind its passphrase. `take` copies both from FROM and tells what is wrong with them; where FROM
-has no `gpg.sec`, as keys of the tool before kbimg, the secret key is looked for in a keyring, root's
-own unless told.
+has no `gpg.sec`, as keys of the tool before kbimg, the secret key is looked for in a keyring: in
+root's own unless told.
 
 GnuPG works in a folder in memory: the path of its agent's socket must be short (unix(7): 108
 bytes), and the agent, which remembers passphrases and would let a wrong one pass, ends with it.

@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Iterator
+
 import pytest
+import secure_boot
 from console import Node, with_console
 
 from kbimg_tasks.vm import Machine
 
 
+def plain_machine(image: Path, folder: Path) -> Machine:
+    """A virtual machine of an image, whose kernels are made to speak on the serial line."""
+    disk = with_console(image / "system.qcow2", folder / "disk.img")
+    return Machine(disk, "raw", folder, ends_at_reboot=True)
+
+
+def verified_machine(image: Path, folder: Path) -> Machine:
+    """One with Secure Boot, of a verified image, of which nothing can be changed."""
+    return secure_boot.machine(image, folder, secure_boot.copy(image, folder))
+
+
+MACHINES = {"custom_image": plain_machine, "verified_image": verified_machine}
+
+
+@pytest.fixture(scope="module", params=list(MACHINES))
+def image(request: pytest.FixtureRequest) -> str:
+    """The kinds of image of which the same is expected."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def node(custom_image, tmp_path_factory):
+def new_machine(image: str, request: pytest.FixtureRequest):
+    """What makes a machine of the customised image in a folder."""
+    out = request.getfixturevalue(image)
+    return lambda folder: MACHINES[image](out, folder)
+
+
+@pytest.fixture(scope="module")
+def node(new_machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node of the customised image, logged in as root."""
-    folder = tmp_path_factory.mktemp("node")
-    disk = with_console(custom_image / "system.qcow2", folder / "disk.img")
-    with Node(Machine(disk, "raw", folder, ends_at_reboot=True)) as running:
+    with Node(new_machine(tmp_path_factory.mktemp("node"))) as running:
         yield running.login()

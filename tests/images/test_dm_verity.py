@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import sys
 import tarfile
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Set
 
 import pytest
 import secure_boot
-from building import SMALL, TOP, run_doit, write_config
+from building import DEMO, SMALL, TOP, run_doit, write_config
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
 
+DAY = 24 * 60 * 60
 SECRETS = tuple(secret.encode() for secret in secure_boot.SECRETS.values())
 
 
@@ -91,6 +94,19 @@ def test_the_upgrade_image_holds_a_slot(watched):
                      for name in ("update-boot.img", "update-root.img", "update-hash.img")}
 
 
+def test_enrolling_as_the_documentation_says(watched):
+    """Its commands, run beside scripts-auto, make a store of variables with both certificates."""
+    text = (TOP / "docs/dm-verity.md").read_text()
+    commands = next(block.partition("```")[0] for block in text.split("```sh\n")[1:]
+                    if "virt-fw-vars" in block)
+    subprocess.run(["sh", "-eu", "-c", commands], cwd=watched[0], check=True)
+    told = secure_boot.run("virt-fw-vars", "--input", watched[0] / "variables.fd", "--print",
+                           "--verbose")
+    for variable in ("PK", "KEK", "db", "dbx"):
+        assert re.search(rf"^name={variable}\b", told, re.MULTILINE), told
+    assert "KubeOS Secure Boot" in told
+
+
 def test_keys_are_used_again(watched):
     out = watched[0] / "scripts-auto"
     before = (out / "keys/rsa4BIOS.der").read_bytes()
@@ -120,3 +136,48 @@ def test_two_builds_agree(watched):
     assert done.returncode == 0, done.stdout
     for name in ("system.img", "update-boot.img", "update-root.img", "update-hash.img"):
         assert f"equal  {name}" in done.stdout
+
+
+def test_packages_that_dm_verity_needs(tmp_path: Path):
+    write(tmp_path)
+    (tmp_path / "some.repo").write_text(
+        (DEMO / "demo.repo").read_text() + "excludepkgs=shim*,cryptsetup*\n")
+    path = tmp_path / "kbimg.toml"
+    path.write_text(path.read_text().replace(str(DEMO / "demo.repo"), "some.repo"))
+    done = run_doit(tmp_path, "packages")
+    assert done.returncode == 1
+    assert "Error: no repository has what dm-verity needs: shim, veritysetup" in done.stdout
+
+
+def test_a_certificate_that_ends_after_it_was_found_good(tmp_path: Path):
+    """The first build takes it, a later one does not, and loses nothing."""
+    write(tmp_path)
+    assert run_doit(tmp_path, "keys").returncode == 0
+    keys = (tmp_path / "scripts-auto/keys").rename(tmp_path / "keys")
+    phrase = tmp_path / "phrase"
+    phrase.write_text(secure_boot.SECRETS["efi_key"])
+    end = time.time() + 20
+    secure_boot.run("faketime", "-f", f"@{datetime.fromtimestamp(end - DAY):%F %T}", "openssl",
+                    "req", "-new", "-x509", "-days", "1", "-key", keys / "rsa4BIOS.key",
+                    "-passin", f"file:{phrase}", "-subj", "/CN=short", "-outform", "DER", "-out",
+                    keys / "rsa4BIOS.der")
+    write(tmp_path, f'keys_dir = "{keys}"\n')
+    first = run_doit(tmp_path, "signing_keys")
+    assert first.returncode == 0, first.stdout
+    time.sleep(max(0, end + 2 - time.time()))
+    second = run_doit(tmp_path, "signing_keys")
+    assert second.returncode == 1
+    assert f"{keys}/rsa4BIOS.der: the certificate has expired, on " in second.stdout
+    assert (tmp_path / "scripts-auto/.kbimg/stages/signing_keys/not-after").is_file()
+
+
+def test_only_a_clean_that_names_the_keys_removes_them(tmp_path: Path):
+    write(tmp_path)
+    assert run_doit(tmp_path, "keys").returncode == 0
+    keys = tmp_path / "scripts-auto/keys"
+    before = (keys / "rsa4BIOS.der").read_bytes()
+    for argv in (("clean",), ("clean", "vm_img"), ("clean", "-c", "vm_img"), ("clean", "-a")):
+        assert run_doit(tmp_path, *argv).returncode == 0
+        assert (keys / "rsa4BIOS.der").read_bytes() == before, argv
+    assert run_doit(tmp_path, "clean", "keys").returncode == 0
+    assert not keys.exists()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from building import run_doit
 
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.runner import PACKAGE_PARENT, perform
@@ -222,13 +221,3 @@ def test_either_signing_program(made: Path, tmp_path: Path, signer):
     assert signed[0].read_bytes() == signed[1].read_bytes()
     subprocess.run(["sbverify", "--cert", made / "rsa4BIOS.crt", signed[0]], check=True,
                    capture_output=True)
-
-
-def test_clean_keeps_keys_unless_it_names_them(tmp_path: Path):
-    keys_folder = tmp_path / "scripts-auto/keys"
-    keys_folder.mkdir(parents=True)
-    (keys_folder / "rsa4BIOS.key").write_text("kept")
-    shutil.copy(PACKAGE_PARENT / "config/demo/kbimg.toml", tmp_path)
-    for argv in (("clean",), ("clean", "vm_img"), ("clean", "-c", "vm_img"), ("clean", "-a")):
-        run_doit(tmp_path, *argv)
-        assert (keys_folder / "rsa4BIOS.key").read_text() == "kept", argv

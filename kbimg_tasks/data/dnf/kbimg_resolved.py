@@ -5,13 +5,18 @@ https://dnf.readthedocs.io/en/latest/api_plugins.html. The file named by KBIMG_R
 package a line; KBIMG_DNF_CACHE is the cache folder's path, which dnf may see below the installroot.
 KBIMG_INDEXES gets a line for each repository that is not on this machine: its id, the address that
 its index came from, and the index's SHA-256 sum. Of the names in KBIMG_FIRST_OF the first that a
-repository has is installed too.
+repository has is installed too. KBIMG_NEEDED has lines `PURPOSE: NAME...` of packages that the user
+has not asked for: one that no repository has is told with its purpose.
 """
 
 import hashlib
 import os
 
 import dnf
+
+
+def _lines(name):
+    return os.environ.get(name, "").splitlines()
 
 
 class KbimgResolved(dnf.Plugin):
@@ -21,10 +26,21 @@ class KbimgResolved(dnf.Plugin):
 
     def sack(self):
         """Called by dnf when it knows what there is, before it takes up its arguments."""
+        lacking = [line for line in map(self._lacking, _lines("KBIMG_NEEDED")) if line]
+        if lacking:
+            raise dnf.exceptions.Error("; ".join(lacking))
         for name in os.environ.get("KBIMG_FIRST_OF", "").split():
-            if self.base.sack.query().available().filter(provides=name):
+            if self._has(name):
                 self.base.install(name)
                 return
+
+    def _lacking(self, line):
+        purpose, _, names = line.partition(": ")
+        missing = [name for name in names.split() if not self._has(name)]
+        return f"no repository has what {purpose} needs: {', '.join(missing)}" if missing else ""
+
+    def _has(self, name):
+        return bool(self.base.sack.query().available().filter(provides=name))
 
     def resolved(self):
         """Called by dnf between resolving and downloading."""

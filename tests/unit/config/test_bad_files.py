@@ -28,6 +28,8 @@ VERITY = (REPO + "[dm_verity]\nefi_key = 'a'\ngrub_key = 'b'\n"
 NAME = "a package name"
 VERSION = "a version of letters, digits and . _ + ~ ^ -"
 HASH = "a password hash as in /etc/shadow (openssl passwd -6)"
+NO_MENU_PASSWORD = ("needs a table [grub] with passwd: without a password anybody could boot "
+                    "another root hash from the menu")  # fmt: skip
 AS_IT_IS = ("excludes from_dockerimg, whose upgrade image is taken as it is: it belongs into the "
             "configuration that the upgrade image is made of")
 IMAGE = 'a container image\'s name such as "kubeos-upgrade:v1"'
@@ -130,8 +132,7 @@ BAD = [
     ("[from_dockerimg]\nupgrade_img = 'a:1'\n[systemd_service]\nname = ['a']\n", (),
      [f"3: systemd_service: {AS_IT_IS}"]),
     (REPO + "[dm_verity]\nefi_key = 'a'\ngrub_key = 'b'\n", (),
-     ["7: dm_verity: needs a table [grub] with passwd: without a password "
-      "anybody could boot another root hash from the menu"]),
+     [f"7: dm_verity: {NO_MENU_PASSWORD}"]),
     (REPO + "legacy_bios = true\n[grub]\npasswd = 'x'\n[dm_verity]\nefi_key = 'a'\n"
      "grub_key = 'b'\n", (),
      ["7: from_repo.legacy_bios: expected false with dm_verity, found true: the chain of "
@@ -366,8 +367,7 @@ BAD = [
         "admin_container needs a table [admin_container]"]),
     (REPO + "[dm_verity]\n", (), ["7: dm_verity: the option efi_key is missing",
                                   "7: dm_verity: the option grub_key is missing",
-                                  "7: dm_verity: needs a table [grub] with passwd: without a password "
-      "anybody could boot another root hash from the menu"]),
+                                  f"7: dm_verity: {NO_MENU_PASSWORD}"]),
     # Files.
     (repo('"agent"', f'"{"a" * 300}"'), ("vm_img",),
      ["2: from_repo.agent_path: expected a file, found none "
