@@ -80,6 +80,15 @@ class Node:
             raise AssertionError(f"no {pattern!r} on the console; last:\n{text[-4000:]}") from None
         return (self.line.before or b"").decode("utf-8", "replace").replace("\r", "")
 
+    def answer(self, line: bytes, pattern: str) -> None:
+        """Send a line until the pattern comes: a program that asks throws away what was typed
+        before it had set up the terminal, and has printed its question by then."""
+        for _ in range(COMMAND_SECONDS // 5):
+            self.line.sendline(line)
+            if self.line.expect([pattern.encode(), TIMEOUT], timeout=5) == 0:
+                return
+        self.expect(pattern, 0)
+
     def run(self, command: str, seconds: int = COMMAND_SECONDS) -> str:
         """What a command prints; AssertionError with its output when it fails."""
         output, status = self.result(command, seconds)

@@ -252,8 +252,7 @@ def test_a_disk_that_is_too_small_and_a_shell_that_is_asked_for(by_dhcp: Path, t
     with Node(made) as node:
         node.expect("FAILED: the disk /dev/vda has 7168 MiB, and needs 7629 MiB", INSTALL_SECONDS)
         node.expect(SHELL)
-        node.line.sendline(b"")
-        node.expect("# ")
+        node.answer(b"", "# ")
         node.line.sendline(b"grep -c needs.7629 /run/kubeos-install.log; exit")
         node.expect("1\r\n")
         node.expect("Refusing to continue")
