@@ -6,6 +6,7 @@ from typing import Iterator, Tuple, Union
 
 from attrs import evolve
 
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.sandbox import FACTORY_AS_VAR, Sandbox, unsynced
 from kbimg_tasks.stage import Arg, Artifact, Content, Data, Scratch, Stage, Step, joined, run
 
@@ -29,19 +30,22 @@ def with_modules(tree: Sandbox, *modules: str) -> Iterator[Step]:
                             joined(tree.root, MODULES)))
 
 
-def dracut(tree: Sandbox, modules: Tuple[str, ...], target: str, described: Stage, clock: Arg,
-           binds: Tuple[Tuple[Arg, Arg], ...] = (), without: Tuple[str, ...] = ()) -> Step:
+def dracut(tree: Sandbox, architecture: Architecture, modules: Tuple[str, ...], target: str,
+           described: Stage, clock: Arg, binds: Tuple[Tuple[Arg, Arg], ...] = (),
+           without: Tuple[str, ...] = ()) -> Step:  # fmt: skip
     """The initramfs made at the path `target` of the tree.
 
     `described` is the stage that knows the kernel's version and how an initramfs of it is best
     compressed; `without` are modules of dracut's own to leave out. The same tree gives the same
-    bytes: dracut(8), --reproducible.
+    bytes: dracut(8), --reproducible. It holds no device node, which only root of the host could
+    make: the kernel's own first file system has the console, and devtmpfs brings the rest.
     """
-    inside = evolve(tree, tmpfs=("/var/tmp", "/var/log"), binds=binds).running_in()
+    inside = evolve(tree, tmpfs=("/var/tmp", "/var/log"), binds=binds).running_in(architecture)
     names = " ".join(module[_NAME_AT:] for module in modules)
     return unsynced(inside.wrap(run(
         "dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline", "--reproducible",
         "--nostrip", "--no-early-microcode", "--add", names,
         *(("--omit", " ".join(without)) if without else ()),
         joined("--compress=", Content(described["compressor"])), target,
-        Content(described["kernel-version"]), SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1")))
+        Content(described["kernel-version"]), SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1",
+        DRACUT_NO_MKNOD="1")))

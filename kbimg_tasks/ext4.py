@@ -13,8 +13,10 @@ BYTES_A_MIB = 1 << 20
 
 
 def ext4(image: Artifact, partition: Partition, ids: Ids, clock: Arg, *, in_disk: bool = False,
-         tree: Optional[Sandbox] = None, folder: Optional[Scratch] = None) -> Iterator[Step]:
-    """A file system of the partition's size, filled from a tree or a folder, or empty.
+         tree: Optional[Sandbox] = None, below: str = "",
+         folder: Optional[Scratch] = None) -> Iterator[Step]:  # fmt: skip
+    """A file system of the partition's size, filled from a tree or a folder, or empty. With `below`
+    it is what the tree has there.
 
     With `in_disk`, `image` is a whole disk and the file system is made where the partition begins,
     which saves writing all of it a second time. No byte depends on when and where it is made: the
@@ -25,7 +27,8 @@ def ext4(image: Artifact, partition: Partition, ids: Ids, clock: Arg, *, in_disk
     environment = {"E2FSPROGS_FAKE_TIME": clock, "SOURCE_DATE_EPOCH": clock}
     offset = partition.start_mib * BYTES_A_MIB
     place = f",offset={offset}" if in_disk else ""
-    source: Optional[Arg] = tree.root if tree else folder
+    source: Optional[Arg] = joined(tree.root, below) if tree and below else (
+        tree.root if tree else folder)
     filling = ("-d", source) if source else ()
     make = run(
         "mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-L", partition.label, "-U", number,

@@ -72,12 +72,12 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
         }
 
 
-def outside(name: str, doc: str, target: Path, module: str) -> Dict[str, Any]:
+def outside(name: str, doc: str, target: Path, module: str, *arguments: str) -> Dict[str, Any]:
     """The task of a program of ours that makes something outside the output directory, once."""
     return {
         "basename": name,
         "doc": doc,
-        "actions": [[*CONTAINMENT, sys.executable, "-m", module]],
+        "actions": [[*CONTAINMENT, sys.executable, "-m", module, *arguments]],
         "targets": [str(target)],
         "task_dep": [READY],
         "uptodate": [True],
@@ -101,13 +101,23 @@ def note(name: str, doc: str, action: Callable[[], None], after: Iterable[str] =
             "uptodate": [(is_done, [])] if is_done else [], "verbosity": 2}  # fmt: skip
 
 
-def ready(problems: Callable[[], Tuple[str, ...]]) -> Dict[str, Any]:
-    """The task that every stage waits for: the configuration and the host are as they must be."""
+def ready(problems: Callable[[], Tuple[str, ...]],
+          warn: Optional[Callable[[], None]] = None) -> Dict[str, Any]:  # fmt: skip
+    """The task that every stage waits for: the configuration and the host are as they must be.
+    What is to be known all the same is told by `warn`."""
+
+    def is_ready() -> bool:
+        if problems():
+            return False
+        if warn:
+            warn()
+        return True
+
     return {
         "basename": READY,
         "doc": "the configuration and this host, checked before anything is built",
         "actions": [(_refuse, [problems])],
-        "uptodate": [(lambda: not problems(), [])],
+        "uptodate": [(is_ready, [])],
         "meta": {SILENT: True},
         "verbosity": 2,
     }

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Tuple
 from attrs import frozen
 
 from kbimg_tasks import engines, graph, registry
+from kbimg_tasks.architectures import Architecture, of_this_machine
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.plan import ADMIN_BASE, Container, admin_repository
@@ -51,29 +52,33 @@ def _saying(action: Callable[[], None]) -> Callable[[], None]:
     return act
 
 
-def builder(config: Config, asked: str) -> str:
+def builder(config: Config, asked: str, architecture: Architecture) -> str:
     """The engine that builds the admin container on its base image; empty when packages are to do:
-    when they are named, or no engine answers."""
+    when they are named, no engine answers, or it would be for another machine than the engine's."""
     admin = config.admin_container
-    if admin is None or admin.repo_path or asked == engines.NONE:
+    if (admin is None or admin.repo_path or asked == engines.NONE
+            or architecture != of_this_machine()):  # fmt: skip
         return ""
     return next((engine.name for engine in engines.usable(asked)
                  if engine.name in engines.BUILDERS), "")  # fmt: skip
 
 
-def builder_problems(config: Config, engine: str, asked: str) -> Tuple[str, ...]:
+def builder_problems(config: Config, engine: str, asked: str,
+                     architecture: Architecture) -> Tuple[str, ...]:  # fmt: skip
     """Why the admin container cannot be made where `engine` is to build it, or none is."""
     admin = config.admin_container
     if admin is None or engine:
         return ()
+    here = of_this_machine()
+    why = (f"an engine of {here.name} builds none for {architecture.name}"
+           if architecture != here else engines.why_none(asked))
     if admin.base_image:
         return (f"{config.where('admin_container.base_image')}: admin_container.base_image: "
-                "building on a base image needs a container engine, but "
-                f"{engines.why_none(asked)}",)
+                f"building on a base image needs a container engine, but {why}",)
     if admin_repository(config) is None:
         return (f"{config.where('admin_container')}: admin_container: expected repo_path, the "
                 "repository to build it from, or a container engine to build it on "
-                f"{ADMIN_BASE}, but {engines.why_none(asked)}",)
+                f"{ADMIN_BASE}, but {why}",)
     return ()
 
 

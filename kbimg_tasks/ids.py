@@ -23,16 +23,31 @@ class Ids:
     """All identifiers of one disk layout."""
 
     seed: str
+    table: Table
 
     @classmethod
     def of(cls, table: Table) -> Ids:
         """The identifiers for a partition table."""
         sizes = ",".join(f"{part.label}:{part.size_mib}" for part in table.partitions)
-        return cls(f"{table.scheme}/{table.image_mib}/{sizes}")
+        return cls(f"{table.scheme}/{table.image_mib}/{sizes}", table)
 
     def uuid(self, purpose: str) -> str:
         """A UUID in lower case, one for each purpose."""
         return str(uuid.uuid5(NAMESPACE, f"{self.seed}/{purpose}"))
+
+    @property
+    def disk(self) -> str:
+        """The partition table's own identifier as sfdisk(8) takes it: a UUID for GPT, 32 bits for
+        MBR."""
+        return f"0x{self.uuid('disk')[:8]}" if self.table.is_legacy else self.uuid("disk")
+
+    def partuuid(self, label: str) -> str:
+        """What the kernel calls a partition in root=PARTUUID=. In an MBR partitions have no
+        identifiers: it is the disk's with the partition's number
+        (https://docs.kernel.org/admin-guide/kernel-parameters.html, root=)."""
+        if self.table.is_legacy:
+            return f"{self.uuid('disk')[:8]}-{self.table.by_label(label).number:02x}"
+        return self.uuid(label)
 
     def fat_volume(self, purpose: str) -> str:
         """A FAT volume number: eight hexadecimal digits."""

@@ -64,6 +64,11 @@ class Table:
     image_mib: int
     partitions: Tuple[Partition, ...]
 
+    @property
+    def is_legacy(self) -> bool:
+        """Whether a BIOS starts from it."""
+        return self.scheme == "dos"
+
     def by_label(self, label: str) -> Partition:
         """The partition with a label."""
         return next(part for part in self.partitions if part.label == label)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 from typing import Dict, Iterable, Optional, Tuple
 
@@ -35,7 +34,6 @@ from kbimg_tasks.stages import (
 
 # The base image that the existing tool takes.
 ADMIN_BASE = "openeuler/openeuler:24.03-lts"
-LEGACY_MACHINES = ("x86_64",)
 
 
 @frozen
@@ -72,17 +70,6 @@ class Plan:
         return {stage.name: tuple(checks) for stage in self.stages if stage not in before}
 
 
-def unsupported(config: Config, machine: str = platform.machine()) -> Tuple[str, ...]:
-    """What a configuration asks for that cannot be planned: it must not be left out."""
-    legacy = tuple(f"{table}.legacy_bios" for table in ("from_repo", "from_dockerimg")
-                   if getattr(getattr(config, table), "legacy_bios", False))
-    if legacy and machine not in LEGACY_MACHINES:
-        return tuple(f"{config.where(option)}: {option}: expected false on {machine}, which has no "
-                     "legacy BIOS, found true" for option in legacy)  # fmt: skip
-    return tuple(f"{config.where(option)}: {option}: this version of kbimg cannot build it yet"
-                 for option in legacy)  # fmt: skip
-
-
 NOTHING_GIVEN = Given()
 
 
@@ -94,13 +81,14 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
     checks: Dict[str, Tuple[Stage, ...]] = {}
     if config.from_repo or config.from_dockerimg:
         sizes = config.disk_partition
-        table = plan_table(sizes.root_mib, sizes.image_gib, verity=bool(config.dm_verity))
+        table = plan_table(sizes.root_mib, sizes.image_gib, legacy=config.is_legacy,
+                           verity=bool(config.dm_verity))  # fmt: skip
         ids = Ids.of(table)
         if config.dm_verity:
             root, machine = verity.planned(config, config.dm_verity, given, table, ids)
         else:
             root = (from_packages(config, given, table, ids) if config.from_repo
-                    else from_upgrade_image(config, given, ids))
+                    else from_upgrade_image(config, given, table, ids))
             machine = virtual_machine(config, root, table, ids)
         tar_sum = archive.checksum(root.tar)
         stages += tuple(dict.fromkeys(
@@ -108,7 +96,7 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
         images["vm_img"] = tuple(stage for stage in (*machine.stages, root.tar, tar_sum)
                                  if any(artifact.is_result for artifact in stage.artifacts))
         checks["vm_img"] = machine.checks
-        if config.pxe_config and not config.dm_verity:
+        if config.pxe_config and not config.dm_verity and not table.is_legacy:
             checked, made = installer(config, config.pxe_config, root, table, ids)
             stages = tuple(dict.fromkeys((*stages, checked, root.kernel, *made)))
             checks["pxe_img"] = (checked,)
@@ -118,6 +106,7 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
             upgrade = evolve(container.archive(
                 "upgrade_archive", "upgrade_img.tar",
                 "upgrade_img.tar, the container image that nodes upgrade from", name,
+                root.architecture,
                 tuple(container.file(file, path) for path, file in machine.upgrade.items()),
                 root.clock), watches=machine.findings)  # fmt: skip
             stages += (upgrade,)
@@ -139,17 +128,17 @@ def admin(asked: AdminContainer, config: Config, given: Given) -> Tuple[Stage, .
         return (admin_container.built_on(asked.base_image or ADMIN_BASE, asked.img_name,
                                          asked.hostshell, given.builder or SAVING[0]),)  # fmt: skip
     chosen = packages.packages(
-        "admin_packages", repo, admin_container.PACKAGES, given.admin_repomds, given.epoch,
-        is_offline=given.is_offline, first_of=admin_container.INITS)  # fmt: skip
+        "admin_packages", given.architecture, repo, admin_container.PACKAGES, given.admin_repomds,
+        given.epoch, is_offline=given.is_offline, first_of=admin_container.INITS)  # fmt: skip
     clock: Arg = given.epoch or Content(chosen["clock"])
-    rootfs = packages.container_rootfs("admin_rootfs", chosen, clock)
-    own = admin_container.customised(rootfs, asked.hostshell, clock)
+    rootfs = packages.container_rootfs("admin_rootfs", chosen, given.architecture, clock)
+    own = admin_container.customised(rootfs, given.architecture, asked.hostshell, clock)
     tree = Sandbox(root=Scratch("root"), layers=(rootfs["rootfs"], own["layer"]))
     tar = archive.tree_tar("admin_tar", "the admin container's tree as one layer", tree, clock)
     archived = container.archive(
         admin_container.ARCHIVE, admin_container.RESULT,
         f"{admin_container.RESULT}, the container that operators log in to", asked.img_name,
-        (container.layer(tar["tree.tar"]),), clock, admin_container.SETTINGS)
+        given.architecture, (container.layer(tar["tree.tar"]),), clock, admin_container.SETTINGS)
     return (chosen, rootfs, own, tar, archived)
 
 
@@ -168,21 +157,22 @@ def installer(config: Config, asked: PxeConfig, root: Root, table: Table,
     checked = pxe.programs(root.listed, asked, lacking)
     folders = (*filesystems.PERSIST_FOLDERS, *config.persist_mkdir.name)
     return checked, (pxe.kernel(root.system), pxe.initramfs(
-        root.system, root.kernel, asked, table, ids, folders, root.clock))
+        root.system, root.kernel, root.architecture, asked, table, ids, folders, root.clock))
 
 
 def virtual_machine(config: Config, root: Root, table: Table, ids: Ids) -> Machine:
     """The disk with what is on it, and what an upgrade image of it holds."""
     clock = root.clock
-    esp = filesystems.esp(root.tree, table.by_label("BOOT"), ids, clock)
+    first = table.partitions[0]
+    boot = (filesystems.grub2 if table.is_legacy else filesystems.esp)(root.tree, first, ids, clock)
     root_b = filesystems.root_b(table.by_label("ROOT-B"), ids, clock)
     persist = filesystems.persist(
         table.by_label("PERSIST"), config.persist_mkdir.name, ids, clock)
     images: Dict[str, Artifact] = {
-        "BOOT": esp["esp.img"], "ROOT-B": root_b["root-b.img"],
+        first.label: boot.artifacts[0], "ROOT-B": root_b["root-b.img"],
         "PERSIST": persist["persist.img"],
     }  # fmt: skip
     img = disk.system_img(table, images, ids, clock, root.tree)
     qcow2 = disk.system_qcow2(img)
-    return Machine((esp, root_b, persist, img, qcow2, archive.checksum(qcow2)),
+    return Machine((boot, root_b, persist, img, qcow2, archive.checksum(qcow2)),
                    archive.checksum(img), {from_image.ROOT_TAR: root.tar["kubeos.tar"]})

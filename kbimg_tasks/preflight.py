@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Set
+from typing import Collection, Dict, Iterable, Iterator, List, Set
 
 import tomli
 
+from kbimg_tasks import contained
+from kbimg_tasks.architectures import ARCHITECTURES
 from kbimg_tasks.layout import DATA, Layout
 from kbimg_tasks.sandbox import CONTAINMENT
 from kbimg_tasks.stage import Arg, Interpreter, Manner, OneOf, Stage, Step
@@ -23,15 +26,15 @@ SELINUX = Path("/sys/fs/selinux/enforce")
 FILESYSTEMS = Path("/proc/filesystems")
 # The programs among the words that every step runs behind.
 CONTAINS = ("setpriv", "sh", "unshare")
-ARCHITECTURES = ("x86_64",)
+EMULATION = "kbimg_tasks.tools.emulation"
 
 
-def problems(stages: Iterable[Stage], layout: Layout, needed_mib: int) -> List[str]:
+def problems(stages: Collection[Stage], layout: Layout, needed_mib: int) -> List[str]:
     """Everything about this host that would make the stages fail, each with what to do."""
+    lacking = [*_root(), *_architecture(), *_programs(stages)]
     return [
-        *_root(),
-        *_architecture(),
-        *_programs(stages),
+        *lacking,
+        *(() if lacking else _emulation(stages)),
         *_selinux(),
         *_overlay(layout),
         *_space(layout, needed_mib),
@@ -88,6 +91,16 @@ def _programs(stages: Iterable[Stage]) -> Iterator[str]:
         debian, openeuler = entry.get("debian", "?"), entry.get("openeuler", "?")
         yield (f"no program {' or '.join(wanted.names)}: it is in the package {debian} on Debian, "
                f"{openeuler} on openEuler")
+
+
+def _emulation(stages: Iterable[Stage]) -> Iterator[str]:
+    """Whether programs of the image's architecture run here, where they must: it is tried."""
+    for machine in sorted({arg.partition("=")[2] for stage in stages for arg in stage.args()
+                           if isinstance(arg, str) and arg.startswith("--machine=")}):
+        if machine != platform.machine():
+            tried = contained.run([sys.executable, "-m", EMULATION, machine])
+            if tried.returncode != 0:
+                yield contained.complaint(tried)
 
 
 def _selinux() -> Iterator[str]:

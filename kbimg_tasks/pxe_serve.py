@@ -12,45 +12,62 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Union
 
+from kbimg_tasks.architectures import Architecture
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
     from werkzeug.serving import BaseWSGIServer
 
 IDLE_SECONDS = 60
 METHODS = ("GET", "HEAD")
-# Of the packages ipxe (Debian) and ipxe-bootimgs (openEuler).
-LOADERS = (Path("/usr/lib/ipxe/snponly.efi"), Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi"))
-KERNEL_WORDS = "console=tty0 console=ttyS0,115200"
+# iPXE for UEFI that uses the firmware's own driver of the adapter: of the packages ipxe (Debian,
+# x86-64) and ipxe-bootimgs (openEuler).
+LOADERS = {
+    "x86_64": (Path("/usr/lib/ipxe/snponly.efi"),
+               Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi")),
+    "aarch64": (Path("/usr/share/ipxe/arm64-efi/snponly.efi"),
+                Path("/usr/lib/ipxe/arm64-efi/snponly.efi")),
+}
+# What a machine's firmware says that it is, as dnsmasq(8) names it at --pxe-service.
+CLIENTS = {"x86_64": "x86-64_EFI", "aarch64": "ARM64_EFI"}
 Content = Union[Path, bytes]
 
 
-def ipxe_menu(address: str) -> str:
+def kernel_words(architecture: Architecture) -> str:
+    """The kernel's command line while it installs: it speaks on the screen and a serial line."""
+    return f"console=tty0 console={architecture.serial},115200"
+
+
+def ipxe_menu(address: str, architecture: Architecture) -> str:
     """iPXE's script: https://ipxe.org/scripting."""
-    return (f"#!ipxe\nkernel http://{address}/vmlinuz initrd=initramfs.img {KERNEL_WORDS}\n"
+    words = kernel_words(architecture)
+    return (f"#!ipxe\nkernel http://{address}/vmlinuz initrd=initramfs.img {words}\n"
             f"initrd http://{address}/initramfs.img\nboot\n")
 
 
-def grub_menu(address: str) -> str:
+def grub_menu(address: str, architecture: Architecture) -> str:
     """GRUB's configuration for a network start."""
     place = f"(http,{address})"
     return ("set timeout=5\nmenuentry \"Install KubeOS\" {\n"
-            f"    linux {place}/vmlinuz {KERNEL_WORDS}\n    initrd {place}/initramfs.img\n}}\n")
+            f"    linux {place}/vmlinuz {kernel_words(architecture)}\n"
+            f"    initrd {place}/initramfs.img\n}}\n")
 
 
-def dnsmasq(address: str, loader: Path) -> str:
+def dnsmasq(address: str, architecture: Architecture, loader: Path) -> str:
     """A configuration of dnsmasq(8) for TFTP and for what DHCP says about starting; addresses come
     from the DHCP server that is there. Firmware gets iPXE, and iPXE its menu."""
-    host = address.partition(":")[0]
+    host, client = address.partition(":")[0], CLIENTS[architecture.name]
     return (f"# dnsmasq --conf-file=THIS --no-daemon\nport=0\ndhcp-range={host},proxy\n"
             f"enable-tftp\ntftp-root={loader.parent}\n"
             "dhcp-match=set:ipxe,175\n"
-            f'pxe-service=tag:!ipxe,x86-64_EFI,"iPXE",{loader.name}\n'
-            f'pxe-service=tag:ipxe,x86-64_EFI,"KubeOS",http://{address}/boot.ipxe\n')
+            f'pxe-service=tag:!ipxe,{client},"iPXE",{loader.name}\n'
+            f'pxe-service=tag:ipxe,{client},"KubeOS",http://{address}/boot.ipxe\n')
 
 
-def loader() -> Path:
-    """iPXE for UEFI that uses the firmware's own driver of the adapter."""
-    return next((path for path in LOADERS if path.exists()), LOADERS[0])
+def loader(architecture: Architecture) -> Path:
+    """The iPXE that is here, or where it would be."""
+    places = LOADERS[architecture.name]
+    return next((path for path in places if path.exists()), places[0])
 
 
 def application(files: Mapping[str, Content]) -> WSGIApplication:
@@ -92,25 +109,28 @@ def server(listener: socket.socket, answer: WSGIApplication,
                        fd=listener.fileno())  # fmt: skip
 
 
-def files_of(out: Path, rootfs_name: str, address: str) -> Dict[str, Content]:
+def files_of(out: Path, rootfs_name: str, address: str,
+             architecture: Architecture) -> Dict[str, Content]:  # fmt: skip
     """What is served out of an output directory, by its path."""
     return {
         "/vmlinuz": out / "vmlinuz", "/initramfs.img": out / "initramfs.img",
         f"/{rootfs_name}": out / "kubeos.tar",
         f"/{rootfs_name}.sha256": out / "kubeos.tar.sha256",
-        "/boot.ipxe": ipxe_menu(address).encode(), "/grub.cfg": grub_menu(address).encode(),
+        "/boot.ipxe": ipxe_menu(address, architecture).encode(),
+        "/grub.cfg": grub_menu(address, architecture).encode(),
     }  # fmt: skip
 
 
-def serve(out: Path, rootfs_name: str, address: str, say: Callable[[str], None]) -> None:
+def serve(out: Path, rootfs_name: str, address: str, architecture: Architecture,
+          say: Callable[[str], None]) -> None:  # fmt: skip
     """Serve until Ctrl-C, which ends doit itself; OSError when the address cannot be used."""
     host, _, port = address.partition(":")
-    files = files_of(out, rootfs_name, address)
+    files = files_of(out, rootfs_name, address, architecture)
     with socket.create_server((host, int(port or 80))) as listener, server(
             listener, application(files), say) as running:
         say(f"      serving on http://{address}/: {' '.join(sorted(files))}\n"
             f"      GRUB, by the network: configfile (http,{address})/grub.cfg\n"
             f"      iPXE: chain http://{address}/boot.ipxe\n"
             "      TFTP, beside a DHCP server that is there, by dnsmasq with:\n\n"
-            f"{dnsmasq(address, loader())}\n      Ctrl-C ends it.")
+            f"{dnsmasq(address, architecture, loader(architecture))}\n      Ctrl-C ends it.")
         running.serve_forever()

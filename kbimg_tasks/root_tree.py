@@ -7,9 +7,11 @@ from typing import Dict, Optional, Tuple
 
 from attrs import frozen
 
+from kbimg_tasks.architectures import X86_64, Architecture
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.dracut import VERITY
 from kbimg_tasks.ids import Ids
+from kbimg_tasks.loader import BIOS, Loader, uefi
 from kbimg_tasks.partitions import Table
 from kbimg_tasks.sandbox import Sandbox
 from kbimg_tasks.signing import Keys
@@ -24,9 +26,6 @@ from kbimg_tasks.stages import (
 )
 from kbimg_tasks.stages.grub import grub
 
-# What the images themselves need beside the user's packages.
-PACKAGES_UEFI = ("grub2-efi", "grub2-tools", "grub2-efi-x64-modules", "grub2-pc-modules")
-PACKAGES_VERITY = ("efibootmgr", "grub2-efi-x64", "mokutil", "shim", "veritysetup")
 # The command that gives an image out, where no container engine has been asked yet.
 SAVING = ("docker", "save")
 # A verified root is mounted by a hook of ours. systemd in the initramfs would mount the partition
@@ -38,14 +37,16 @@ WITHOUT_SYSTEMD = ("systemd", "systemd-initrd", "dracut-systemd")
 class Given:
     """What a plan depends on beside the configuration.
 
-    `repomds` are the index files of repositories on this machine, `epoch` is SOURCE_DATE_EPOCH
-    where the user sets it; without it, the newest package's build time is the clock. `locked` is a
-    lock file of exact packages; with `is_offline` no repository is asked for anything. `saving` is
-    the command by which a container engine gives out the upgrade image to start from, and `digest`
-    says which image that is. `admin_repomds` are the indexes of the admin container's repositories,
-    and `builder` is the container engine that builds it on a base image, if any is to.
+    `architecture` is the one that images are made for. `repomds` are the index files of
+    repositories on this machine, `epoch` is SOURCE_DATE_EPOCH where the user sets it; without it,
+    the newest package's build time is the clock. `locked` is a lock file of exact packages; with
+    `is_offline` no repository is asked for anything. `saving` is the command by which a container
+    engine gives out the upgrade image to start from, and `digest` says which image that is.
+    `admin_repomds` are the indexes of the admin container's repositories, and `builder` is the
+    container engine that builds it on a base image, if any is to.
     """
 
+    architecture: Architecture = X86_64
     repomds: Tuple[Path, ...] = ()
     epoch: Optional[str] = None
     locked: Optional[Path] = None
@@ -59,8 +60,8 @@ class Given:
 @frozen
 class Root:
     """A root file system: the stages before any disk, its tree, its tar, the time it shows; the
-    tree that an initramfs is made from, the stage that describes its kernel, and the step that
-    lists its files before it is there."""
+    tree that an initramfs is made from, the stage that describes its kernel, the step that lists
+    its files before it is there, and the architecture of its programs."""
 
     stages: Tuple[Stage, ...]
     tree: Sandbox
@@ -69,6 +70,7 @@ class Root:
     system: Artifact
     kernel: Stage
     listed: Step
+    architecture: Architecture
 
 
 @frozen
@@ -97,45 +99,53 @@ def password(config: Config) -> Optional[Secret]:
     return Secret("grub.passwd", config.grub.passwd.reveal() + "\n") if config.grub else None
 
 
+def loader_of(architecture: Architecture, table: Table) -> Loader:
+    """GRUB of the machines that start from a disk with this table."""
+    return BIOS if table.is_legacy else uefi(architecture)
+
+
 def from_packages(config: Config, given: Given, table: Table, ids: Ids,
                   keys: Optional[Keys] = None) -> Root:  # fmt: skip
     """The root file system out of packages and what the configuration puts over them. With `keys`
     it is a verified one: its boot files are signed, and what belongs on the ESP is made apart."""
     assert config.from_repo is not None
-    needed = {"UEFI": PACKAGES_UEFI, **({"dm-verity": PACKAGES_VERITY} if keys else {})}
+    machine = given.architecture
+    firmware = "legacy BIOS" if table.is_legacy else "UEFI"
+    needed = {firmware: machine.packages(legacy=table.is_legacy)}
+    if keys:
+        needed["dm-verity"] = machine.verity_packages
     chosen = packages.packages(
-        "packages", config.from_repo.repo_path, config.from_repo.rpmlist, given.repomds,
+        "packages", machine, config.from_repo.repo_path, config.from_repo.rpmlist, given.repomds,
         given.epoch, given.locked, given.is_offline, needed=needed)
     clock: Arg = given.epoch or Content(chosen["clock"])
-    rootfs = packages.rootfs(chosen, clock)
+    rootfs = packages.rootfs(chosen, machine, clock)
     below: Tuple[Artifact, ...] = (rootfs["rootfs"],)
     if keys:
-        early = initramfs.initramfs(rootfs, clock, (VERITY,), WITHOUT_SYSTEMD)
+        early = initramfs.initramfs(rootfs, machine, clock, (VERITY,), WITHOUT_SYSTEMD)
         boot = signed.boot_files(rootfs, early, keys, clock)
     else:
-        early = initramfs.initramfs(rootfs, clock)
-        boot = grub(rootfs, table, ids, password(config), clock)
+        early = initramfs.initramfs(rootfs, machine, clock)
+        boot = grub(rootfs, machine, loader_of(machine, table), table, ids, password(config), clock)
         below += (boot["layer"],)
-    own = customised.customised(config, ids, below, clock)
+    own = customised.customised(config, machine, ids, below, clock)
     tree = Sandbox(
         root=Scratch("root"),
         layers=(rootfs["rootfs"], early["layer"], boot["layer"], own["layer"]))
     tar = archive.kubeos_tar(tree, config.disk_partition.root_mib, clock)
     return Root((chosen, rootfs, early, boot, own), tree, tar, clock, rootfs["rootfs"], rootfs,
-                packages.files(chosen))
+                packages.files(chosen), machine)
 
 
-def from_upgrade_image(config: Config, given: Given, ids: Ids) -> Root:
+def from_upgrade_image(config: Config, given: Given, table: Table, ids: Ids) -> Root:
     """The root file system out of an upgrade image."""
     source = config.from_dockerimg
     assert source is not None
-    tar = from_image.kubeos_tar(source.upgrade_img, source.archive, given.saving,
-                                given.digest)
+    loader = loader_of(given.architecture, table)
+    tar = from_image.kubeos_tar(source.upgrade_img, source.archive, given.saving, given.digest,
+                                loader)
     clock: Arg = given.epoch or Content(tar["clock"])
     unpacked = from_image.unpacked(tar, clock)
-    menu = from_image.menu(unpacked, ids, clock)
+    menu = from_image.menu(unpacked, loader, ids, clock)
     tree = Sandbox(root=Scratch("root"), layers=(unpacked["rootfs"], menu["layer"]))
     return Root((tar, unpacked, menu), tree, tar, clock, unpacked["rootfs"],
-                from_image.kernel(unpacked), archive.files(tar))
-
-
+                from_image.kernel(unpacked), archive.files(tar), given.architecture)

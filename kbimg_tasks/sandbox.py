@@ -6,6 +6,7 @@ from typing import List, Tuple, Union
 
 from attrs import evolve, frozen
 
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.stage import Arg, Artifact, Scratch, Step, joined, tool
 
 # The parent-death signal is not sent by a parent that died before it was asked for. So whoever
@@ -40,6 +41,7 @@ class Sandbox:
 
     `layers` are merged, the lowest first. Changes go to `upper`; without one the tree is read-only.
     `root` is where the tree is mounted, or, without layers, a directory that is there already.
+    `machine` is the architecture of the tree's programs, where any of them may run.
     """
 
     root: Arg
@@ -49,11 +51,12 @@ class Sandbox:
     moves: Tuple[Tuple[str, str], ...] = ()
     tmpfs: Tuple[str, ...] = ()
     kernel: bool = False
+    machine: str = ""
     chroot: bool = False
 
-    def running_in(self) -> Sandbox:
-        """The same tree with programs run inside it, as in a chroot."""
-        return evolve(self, chroot=True, kernel=True)
+    def running_in(self, architecture: Architecture) -> Sandbox:
+        """The same tree with programs of its own run inside it, as in a chroot."""
+        return evolve(self, chroot=True, kernel=True, machine=architecture.name)
 
     def wrap(self, step: Step) -> Step:
         """The step that mounts the tree and then does `step`."""
@@ -65,6 +68,7 @@ class Sandbox:
         argv += [f"--move={source}:{target}" for source, target in self.moves]
         argv += [f"--tmpfs={target}" for target in self.tmpfs]
         argv += ["--kernel"] if self.kernel else []
+        argv += [f"--machine={self.machine}"] if self.machine else []
         argv += ["--chroot"] if self.chroot else []
         wrapped = tool("sandboxed", *argv, "--", *step.argv)
         return evolve(step, argv=wrapped.argv)

@@ -24,13 +24,14 @@ from kbimg_tasks import (
     stamps,
     store,
 )
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.cleaning import Cleaning
 from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
-from kbimg_tasks.config.model import PxeConfig
+from kbimg_tasks.config.model import Config, PxeConfig
 from kbimg_tasks.config.repo_file import Repository, repositories
 from kbimg_tasks.layout import CACHE, DATA, Layout
-from kbimg_tasks.plan import Plan, admin_repository, plan, unsupported
+from kbimg_tasks.plan import Plan, admin_repository, plan
 from kbimg_tasks.progress import Display, reporter
 from kbimg_tasks.reproduce import NotEqual, reproduce
 from kbimg_tasks.root_tree import SAVING, Given
@@ -49,7 +50,7 @@ OWN_PREFIXES = {ADMIN: "admin_", PXE: "pxe_"}
 WORKERS_AT_MOST = 4
 # Room for all that is not as large as the root tree: logs, ESP, initramfs, package lists.
 SMALL_THINGS_MIB = 256
-DEMO_INDEX = CACHE / "demo-rpms/repodata/repomd.xml"
+DEMO_REPOSITORY = CACHE / "demo-rpms"
 
 
 @frozen
@@ -59,6 +60,7 @@ class Session:
     asked: Variables
     plan: Plan
     refusals: Tuple[str, ...]
+    warnings: Tuple[str, ...]
     repositories: Mapping[str, Tuple[Repository, ...]]
     cleaning: Cleaning
     source: handover.Source
@@ -77,14 +79,19 @@ class Session:
         refusals = asked.problems + handover.problems(asked.push, images)
         # `doit clean` works without a configuration, but not with words it does not understand.
         cleaning = Cleaning(asked.layout, asked.is_forced, refusals)
+        warnings: Tuple[str, ...] = ()
         try:
-            config = load(asked.config, asked.started_in, images=images or (DEFAULT_IMAGE,))
-            refusals += unsupported(config)
+            config = load(asked.config, asked.started_in, images or (DEFAULT_IMAGE,),
+                          asked.architecture)  # fmt: skip
+            if PXE in images and config.is_legacy:
+                warnings += (_passed_over(config),)
+                config = config.for_uefi()
             repos = _repositories(config.from_repo.repo_path if config.from_repo else None)
             builder = ""
             if ADMIN in images:
-                builder = handover.builder(config, asked.engine)
-                refusals += handover.builder_problems(config, builder, asked.engine)
+                builder = handover.builder(config, asked.engine, asked.architecture)
+                refusals += handover.builder_problems(config, builder, asked.engine,
+                                                      asked.architecture)  # fmt: skip
             admin_repos = _repositories(admin_repository(config))
         except ConfigError as error:
             refusals += (str(error),)
@@ -92,12 +99,14 @@ class Session:
             config, repos, admin_repos = load(DATA / "minimal.toml", DATA), (), ()
             builder = ""
         source = handover.Source.of(config, asked.engine, asked.layout)
+        machine = asked.architecture
         planned = plan(config, Given(
-            local_indexes(repos), asked.epoch, asked.lock if asked.is_locked else None,
-            asked.is_offline, source.saving or SAVING, source.digest,
-            local_indexes(admin_repos), builder))  # fmt: skip
+            machine, local_indexes(repos, machine), asked.epoch,
+            asked.lock if asked.is_locked else None, asked.is_offline, source.saving or SAVING,
+            source.digest, local_indexes(admin_repos, machine), builder))  # fmt: skip
         watched = {"packages": repos, "admin_packages": admin_repos}
-        return cls(asked, planned, refusals, watched, cleaning, source, config.pxe_config)
+        return cls(asked, planned, refusals, warnings, watched, cleaning, source,
+                   config.pxe_config)  # fmt: skip
 
     @property
     def layout(self) -> Layout:
@@ -135,9 +144,10 @@ class Session:
         """What is about the whole directory, the check, and every stage."""
         yield graph.output(self.cleaning, self.plan.stages)
         yield graph.cleanup(self.cleaning)
-        yield graph.ready(self.problems)
-        yield graph.outside("demo_repo", "packages to try kbimg with, for config/demo", DEMO_INDEX,
-                            "kbimg_tasks.demo_repo")
+        yield graph.ready(self.problems, self._warn)
+        demo = _index(DEMO_REPOSITORY / self.asked.architecture.name)
+        yield graph.outside("demo_repo", "packages to try kbimg with, for config/demo", demo,
+                            "kbimg_tasks.demo_repo", f"--arch={self.asked.architecture.oci}")
         yield graph.note("store", "what all output directories share, with sizes",
                          self._show_store)
         yield graph.note("prune", "the store brought down to store_gib= GiB, oldest use first",
@@ -152,11 +162,15 @@ class Session:
         for image in IMAGES:
             yield from self._handovers(image)
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
-                               makers={DEMO_INDEX: "demo_repo"},
+                               makers={demo: "demo_repo"},
                                outdated=self._outdated(),
                                cleaning=self.cleaning,
                                checked_first=self.plan.checked_first(self._wanted()),
                                named=sys.argv[1:])
+
+    def _warn(self) -> None:
+        for warning in self.warnings:
+            self.display.say(f"warning: {warning}")
 
     def _show_store(self) -> None:
         self.display.say(store.table(self.layout))
@@ -183,7 +197,8 @@ class Session:
             raise graph.Impossible(f"{self.asked.config}: pxe_serve needs a table [pxe_config]")
         address = self.asked.address or self.pxe.server_ip
         try:
-            pxe_serve.serve(self.layout.out, self.pxe.rootfs_name, address, self.display.say)
+            pxe_serve.serve(self.layout.out, self.pxe.rootfs_name, address,
+                            self.asked.architecture, self.display.say)  # fmt: skip
         except OSError as error:
             raise graph.Impossible(f"cannot serve on {address}: {os.strerror(error.errno or 0)}; "
                                    "choose another with address=IP[:PORT]") from error
@@ -245,8 +260,18 @@ def _repositories(path: Optional[Path]) -> Tuple[Repository, ...]:
     return repositories(path) if path and path.is_file() else ()
 
 
-def local_indexes(repos: Iterable[Repository]) -> Tuple[Path, ...]:
+def _passed_over(config: Config) -> str:
+    option = "from_repo.legacy_bios" if config.from_repo else "from_dockerimg.legacy_bios"
+    return (f"{config.where(option)}: {option}: pxe_img passes over it: what it installs, and its "
+            "kubeos.tar, is for UEFI")
+
+
+def local_indexes(repos: Iterable[Repository], architecture: Architecture) -> Tuple[Path, ...]:
     """The repomd.xml of each repository on this machine: they tell when its packages changed."""
-    urls = (url for repo in repos for url in repo.baseurl)
-    return tuple(Path(unquote(urlsplit(url).path)) / "repodata/repomd.xml"
+    urls = (url for repo in repos for url in repo.addresses(architecture))
+    return tuple(_index(Path(unquote(urlsplit(url).path)))
                  for url in urls if url.startswith("file:"))  # fmt: skip
+
+
+def _index(repository: Path) -> Path:
+    return repository / "repodata/repomd.xml"

@@ -12,12 +12,13 @@ import doit
 from attrs import frozen
 
 from kbimg_tasks import engines, image_names, lock_file
+from kbimg_tasks.architectures import ARCHITECTURES, Architecture, named, of_this_machine
 from kbimg_tasks.config.rules import Wrong
 from kbimg_tasks.config.values import new_image_name
 from kbimg_tasks.layout import CACHE, STORE_GIB, Layout
 
-KNOWN = ("config", "out", "cache", "store_gib", "offline", "lock", "force", "engine", "push",
-         "address")
+KNOWN = ("config", "out", "arch", "cache", "store_gib", "offline", "lock", "force", "engine",
+         "push", "address")
 WRITE_LOCK = "write_lock"
 
 
@@ -29,6 +30,7 @@ class Variables:
     started_in: Path
     config: Path
     layout: Layout
+    architecture: Architecture
     lock: Path
     is_locked: bool
     is_offline: bool
@@ -48,6 +50,8 @@ class Variables:
             out=started_in / given.text("out", "scripts-auto"),
             cache=started_in / given.text("cache", str(CACHE)),
             store_gib=given.checked("store_gib", STORE_GIB, _gib, "a number of GiB"))
+        architecture = given.checked("arch", of_this_machine(), named,
+                                     f"one of {', '.join(ARCHITECTURES)}")
         is_offline = given.checked("offline", False, _switch, "0 or 1")
         is_forced = given.checked("force", False, _switch, "0 or 1")
         lock = started_in / given.text("lock", "kbimg.lock")
@@ -68,8 +72,8 @@ class Variables:
                 f'SOURCE_DATE_EPOCH: expected seconds since 1970, found "{epoch}"')
             epoch = None
         config = Path(given.text("config", "kbimg.toml"))
-        return cls(started_in, config, layout, lock, is_locked, is_offline, is_forced, epoch,
-                   engine, push, address, tuple(given.problems))  # fmt: skip
+        return cls(started_in, config, layout, architecture, lock, is_locked, is_offline, is_forced,
+                   epoch, engine, push, address, tuple(given.problems))  # fmt: skip
 
 
 class _Given:

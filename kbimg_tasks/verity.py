@@ -31,7 +31,7 @@ def planned(config: Config, asked: DmVerity, given: Given, table: Table,
     found = Keys(opened["keys"], efi, grub_key)
     root = from_packages(config, given, table, ids, found)
     chosen = root.stages[0]
-    needed = verity.programs(packages.files(chosen))
+    needed = verity.programs(packages.files(chosen), root.architecture)
     return root, machine(config, root, table, ids, found, (*made, opened, chosen, needed))
 
 
@@ -43,11 +43,11 @@ def machine(config: Config, root: Root, table: Table, ids: Ids, found: Keys,
     tree = filesystems.root_image(root.tree, table.by_label(f"ROOT-{SLOT}"), ids, clock)
     image = tree["update-root.img"]
     hashes = verity.hash_tree(image, table.by_label(f"HASH-{SLOT}"), ids, clock)
-    loader = grub.signed_loader(root.system, found, secret, table, ids, clock)
-    menu = grub.signed_menu(hashes["root-hash"], found, table, ids, clock)
+    loader = grub.signed_loader(root.system, root.architecture, found, secret, table, ids, clock)
+    menu = grub.signed_menu(hashes["root-hash"], root.architecture, found, table, ids, clock)
     boot = filesystems.boot_image((menu["esp"], loader["esp"]), table.by_label(f"BOOT-{SLOT}"), ids,
                                   clock)
-    verified = signed.signatures(boot["update-boot.img"], image, found)
+    verified = signed.signatures(boot["update-boot.img"], image, root.architecture, found)
     persist = filesystems.persist(
         table.by_label("PERSIST"), config.persist_mkdir.name, ids, clock)
     slot: Dict[str, Artifact] = {

@@ -12,7 +12,15 @@ import pytest
 import secure_boot
 from building import KUBERNETES, PACKAGES, build, write_config, write_custom
 
-REPOSITORY = Path("/var/cache/kbimg/demo-rpms")
+from kbimg_tasks.architectures import AARCH64, X86_64, Architecture
+
+# On AArch64 cloud-init asks every cloud that it knows, which takes minutes where there is none.
+WITHOUT_CLOUD_INIT = """
+[[copy_files]]
+src = "cloud-init.disabled"
+dst = "/etc/cloud"
+"""
+REPOSITORIES = Path("/var/cache/kbimg/demo-rpms")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,12 +28,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=40, help="builds that tests/faults kills")
 
 
+def made_repository(architecture: Architecture) -> Path:
+    """The demonstration's repository for an architecture, made unless it is there."""
+    subprocess.run([sys.executable, "-m", "kbimg_tasks.demo_repo", "--if-missing",
+                    f"--arch={architecture.oci}"], check=True, cwd="/")
+    return REPOSITORIES / architecture.name
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
-    """The demonstration's repository, made unless it is there."""
-    subprocess.run([sys.executable, "-m", "kbimg_tasks.demo_repo", "--if-missing"], check=True,
-                   cwd="/")
-    return REPOSITORY
+    """The demonstration's repository for x86-64."""
+    return made_repository(X86_64)
+
+
+@pytest.fixture(scope="session")
+def arm_repository() -> Path:
+    """The demonstration's repository for AArch64."""
+    return made_repository(AARCH64)
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +62,25 @@ def verified_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -
     path = write_custom(folder)
     path.write_text(path.read_text() + secure_boot.DM_VERITY)
     return build(folder)
+
+
+@pytest.fixture(scope="session")
+def legacy_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for machines with a BIOS."""
+    folder = tmp_path_factory.mktemp("legacy")
+    path = write_custom(folder)
+    path.write_text(path.read_text().replace("legacy_bios = false", "legacy_bios = true"))
+    return build(folder)
+
+
+@pytest.fixture(scope="session")
+def arm_image(arm_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for AArch64."""
+    folder = tmp_path_factory.mktemp("arm")
+    path = write_custom(folder)
+    path.write_text(path.read_text() + WITHOUT_CLOUD_INIT)
+    (folder / "cloud-init.disabled").touch()
+    return build(folder, "arch=aarch64")
 
 
 @pytest.fixture(scope="session")

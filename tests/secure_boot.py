@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 from typing import Callable
 
+from kbimg_tasks.architectures import X86_64, Architecture
 from kbimg_tasks.partitions import Table, plan_table
-from kbimg_tasks.vm import SECURE_UEFI, Machine, firmware
+from kbimg_tasks.vm import BOARDS, Machine, firmware
 
 MIB = 1 << 20
 BLOCK = 4096
@@ -38,22 +39,26 @@ def run(*argv: object) -> str:
                           capture_output=True).stdout
 
 
-def enrolled(out: Path, folder: Path) -> Path:
+def enrolled(out: Path, folder: Path, architecture: Architecture = X86_64) -> Path:
     """A store of variables as after the certificates of an image have been enrolled by docs."""
     store, revoked = folder / "enrolled.fd", folder / "vendor-dbx.der"
     run("mcopy", "-n", "-i", out / "update-boot.img", "::/EFI/vendor-dbx.der", revoked)
     run("mcopy", "-n", "-i", out / "update-boot.img", "::/EFI/rsa4BIOS.der", folder)
     own = folder / "rsa4BIOS.der"
-    run("virt-fw-vars", "--input", firmware(SECURE_UEFI)[1], "--output", store, "--set-pk", OWNER,
+    empty = firmware(BOARDS[architecture.name], is_secure=True)[1]
+    old = (word for name in ("PK", "KEK", "db", "dbx") for word in ("--delete", name))
+    run("virt-fw-vars", "--input", empty, "--output", store, *old, "--set-pk", OWNER,
         own, "--add-kek", OWNER, own, "--add-db", OWNER, own, "--add-dbx-cert", OWNER, revoked,
         "--sb")
     return store
 
 
-def machine(out: Path, folder: Path, disk: Path, **more) -> Machine:
+def machine(out: Path, folder: Path, disk: Path, architecture: Architecture = X86_64,
+            **more) -> Machine:  # fmt: skip
     """A machine with Secure Boot that trusts an image's certificates."""
     folder.mkdir(exist_ok=True)
-    return Machine(disk, "raw", folder, ends_at_reboot=True, enrolled=enrolled(out, folder), **more)
+    return Machine(disk, "raw", folder, ends_at_reboot=True, architecture=architecture,
+                   enrolled=enrolled(out, folder, architecture), **more)  # fmt: skip
 
 
 def copy(out: Path, folder: Path) -> Path:

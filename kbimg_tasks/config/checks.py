@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Collection, Dict, Iterator, Mapping, Tuple
 
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.config.shown import Option
 from kbimg_tasks.partitions import LayoutError, plan_table
 
@@ -21,10 +22,12 @@ OF_THE_TREE = ("users", "copy_files", "grub", "systemd_service", "chroot_script"
 STATIC_ADDRESS = ("local_ip", "net_name", "netmask")
 
 
-def all_problems(drafts: Drafts, values: Values, images: Collection[str]) -> Found:
+def all_problems(drafts: Drafts, values: Values, images: Collection[str],
+                 architecture: Architecture) -> Found:  # fmt: skip
     """Everything that does not go together, for any image and for those to be built."""
     yield from one_source(values)
     yield from verity_needs_grub(values)
+    yield from legacy_bios_is_there(drafts, architecture)
     yield from verity_excludes_legacy_bios(drafts, values)
     yield from verity_excludes_container_source(values)
     yield from container_source_is_named(drafts)
@@ -38,7 +41,7 @@ def all_problems(drafts: Drafts, values: Values, images: Collection[str]) -> Fou
         yield from image_has_its_tables(image, values)
     if "pxe_img" in images:
         yield from pxe_excludes_verity(values)
-        yield from pxe_excludes_legacy_bios(drafts)
+        yield from installer_is_apart_from_legacy_bios(drafts, images)
     if "upgrade_img" in images:
         yield from upgrade_image_has_a_name(drafts)
 
@@ -101,11 +104,27 @@ def pxe_excludes_verity(values: Values) -> Found:
         yield ("dm_verity",), "excludes pxe_img: dm-verity is for virtual machines"
 
 
-def pxe_excludes_legacy_bios(drafts: Drafts) -> Found:
-    """The installer partitions the target for UEFI."""
+def installer_is_apart_from_legacy_bios(drafts: Drafts, images: Collection[str]) -> Found:
+    """The installer partitions the target for UEFI, whatever is configured; one kubeos.tar cannot
+    be for both."""
+    for option in _legacy(drafts):
+        others = sorted({"vm_img", "upgrade_img"} & set(images))
+        if others:
+            yield option, (f"{' and '.join(others)} would be for legacy BIOS and pxe_img is for "
+                           "UEFI: build them by two commands, with an out= each")
+
+
+def legacy_bios_is_there(drafts: Drafts, architecture: Architecture) -> Found:
+    """Of the architectures only x86-64 has had another firmware than UEFI."""
+    for option in () if architecture.has_bios else _legacy(drafts):
+        yield option, (f"expected false on {architecture.name}, which has no legacy BIOS, found "
+                       "true")
+
+
+def _legacy(drafts: Drafts) -> Iterator[Option]:
     for source in SOURCES:
         if drafts.get(source, {}).get("legacy_bios"):
-            yield (source, "legacy_bios"), "expected false, as pxe_img demands, found true"
+            yield source, "legacy_bios"
 
 
 def address_by_dhcp_or_by_hand(drafts: Drafts) -> Found:
@@ -139,7 +158,7 @@ def partitions_fit(drafts: Drafts, values: Values) -> Found:
     sizes = drafts.get("disk_partition", {})
     if not {"root_mib", "image_gib"} <= set(sizes):
         return
-    legacy = any(drafts.get(source, {}).get("legacy_bios") for source in SOURCES)
+    legacy = any(_legacy(drafts))
     try:
         plan_table(sizes["root_mib"], sizes["image_gib"], legacy=legacy,
                    verity="dm_verity" in values and not legacy)  # fmt: skip

@@ -17,6 +17,12 @@ MACHINES = {0x3E: "x86_64", 0xB7: "aarch64", 0x28: "arm", 0x03: "i386", 0xF3: "r
             0x102: "loongarch64", 0x15: "ppc64", 0x16: "s390x"}  # fmt: skip
 
 
+def is_elf(path: str) -> bool:
+    """Whether a file is no script, but code of some machine."""
+    with open(path, "rb") as stream:
+        return stream.read(len(MAGIC)) == MAGIC
+
+
 def check(path: str, machine: str) -> None:
     """Raises Wrong unless the file is an executable program for `machine` (as `uname -m` says)."""
     expected = f"an executable program for {machine} (ELF)"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 from pathlib import Path
 from typing import Callable, Dict, Tuple
 
 from attrs import frozen
 
+from kbimg_tasks.architectures import X86_64
 from kbimg_tasks.config import elf
 from kbimg_tasks.config.rules import Wrong
 
@@ -16,10 +16,11 @@ from kbimg_tasks.config.rules import Wrong
 IS_THERE: Dict[str, Callable[[str], bool]] = {
     "file": os.path.isfile,
     "program": os.path.isfile,
+    "agent": os.path.isfile,
     "directory": os.path.isdir,
     "any": lambda path: os.path.isfile(path) or os.path.isdir(path),
 }
-WORDS = {"file": "a file", "program": "a program", "directory": "a directory",
+WORDS = {"file": "a file", "program": "a program", "agent": "a file", "directory": "a directory",
          "any": "a file or directory"}  # fmt: skip
 
 
@@ -29,18 +30,20 @@ class Files:
 
     started_in: Path
     beside_config: Path
+    machine: str = X86_64.name
 
     def find(self, name: str, kind: str, *, must_exist: bool) -> Path:
         """The absolute path of the first that is there, or else of the first that was tried.
 
-        `kind` is "file", "directory", "any" of both, or "program". Raises Wrong when it
-        `must_exist` and none is there, with every path tried, or cannot run on this machine.
+        `kind` is "file", "directory", "any" of both, "program", or "agent", a program that may be a
+        script. Raises Wrong when it `must_exist` and none is there, with every path tried, or when
+        it cannot run on the machine that the image is for.
         """
         tried = self._candidates(name)
         for path in tried:
             if IS_THERE[kind](path):
-                if kind == "program" and must_exist:
-                    elf.check(path, platform.machine())
+                if must_exist and (kind == "program" or (kind == "agent" and elf.is_elf(path))):
+                    elf.check(path, self.machine)
                 return Path(path)
         if must_exist:
             raise Wrong(WORDS[kind], "tried " + " and ".join(map(_described, tried)), found="none")

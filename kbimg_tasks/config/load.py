@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Collection, Dict, Iterator
 
+from kbimg_tasks.architectures import X86_64, Architecture
 from kbimg_tasks.config import checks, repo_file, source
 from kbimg_tasks.config.errors import ConfigError, Problem
 from kbimg_tasks.config.files import Files
@@ -12,8 +13,9 @@ from kbimg_tasks.config.model import ARRAYS, FROM_PACKAGES, TABLES, Config
 from kbimg_tasks.config.tables import Reader
 
 
-def load(path: Path, started_in: Path, images: Collection[str] = ()) -> Config:
-    """The configuration in `path`, with everything that `images` need checked.
+def load(path: Path, started_in: Path, images: Collection[str] = (),
+         architecture: Architecture = X86_64) -> Config:  # fmt: skip
+    """The configuration in `path`, with everything checked that `images` for an architecture need.
 
     Relative paths, `path` among them, are taken from `started_in`, then from the configuration's
     own directory. Files that options name must exist only for the images that read them. Raises
@@ -21,9 +23,9 @@ def load(path: Path, started_in: Path, images: Collection[str] = ()) -> Config:
     """
     full = started_in / path
     found = source.read(full, source.name_as_typed(path, started_in))
-    reader = Reader(found.positions, Files(started_in, full.parent), images)
+    reader = Reader(found.positions, Files(started_in, full.parent, architecture.name), images)
     drafts = reader.tables(found.values)
-    for option, message in checks.all_problems(drafts, found.values, images):
+    for option, message in checks.all_problems(drafts, found.values, images, architecture):
         reader.add(option, message)
     problems = [*reader.problems, *_repository_problems(drafts, started_in, images)]
     if problems:

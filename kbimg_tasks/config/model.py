@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Mapping, Optional, Tuple
 
 import attrs
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from kbimg_tasks.config import values
 from kbimg_tasks.config.locate import Positions
@@ -35,7 +35,7 @@ def option(rule: Rule, default: Any = attrs.NOTHING, *, key: str = "", also: Tup
 
     `key` is its name in the file, `also` are other spellings; a `secret` one is never shown. One
     with `file` names a "file", a "directory", "any" of both, or a "program" for the image's
-    machine, which must exist when one of `for_images` is built.
+    machine, as an "agent" also a script, which must exist when one of `for_images` is built.
     """
     return field(default=default, metadata={
         "rule": rule, "names": (key, *also), "secret": secret, "file": file,
@@ -52,7 +52,7 @@ def names(attribute: Any) -> Tuple[str, ...]:
 class FromRepo:
     """[from_repo]: an image out of packages."""
 
-    agent_path: Path = option(values.host_path, file="file", for_images=FROM_PACKAGES)
+    agent_path: Path = option(values.host_path, file="agent", for_images=FROM_PACKAGES)
     repo_path: Path = option(values.host_path, file="file", for_images=FROM_PACKAGES)
     root_passwd: Secret = option(values.shadow, secret=True)
     version: str = option(values.version)
@@ -188,6 +188,18 @@ class Config:
     persist_mkdir: PersistMkdir = PersistMkdir()
     dm_verity: Optional[DmVerity] = None
     positions: Positions = field(default=Positions(), eq=False, repr=False)
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether a BIOS is to start the image, and not UEFI."""
+        return any(source is not None and source.legacy_bios
+                   for source in (self.from_repo, self.from_dockerimg))
+
+    def for_uefi(self) -> Config:
+        """The same with UEFI in place of a BIOS."""
+        repo, image = self.from_repo, self.from_dockerimg
+        return evolve(self, from_repo=repo and evolve(repo, legacy_bios=False),
+                      from_dockerimg=image and evolve(image, legacy_bios=False))
 
     def where(self, option: str) -> str:
         """Where an option stands: `kbimg.toml:31` for `copy_files[0].dst`."""

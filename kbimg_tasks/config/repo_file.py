@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.config.errors import ConfigError, Problem
 from kbimg_tasks.config.secret import Secret
 from kbimg_tasks.config.shown import quoted
@@ -24,6 +25,7 @@ FALSE = ("0", "no", "false", "off")
 MAIN = "main"  # dnf's own options, which a repository file may hold too
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]+")
 SCHEMES = ("http", "https", "ftp", "file")
+VARIABLES = re.compile(r"\$(?:basearch|arch)\b|\$\{(?:basearch|arch)\}")
 LARGEST_BYTES = 1 << 20
 
 
@@ -46,6 +48,10 @@ class Repository:
         """Whether only dnf knows its addresses in full."""
         return any("$" in url for url in (*self.baseurl, self.mirrorlist or "",
                                           self.metalink or ""))  # fmt: skip
+
+    def addresses(self, architecture: Architecture) -> Tuple[str, ...]:
+        """Its addresses, with dnf's variables for the architecture in place (dnf.conf(5))."""
+        return tuple(VARIABLES.sub(architecture.name, url) for url in self.baseurl)
 
 
 def repositories(path: Path, shown: str = "") -> Tuple[Repository, ...]:

@@ -26,13 +26,15 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m kbimg_tasks.demo_repo", description=__doc__, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("outdir", nargs="?", type=Path, default=OUTDIR,
-                        help=f"folder for the RPMs and their repodata (default: {OUTDIR})")
+    parser.add_argument("outdir", nargs="?", type=Path,
+                        help="folder for the RPMs and their repodata (default: the one of "
+                             f"{OUTDIR} that RPM's name of the architecture has)")
     parser.add_argument("--arch", choices=sorted(DEBIAN_ARCHITECTURES.values()),
                         default=DEBIAN_ARCHITECTURES.get(platform.machine(), "amd64"),
                         help="Debian's name of the architecture (default: this machine's)")
     parser.add_argument("--cache", type=Path, metavar="DIR",
-                        help="downloads and finished RPMs (default: OUTDIR.cache)")
+                        help="downloads and finished RPMs (default: OUTDIR.cache, or "
+                             f"{OUTDIR}.cache)")
     parser.add_argument("--sources", type=Path, metavar="FILE",
                         help="list of Debian's archives (default: the host's)")
     parser.add_argument("--if-missing", action="store_true",
@@ -64,9 +66,10 @@ def from_debian(options: argparse.Namespace, say: Callable[[str], None]) -> List
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Make the repository, or say in one line why it cannot be."""
     options = parse(argv)
-    options.outdir = options.outdir.absolute()
-    options.cache = (options.cache or options.outdir.with_name(options.outdir.name + ".cache"))
-    options.cache = options.cache.absolute()
+    top = (options.outdir or OUTDIR).absolute()
+    options.outdir = (top if options.outdir
+                      else top / repository.RPM_ARCHITECTURES[options.arch])  # fmt: skip
+    options.cache = (options.cache or top.with_name(f"{top.name}.cache")).absolute()
     started = time.monotonic()
 
     def say(text: str) -> None:
@@ -75,7 +78,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if options.if_missing and (options.outdir / "repodata/repomd.xml").is_file():
         return 0
     try:
-        with repository.locked(options.cache):
+        with repository.locked(options.cache / options.arch):
             is_debian = Path("/etc/debian_version").exists() and not options.dnf_option
             rpms = (from_debian if is_debian else host_repo.from_host)(options, say)
             repository.publish(rpms, options.outdir)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Iterator
 
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.sandbox import Sandbox
 from kbimg_tasks.stage import (
     Arg,
@@ -30,7 +31,7 @@ FILES = ((OWN, "755", "enable"), (OWN, "644", "kubeos-ssh-key.service"),
          (OWN, "644", "kubeos-ssh-key.path"), (PROGRAMS, "755", "kubeos-ssh-key"))  # fmt: skip
 
 
-def customised(rootfs: Stage, hostshell: Path, clock: Arg) -> Stage:
+def customised(rootfs: Stage, architecture: Architecture, hostshell: Path, clock: Arg) -> Stage:
     """What is put over the packages, as a layer."""
     name = "admin_customised"
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
@@ -38,7 +39,7 @@ def customised(rootfs: Stage, hostshell: Path, clock: Arg) -> Stage:
     return Stage(
         name, "hostshell, the key service and its units", clock, (layer,),
         steps=(*(tree.wrap(step) for step in _files(root, hostshell)),
-               tree.running_in().wrap(run("sh", f"{OWN}/enable"))),
+               tree.running_in(architecture).wrap(run("sh", f"{OWN}/enable"))),
     )  # fmt: skip
 
 

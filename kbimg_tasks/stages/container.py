@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Optional, Tuple
 
 from kbimg_tasks import image_names
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.stage import Arg, Artifact, Data, Stage, joined, tool
 
-# Go's name of the architecture, which the OCI image specification takes.
-ARCHITECTURE = "amd64"
 DIGESTS = "digests"
 
 
-def archive(name: str, result: str, summary: str, image: str, content: Tuple[Arg, ...], clock: Arg,
-            settings: Optional[Data] = None) -> Stage:  # fmt: skip
+def archive(name: str, result: str, summary: str, image: str, architecture: Architecture,
+            content: Tuple[Arg, ...], clock: Arg, settings: Optional[Data] = None) -> Stage:
     """The file `result` with the container image called `image`.
 
     `content` are the tool's words for its layers (`layer`, `file`), `settings` says what a
@@ -25,7 +24,7 @@ def archive(name: str, result: str, summary: str, image: str, content: Tuple[Arg
     return Stage(
         name, summary, clock, (made, digests),
         steps=(tool("container_archive", made, f"--name={image_names.tagged(image)}",
-                    f"--full-name={image_names.full(image)}", f"--architecture={ARCHITECTURE}",
+                    f"--full-name={image_names.full(image)}", f"--architecture={architecture.oci}",
                     joined("--clock=", clock), joined("--digests=", digests), *how, *content),),
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, List, Tuple
 
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.config.model import ChrootScript, Config, CopyFile, User
 from kbimg_tasks.dracut import VERITY
 from kbimg_tasks.ids import Ids
@@ -24,8 +25,8 @@ from kbimg_tasks.stage import (
 )
 
 UNITS = "/usr/lib/systemd/system"
-MOUNTS = ("persist.mount", "etc.mount", "opt-cni.mount", "var.mount", "boot-efi.mount",
-          "tmp.mount")  # fmt: skip
+MOUNTS = ("persist.mount", "etc.mount", "opt-cni.mount", "var.mount", "tmp.mount")
+ESP_MOUNT, GRUB2_MOUNT = "boot-efi.mount", "boot-grub2.mount"
 SERVICES = ("kubeos-machine-id.service", "os-agent.service")
 SLOT_GOOD = "kubeos-slot-good.service"
 # By hand, since the unit need not be there: an image without Kubernetes is a legal one.
@@ -33,12 +34,13 @@ KUBELET = ("/etc/systemd/system/multi-user.target.wants/kubelet.service",
            f"{UNITS}/kubelet.service")  # fmt: skip
 
 
-def customised(config: Config, ids: Ids, layers: Tuple[Artifact, ...], clock: Arg) -> Stage:
+def customised(config: Config, architecture: Architecture, ids: Ids, layers: Tuple[Artifact, ...],
+               clock: Arg) -> Stage:  # fmt: skip
     """The configuration's own part of the tree, as the topmost layer."""
     name = "customised"
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
     tree = Sandbox(root=root, layers=layers, upper=layer, moves=(FACTORY_AS_VAR,))
-    inside = tree.running_in()
+    inside = tree.running_in(architecture)
     assert config.from_repo is not None
     steps = [
         *_system(tree, inside, root, config),
@@ -66,7 +68,8 @@ def _system(tree: Sandbox, inside: Sandbox, root: Scratch, config: Config) -> It
     """What every KubeOS image has, whatever is configured."""
     assert config.from_repo is not None
     release = "/usr/lib/os-release"
-    units = tuple(Data(f"units/{unit}") for unit in (*MOUNTS, *SERVICES))
+    mounts = (*MOUNTS, GRUB2_MOUNT if config.is_legacy else ESP_MOUNT)
+    units = tuple(Data(f"units/{unit}") for unit in (*mounts, *SERVICES))
     yield tree.wrap(run("install", "--mode=500", "--owner=0", "--group=0",
                         Source(config.from_repo.agent_path), joined(root, "/usr/bin/os-agent")))
     yield tree.wrap(run("install", "--mode=644", joined("--target-directory=", root, UNITS),
@@ -77,7 +80,7 @@ def _system(tree: Sandbox, inside: Sandbox, root: Scratch, config: Config) -> It
                          f"VERSION={config.from_repo.version}"))
     yield tree.wrap(run("ln", "--symbolic", "--force", "../usr/lib/os-release",
                         joined(root, "/etc/os-release")))
-    yield inside.wrap(run("systemctl", "enable", *MOUNTS, *SERVICES))
+    yield inside.wrap(run("systemctl", "enable", *mounts, *SERVICES))
     if config.dm_verity:
         yield tree.wrap(run("install", "--mode=755", Data(f"dracut/{VERITY}/kubeos-dmv"),
                             joined(root, "/usr/bin/kubeos-dmv")))

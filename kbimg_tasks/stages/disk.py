@@ -6,9 +6,10 @@ from typing import Mapping, Optional, Tuple
 
 from kbimg_tasks.ext4 import ext4
 from kbimg_tasks.ids import Ids
-from kbimg_tasks.partitions import Table, sfdisk_script
+from kbimg_tasks.loader import BIOS, BIOS_BOOT_SECTOR
+from kbimg_tasks.partitions import SECTORS_A_MIB, Table, sfdisk_script
 from kbimg_tasks.sandbox import Sandbox, unsynced
-from kbimg_tasks.stage import Arg, Artifact, Stage, Text, run, tool
+from kbimg_tasks.stage import Arg, Artifact, Stage, Step, Text, joined, run, tool
 
 
 def system_img(table: Table, images: Mapping[str, Artifact], ids: Ids, clock: Arg,
@@ -21,7 +22,7 @@ def system_img(table: Table, images: Mapping[str, Artifact], ids: Ids, clock: Ar
     name = "system_img"
     disk = Artifact(name, "system.img", is_result=True, holds_tree=True)
     uuids = {part.label: ids.uuid(part.label) for part in table.partitions}
-    script = sfdisk_script(table, ids.uuid("disk"), uuids)
+    script = sfdisk_script(table, ids.disk, uuids)
     slot = table.by_label("ROOT-A")
     return Stage(
         name, f"system.img, the disk of {table.image_mib // 1024} GiB with slot A filled", clock,
@@ -31,12 +32,20 @@ def system_img(table: Table, images: Mapping[str, Artifact], ids: Ids, clock: Ar
               if tree else ()),
             run("truncate", f"--size={table.image_mib}M", disk),
             unsynced(run("sfdisk", "--quiet", disk)).fed(Text(script)),
+            *((_boot_code(disk, table, tree),) if tree and table.is_legacy else ()),
             *(ext4(disk, slot, ids, clock, in_disk=True, tree=tree) if tree else ()),
             *(tool("sparse_copy", images[part.label], disk, f"--at-mib={part.start_mib}")
               for part in table.partitions if part.label in images),
         ),
         watches=after,
     )  # fmt: skip
+
+
+def _boot_code(disk: Artifact, table: Table, tree: Sandbox) -> Step:
+    """What a BIOS starts: in the first sector, and in the gap before the first partition."""
+    gap = table.partitions[0].start_mib * SECTORS_A_MIB - 1
+    return tree.wrap(tool("place_boot_code", disk, joined(tree.root, BIOS_BOOT_SECTOR),
+                          joined(tree.root, BIOS.image), f"--gap-sectors={gap}"))  # fmt: skip
 
 
 def system_qcow2(disk: Stage) -> Stage:

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from kbimg_tasks.ext4 import ext4
 from kbimg_tasks.ids import Ids
+from kbimg_tasks.loader import BIOS_FOLDER
 from kbimg_tasks.partitions import Partition
 from kbimg_tasks.sandbox import Sandbox
 from kbimg_tasks.stage import Arg, Artifact, Scratch, Stage, Step, joined, run, tool
@@ -24,6 +25,14 @@ def esp(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
     image = Artifact("esp", "esp.img")
     return Stage("esp", f"the ESP, {partition.size_mib} MiB of FAT", clock, (image,),
                  _fat(image, partition, tree, joined(tree.root, "/boot/efi"), ids, clock))
+
+
+def grub2(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
+    """The partition that GRUB reads where a BIOS starts it: ext4, with what the tree has below
+    /boot/grub2."""
+    image = Artifact("grub2", "grub2.img")
+    return Stage("grub2", f"GRUB's partition, {partition.size_mib} MiB of ext4", clock, (image,),
+                 tuple(ext4(image, partition, ids, clock, tree=tree, below=BIOS_FOLDER)))
 
 
 def boot_image(layers: Tuple[Artifact, ...], partition: Partition, ids: Ids, clock: Arg) -> Stage:

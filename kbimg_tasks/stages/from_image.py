@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 from kbimg_tasks.ids import Ids
+from kbimg_tasks.loader import Loader
 from kbimg_tasks.sandbox import Sandbox
 from kbimg_tasks.stage import (
     Arg,
@@ -22,11 +23,10 @@ from kbimg_tasks.stage import (
 
 ROOT_TAR = "os.tar"
 TAR, DIGEST = "kubeos_tar", "image-digest"
-MENU = "/boot/efi/EFI/openEuler/grub.cfg"
 
 
-def kubeos_tar(image: Optional[str], archive: Optional[Path], saving: Tuple[str, ...],
-               digest: str) -> Stage:  # fmt: skip
+def kubeos_tar(image: Optional[str], archive: Optional[Path], saving: Tuple[str, ...], digest: str,
+               loader: Loader) -> Stage:  # fmt: skip
     """kubeos.tar as it lies in the upgrade image, looked through before anything is made of it.
 
     The image comes from a file, or from the container engine whose command `saving` is, and which
@@ -37,9 +37,10 @@ def kubeos_tar(image: Optional[str], archive: Optional[Path], saving: Tuple[str,
     clock, known = Artifact(name, "clock"), Artifact(name, DIGEST)
     given_out = Scratch("image.tar")
     called = (f"--name={image}",) if image else ()
+    grub = (f"--grub={loader.image}", f"--menu={loader.menu}", f"--grubenv={loader.environment}")
     steps: Tuple[Step, ...] = (
         tool("take_from_image", Source(archive) if archive else given_out, tar,
-             f"--file={ROOT_TAR}", joined("--clock=", clock), *called).using("zstd"),)  # fmt: skip
+             f"--file={ROOT_TAR}", joined("--clock=", clock), *grub, *called).using("zstd"),)
     if not archive:
         steps = (run(*map(Manner, saving)).into(given_out), *steps,
                  run("echo", digest).into(known))
@@ -74,12 +75,12 @@ def kernel(tree: Stage) -> Stage:
     )  # fmt: skip
 
 
-def menu(tree: Stage, ids: Ids, clock: Arg) -> Stage:
+def menu(tree: Stage, loader: Loader, ids: Ids, clock: Arg) -> Stage:
     """GRUB's menu with the slots of this disk, as a layer: the upgrade image may have been made
     for partitions of other sizes, and so with other numbers in its menu."""
     name = "menu"
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
     over = Sandbox(root=root, layers=(tree["rootfs"],), upper=layer)
-    slots = (ids.uuid("ROOT-A"), ids.uuid("ROOT-B"))
+    slots = (ids.partuuid("ROOT-A"), ids.partuuid("ROOT-B"))
     return Stage(name, "GRUB's menu with the slots of this disk", clock, (layer,),
-                 (over.wrap(tool("name_slots", joined(root, MENU), *slots)),))  # fmt: skip
+                 (over.wrap(tool("name_slots", joined(root, loader.menu), *slots)),))

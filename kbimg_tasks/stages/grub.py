@@ -1,10 +1,13 @@
-"""What belongs on the EFI system partition: GRUB, its menu, and what goes with them."""
+"""GRUB, its menu, and what goes with them."""
 
 from __future__ import annotations
 
+import os.path
 from typing import Optional, Tuple
 
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.ids import Ids
+from kbimg_tasks.loader import REMOVABLE, VENDOR, Loader
 from kbimg_tasks.partitions import Table
 from kbimg_tasks.sandbox import Sandbox
 from kbimg_tasks.signing import SUFFIX, Keys
@@ -21,56 +24,51 @@ from kbimg_tasks.stage import (
     tool,
 )
 
-VENDOR = "/boot/efi/EFI/openEuler"
-REMOVABLE = "/boot/efi/EFI/BOOT"  # UEFI specification, 3.5.1.1: where firmware looks by itself
-PREFIX = "(,gpt1)/EFI/openEuler"
 ARGUMENTS = (
     "ro rootfstype=ext4 nomodeset quiet oops=panic softlockup_panic=1 nmi_watchdog=1 rd.shell=0 "
     "selinux=0 crashkernel=256M panic=3"
 )
-# Enough to read the menu and both slots; all else is loaded from the folder beside GRUB.
-MODULES = ("part_gpt", "fat", "ext2", "normal", "configfile", "linux", "regexp", "loadenv",
-           "test", "echo", "search", "boot", "reboot", "halt")  # fmt: skip
 # All that a verified GRUB needs: it loads no module at run time. Without pgp it verifies nothing,
 # whatever key it holds.
 VERIFIED_MODULES = ("normal", "configfile", "echo", "test", "true", "regexp", "sleep", "reboot",
                     "halt", "part_gpt", "fat", "ext2", "linux", "pgp", "gcry_rsa", "gcry_sha256",
                     "gcry_sha512", "password_pbkdf2", "memdisk", "tar")  # fmt: skip
-VERIFIED_ARGUMENTS = f"{ARGUMENTS} console=ttyS0 apparmor=0"
 SALT_BYTES = 64
 
 
-def grub(rootfs: Stage, table: Table, ids: Ids, password: Optional[Secret], clock: Arg) -> Stage:
-    """GRUB for UEFI on x86-64, as a layer to put over the installed tree."""
+def grub(rootfs: Stage, architecture: Architecture, loader: Loader, table: Table, ids: Ids,
+         password: Optional[Secret], clock: Arg) -> Stage:  # fmt: skip
+    """GRUB with its modules, menu and environment, as a layer to put over the installed tree."""
     name = "grub"
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
     tree = Sandbox(root=root, layers=(rootfs["rootfs"],), upper=layer)
-    inside = tree.running_in()
-    image, environment = f"{VENDOR}/grubx64.efi", f"{VENDOR}/grubenv"
-    slot_a, slot_b = table.by_label("ROOT-A"), table.by_label("ROOT-B")
+    inside = tree.running_in(architecture)
+    folders = dict.fromkeys((loader.folder, *map(os.path.dirname, loader.copies)))
+    slots = {slot: table.by_label(f"ROOT-{slot}") for slot in "AB"}
     steps = [
-        inside.wrap(run("mkdir", "--parents", VENDOR, REMOVABLE)),
-        inside.wrap(run("grub2-mkimage", "--format=x86_64-efi", f"--prefix={PREFIX}",
-                        f"--output={image}", *MODULES)),
-        inside.wrap(run("cp", image, f"{REMOVABLE}/BOOTX64.EFI")),
-        inside.wrap(run("cp", "--recursive", "/usr/lib/grub/x86_64-efi", VENDOR)),
-        inside.wrap(run("grub2-editenv", environment, "create")),
-        inside.wrap(run("grub2-editenv", environment, "set", "saved_entry=A")),
+        inside.wrap(run("mkdir", "--parents", *folders)),
+        inside.wrap(run("cp", "--recursive", f"/usr/lib/grub/{loader.format}", loader.folder)),
+        inside.wrap(run("grub2-mkimage", f"--format={loader.format}", f"--prefix={loader.prefix}",
+                        f"--output={loader.image}", *loader.modules)),
+        *(inside.wrap(run("cp", loader.image, copy)) for copy in loader.copies),
+        inside.wrap(run("grub2-editenv", loader.environment, "create")),
+        inside.wrap(run("grub2-editenv", loader.environment, "set", "saved_entry=A")),
         tree.wrap(tool(
-            "fill", Data("grub/grub.cfg"), joined(root, VENDOR, "/grub.cfg"),
-            f"NUMBER_A={slot_a.number}", f"NUMBER_B={slot_b.number}",
-            f"ROOT_A={ids.uuid('ROOT-A')}", f"ROOT_B={ids.uuid('ROOT-B')}",
+            "fill", Data("grub/grub.cfg"), joined(root, loader.menu),
+            f"PARTITIONS={loader.partitions}",
+            *(f"SLOT_{slot}={loader.slot(part.number)}" for slot, part in slots.items()),
+            *(f"ROOT_{slot}={ids.partuuid(part.label)}" for slot, part in slots.items()),
             f"ARGUMENTS={ARGUMENTS}")),
     ]  # fmt: skip
     if password:
         steps.append(tree.wrap(tool(
-            "grub_password", joined(root, VENDOR, "/user.cfg"),
+            "grub_password", joined(root, loader.folder, "/user.cfg"),
             f"--salt={ids.salt('grub', SALT_BYTES)}").fed(password)))
-    return Stage(name, "GRUB, its menu and environment for the ESP", clock, (layer,), tuple(steps))
+    return Stage(name, "GRUB, its menu and environment", clock, (layer,), tuple(steps))
 
 
-def signed_loader(system: Artifact, keys: Keys, password: Secret, table: Table, ids: Ids,
-                  clock: Arg) -> Stage:  # fmt: skip
+def signed_loader(system: Artifact, architecture: Architecture, keys: Keys, password: Secret,
+                  table: Table, ids: Ids, clock: Arg) -> Stage:  # fmt: skip
     """The boot partition but for the menu: shim, MokManager, fallback and GRUB signed, and the
     certificates to enroll.
 
@@ -79,12 +77,13 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, table: Table, 
     """
     name = "loader"
     esp, made, root = Artifact(name, "esp", is_tree=True), Scratch("made"), Scratch("root")
-    inside = Sandbox(root=root, layers=(system,), binds=((made, "/mnt"),)).running_in()
+    inside = Sandbox(root=root, layers=(system,), binds=((made, "/mnt"),)).running_in(architecture)
     first = joined(made, "/first/grub")
     distributed = joined(system, VENDOR)
     boot, vendor = joined(esp, "/EFI/BOOT"), joined(esp, "/EFI/openEuler")
-    shim = joined(distributed, "/shimx64.efi")
-    mok = joined(distributed, "/mmx64.efi")
+    shim_name, mok_name, fallback_name, grub_name = map(
+        architecture.efi_program, ("shim", "mm", "fb", "grub"))
+    shim, mok = joined(distributed, "/", shim_name), joined(distributed, "/", mok_name)
     return Stage(
         name, "shim and GRUB signed, with what GRUB carries in itself", clock, (esp,),
         steps=(
@@ -96,20 +95,22 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, table: Table, 
             run("tar", "--create", "--file", joined(made, "/first.tar"), "--directory",
                 joined(made, "/first"), "--format=ustar", "--sort=name", "--owner=0", "--group=0",
                 "--mode=u=rw,go=", joined("--mtime=@", clock), "grub/start.cfg", "grub/user.cfg"),
-            tool("take_section", "sbat", joined(distributed, "/grubx64.efi")).into(Scratch("sbat")),
+            tool("take_section", "sbat", joined(distributed, "/", grub_name)).into(Scratch("sbat")),
             run("cp", Scratch("sbat"), joined(keys.folder, "/gpg.key"),
                 Data("verity/embedded.cfg"), made),
             inside.wrap(run(
-                "grub2-mkimage", "--format=x86_64-efi", "--prefix=(memdisk)/grub",
+                "grub2-mkimage", f"--format={architecture.grub_format}",
+                "--prefix=(memdisk)/grub",
                 "--config=/mnt/embedded.cfg", "--memdisk=/mnt/first.tar",
                 "--pubkey=/mnt/gpg.key", "--sbat=/mnt/sbat",
-                "--output=/mnt/grubx64.efi", *VERIFIED_MODULES)),
+                f"--output=/mnt/{grub_name}", *VERIFIED_MODULES)),
             keys.secure_boot(
-                clock, (shim, joined(boot, "/BOOTX64.EFI")), (mok, joined(boot, "/mmx64.efi")),
-                (joined(system, REMOVABLE, "/fbx64.efi"), joined(boot, "/fbx64.efi")),
-                (shim, joined(vendor, "/shimx64.efi")), (mok, joined(vendor, "/mmx64.efi")),
-                (joined(made, "/grubx64.efi"), joined(vendor, "/grubx64.efi"))),
-            run("cp", joined(distributed, "/BOOTX64.CSV"), vendor),
+                clock, (shim, joined(boot, "/", architecture.removable)),
+                (mok, joined(boot, "/", mok_name)),
+                (joined(system, REMOVABLE, "/", fallback_name), joined(boot, "/", fallback_name)),
+                (shim, joined(vendor, "/", shim_name)), (mok, joined(vendor, "/", mok_name)),
+                (joined(made, "/", grub_name), joined(vendor, "/", grub_name))),
+            run("cp", joined(distributed, "/", architecture.fallback_list), vendor),
             run("cp", joined(keys.folder, "/rsa4BIOS.der"), joined(esp, "/EFI")),
             tool("take_section", "vendor-certificates", shim, joined(esp, "/EFI")),
             run("cp", Data("verity/ESP-README.txt"), joined(esp, "/EFI/README.txt")),
@@ -117,19 +118,21 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, table: Table, 
     )  # fmt: skip
 
 
-def signed_menu(root_hash: Artifact, keys: Keys, table: Table, ids: Ids, clock: Arg) -> Stage:
+def signed_menu(root_hash: Artifact, architecture: Architecture, keys: Keys, table: Table,
+                ids: Ids, clock: Arg) -> Stage:  # fmt: skip
     """The menu, which names the root hash, and its signature."""
     name = "signed_menu"
     esp = Artifact(name, "esp", is_tree=True)
     menu = joined(esp, "/EFI/openEuler/grub.cfg")
     slot_a, slot_b = table.by_label("ROOT-A"), table.by_label("ROOT-B")
+    arguments = f"{ARGUMENTS} console={architecture.serial} apparmor=0 dmvroothash="
     return Stage(
         name, "GRUB's menu with the root hash, and its signature", clock, (esp,),
         steps=(
             tool("fill", Data("verity/grub.cfg"), menu, *_boot_numbers(table),
                  f"NUMBER_A={slot_a.number}", f"NUMBER_B={slot_b.number}",
-                 f"ROOT_A={ids.uuid('ROOT-A')}", f"ROOT_B={ids.uuid('ROOT-B')}",
-                 joined(f"ARGUMENTS={VERIFIED_ARGUMENTS} dmvroothash=", Content(root_hash))),
+                 f"ROOT_A={ids.partuuid('ROOT-A')}", f"ROOT_B={ids.partuuid('ROOT-B')}",
+                 joined(f"ARGUMENTS={arguments}", Content(root_hash))),
             keys.openpgp(clock, (menu, joined(menu, SUFFIX))),
         ),
     )  # fmt: skip

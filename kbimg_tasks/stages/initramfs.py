@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Tuple
 
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.dracut import IDENTITY, dracut, tree_for, with_modules
 from kbimg_tasks.stage import Arg, Artifact, Stage
 
 
-def initramfs(rootfs: Stage, clock: Arg, more: Tuple[str, ...] = (),
+def initramfs(rootfs: Stage, architecture: Architecture, clock: Arg, more: Tuple[str, ...] = (),
               without: Tuple[str, ...] = ()) -> Stage:  # fmt: skip
     """/boot/initramfs.img, for any machine, as a layer to put over the installed tree.
 
@@ -22,7 +23,8 @@ def initramfs(rootfs: Stage, clock: Arg, more: Tuple[str, ...] = (),
         artifacts=(layer,),
         steps=(
             *with_modules(tree, *modules),
-            dracut(tree, modules, "/boot/initramfs.img", rootfs, clock, without=without),
+            dracut(tree, architecture, modules, "/boot/initramfs.img", rootfs, clock,
+                   without=without),
         ),
         is_shared=True,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Mapping, Optional, Tuple
 
 from attrs import evolve
 
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.sandbox import Sandbox, unsynced
 from kbimg_tasks.stage import (
     Arg,
@@ -39,9 +40,10 @@ DOWNLOADED = r"^\(\d+/\d+\): "
 
 
 def packages(
-    name: str, repo_file: Path, names: Tuple[str, ...], repomds: Tuple[Path, ...],
-    epoch: Optional[str], locked: Optional[Path] = None, is_offline: bool = False,
-    first_of: Tuple[str, ...] = (), needed: Optional[Mapping[str, Tuple[str, ...]]] = None,
+    name: str, architecture: Architecture, repo_file: Path, names: Tuple[str, ...],
+    repomds: Tuple[Path, ...], epoch: Optional[str], locked: Optional[Path] = None,
+    is_offline: bool = False, first_of: Tuple[str, ...] = (),
+    needed: Optional[Mapping[str, Tuple[str, ...]]] = None,
 ) -> Stage:  # fmt: skip
     """Which packages, exactly, and all of them downloaded.
 
@@ -66,7 +68,8 @@ def packages(
             "KBIMG_NEEDED": "\n".join(f"{purpose}: {' '.join(sorted(named))}"
                                       for purpose, named in purposes.items())}  # fmt: skip
     dnf = run(
-        DNF, joined("--installroot=", root), joined("--config=", Source(repo_file)),
+        DNF, f"--forcearch={architecture.name}",
+        joined("--installroot=", root), joined("--config=", Source(repo_file)),
         joined("--setopt=reposdir=", Scratch("no-other-repositories")),
         joined("--setopt=cachedir=", DNF_CACHE), "--setopt=keepcache=True",
         "--setopt=install_weak_deps=False",
@@ -113,7 +116,7 @@ def _is_file(name: str) -> bool:
     return name.endswith(".rpm") and name.startswith("/")
 
 
-def rootfs(resolved: Stage, clock: Arg) -> Stage:
+def rootfs(resolved: Stage, architecture: Architecture, clock: Arg) -> Stage:
     """The installed tree of a system that boots, without anything of one machine or one build.
 
     rpm installs what dnf chose: its transaction is what dnf's would be, without dnf's history and
@@ -123,7 +126,7 @@ def rootfs(resolved: Stage, clock: Arg) -> Stage:
     kernel_version, compressor = (
         Artifact(tree.stage, file) for file in ("kernel-version", "compressor"))
     return _installed(
-        "the packages installed into one tree", tree, resolved, clock,
+        "the packages installed into one tree", tree, resolved, architecture, clock,
         made=(kernel_version, compressor),
         before=(
             run("install", "-D", "-m", "644", Data("dracut/later.conf"),
@@ -132,10 +135,10 @@ def rootfs(resolved: Stage, clock: Arg) -> Stage:
                 joined("--compressor=", compressor)))  # fmt: skip
 
 
-def container_rootfs(name: str, resolved: Stage, clock: Arg) -> Stage:
+def container_rootfs(name: str, resolved: Stage, architecture: Architecture, clock: Arg) -> Stage:
     """The installed tree of a container: no kernel, and /var as the packages left it."""
     return _installed("the container's packages installed into one tree", _tree(name), resolved,
-                      clock, finish=("--container",))  # fmt: skip
+                      architecture, clock, finish=("--container",))  # fmt: skip
 
 
 def _tree(name: str) -> Artifact:
@@ -143,19 +146,19 @@ def _tree(name: str) -> Artifact:
 
 
 def _installed(
-    summary: str, tree: Artifact, resolved: Stage, clock: Arg, *, finish: Tuple[Arg, ...],
-    made: Tuple[Artifact, ...] = (), before: Tuple[Step, ...] = (),
+    summary: str, tree: Artifact, resolved: Stage, architecture: Architecture, clock: Arg, *,
+    finish: Tuple[Arg, ...], made: Tuple[Artifact, ...] = (), before: Tuple[Step, ...] = (),
 ) -> Stage:  # fmt: skip
     rpm = run(
         "rpm", joined("--root=", tree), "--define", RPM_DATABASE, "--define", MOUNTED,
-        "--nosignature", "--install", "--verbose", resolved["packages.list"],
+        "--nosignature", "--ignorearch", "--install", "--verbose", resolved["packages.list"],
         HOME=Scratch("home"), SOURCE_DATE_EPOCH=clock,
     )  # fmt: skip
     return Stage(
         tree.stage, summary, clock, artifacts=(tree, *made),
         steps=(
             *before,
-            unsynced(Sandbox(root=tree, kernel=True).wrap(rpm))
+            unsynced(Sandbox(root=tree, kernel=True, machine=architecture.name).wrap(rpm))
             .counting(INSTALLED, Content(resolved["count"]), "packages installed"),
             tool("finish_install", tree, *finish),
         ),

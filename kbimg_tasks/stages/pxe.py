@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Tuple
 
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.config.model import PxeConfig
 from kbimg_tasks.dracut import IDENTITY, MODULES, dracut, tree_for, with_modules
 from kbimg_tasks.ids import Ids
@@ -66,8 +67,8 @@ def kernel(system: Artifact) -> Stage:
                            run("chmod", "644", made)))  # fmt: skip
 
 
-def initramfs(system: Artifact, described: Stage, pxe: PxeConfig, table: Table, ids: Ids,
-              folders: Tuple[str, ...], clock: Arg) -> Stage:  # fmt: skip
+def initramfs(system: Artifact, described: Stage, architecture: Architecture, pxe: PxeConfig,
+              table: Table, ids: Ids, folders: Tuple[str, ...], clock: Arg) -> Stage:  # fmt: skip
     """initramfs.img: for any machine, with the installer and what it is to do."""
     name = "pxe_initramfs"
     image = Artifact(name, "initramfs.img", is_result=True)
@@ -94,7 +95,7 @@ def initramfs(system: Artifact, described: Stage, pxe: PxeConfig, table: Table, 
                 Text(sfdisk_script(table, ids.uuid("disk"), uuids, takes_rest=True)))),
             tree.wrap(run("tee", joined(told, "/folders")).fed(
                 Text("".join(f"{folder}\n" for folder in folders)))),
-            dracut(tree, modules, "/mnt/initramfs.img", described, clock,
+            dracut(tree, architecture, modules, "/mnt/initramfs.img", described, clock,
                    binds=((Scratch("made"), "/mnt"),)),
             run("mv", joined(Scratch("made"), "/initramfs.img"), image),
             run("chmod", "644", image),

@@ -3,16 +3,14 @@ when the images are made."""
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Iterator, Tuple
 
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.sandbox import Sandbox
 from kbimg_tasks.signing import SUFFIX, Keys, verify
 from kbimg_tasks.stage import Arg, Artifact, Scratch, Stage, Step, joined, run
 
 KERNEL, INITRAMFS = "/boot/vmlinuz", "/boot/initramfs.img"
-# What lies on the boot partition, below EFI, and is a UEFI program.
-PROGRAMS = ("BOOT/BOOTX64.EFI", "BOOT/fbx64.efi", "BOOT/mmx64.efi", "openEuler/grubx64.efi",
-            "openEuler/mmx64.efi", "openEuler/shimx64.efi")  # fmt: skip
 MENU = "openEuler/grub.cfg"
 
 
@@ -33,7 +31,15 @@ def boot_files(rootfs: Stage, initramfs: Stage, keys: Keys, clock: Arg) -> Stage
     )  # fmt: skip
 
 
-def signatures(boot: Artifact, root: Artifact, keys: Keys) -> Stage:
+def _programs(architecture: Architecture) -> Iterator[str]:
+    """What lies on the boot partition, below EFI, and is a UEFI program."""
+    yield f"BOOT/{architecture.removable}"
+    for folder, names in (("BOOT", ("fb", "mm")), ("openEuler", ("grub", "mm", "shim"))):
+        for name in names:
+            yield f"{folder}/{architecture.efi_program(name)}"
+
+
+def signatures(boot: Artifact, root: Artifact, architecture: Architecture, keys: Keys) -> Stage:
     """Every signature, checked on the finished images: what a node reads is what is looked at."""
     name = "signatures"
     report = Artifact(name, "signatures")
@@ -43,7 +49,7 @@ def signatures(boot: Artifact, root: Artifact, keys: Keys) -> Stage:
     for path in (KERNEL, KERNEL + SUFFIX, INITRAMFS, INITRAMFS + SUFFIX):
         place = joined(folder, path.replace("/boot", ""))
         steps += (run("debugfs", "-R", joined("dump ", path, " ", place), root),)
-    programs = tuple(joined(folder, f"/EFI/{program}") for program in PROGRAMS)
+    programs = tuple(joined(folder, f"/EFI/{program}") for program in _programs(architecture))
     kernel = joined(folder, KERNEL.replace("/boot", ""))
     ramdisk = joined(folder, INITRAMFS.replace("/boot", ""))
     steps += (verify(keys.folder, (*programs, kernel),

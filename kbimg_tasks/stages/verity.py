@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Dict
+
+from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.ids import Ids
+from kbimg_tasks.loader import REMOVABLE, VENDOR
 from kbimg_tasks.partitions import Partition
 from kbimg_tasks.stage import Arg, Artifact, Scratch, Stage, Step, run, tool
 
 SALT_BYTES = 32
-SHIM = "/boot/efi/EFI/openEuler"
-# Each program of the initramfs and of kubeos-dmv, and each file of the boot partition, with the
-# package that brings it.
-NEEDED = {
+# Each program of the initramfs and of kubeos-dmv, with the package that brings it.
+PROGRAMS = {
     **dict.fromkeys(("cat", "cut", "dd", "head", "mkdir", "readlink", "rm", "sha256sum", "stat",
                      "sync", "tr", "uname"), "coreutils"),
     **dict.fromkeys(("blkid", "blockdev", "mount", "umount"), "util-linux"),
     "efibootmgr": "efibootmgr", "mokutil": "mokutil", "sed": "sed", "udevadm": "systemd",
     "veritysetup": "veritysetup",
-    f"{SHIM}/shimx64.efi": "shim", f"{SHIM}/mmx64.efi": "shim",
-    "/boot/efi/EFI/BOOT/fbx64.efi": "shim", f"{SHIM}/grubx64.efi": "grub2-efi-x64",
-    "/usr/lib/grub/x86_64-efi/pgp.mod": "grub2-efi-x64-modules",
 }  # fmt: skip
 
 
-def programs(listed: Step) -> Stage:
+def _boot_files(architecture: Architecture) -> Dict[str, str]:
+    """Each file that the boot partition is made of, with its package."""
+    grub = f"grub2-efi-{architecture.efi}"
+    return {
+        **{f"{VENDOR}/{architecture.efi_program(name)}": "shim" for name in ("shim", "mm")},
+        f"{REMOVABLE}/{architecture.efi_program('fb')}": "shim",
+        f"{VENDOR}/{architecture.efi_program('grub')}": grub,
+        f"/usr/lib/grub/{architecture.grub_format}/pgp.mod": f"{grub}-modules",
+    }
+
+
+def programs(listed: Step, architecture: Architecture) -> Stage:
     """Whether the packages, whose files `listed` prints, have all that a verified image needs."""
     name = "verity_programs"
     checked, listing = Artifact(name, "programs"), Scratch("files")
-    wanted = (f"{needed}={package}" for needed, package in sorted(NEEDED.items()))
+    wanted = (f"{needed}={package}" for needed, package in sorted(
+        {**PROGRAMS, **_boot_files(architecture)}.items()))  # fmt: skip
     return Stage(
         name, "the programs that dm-verity and Secure Boot need are there", "0", (checked,),
         steps=(

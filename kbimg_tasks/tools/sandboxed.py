@@ -1,12 +1,14 @@
 """Mount a root tree in a private namespace and run a program on it, or in it.
 
 Usage: sandboxed --root DIR [--layer DIR]... [--upper DIR --work DIR] [--bind FROM:TO]...
-                 [--move FROM:TO]... [--tmpfs TO]... [--kernel] [--chroot] -- PROGRAM [ARGUMENT]...
+                 [--move FROM:TO]... [--tmpfs TO]... [--kernel] [--machine NAME] [--chroot]
+                 -- PROGRAM [ARGUMENT]...
 
 The layers, the lowest first, are merged on DIR by overlayfs, read-only or with changes going to
 `--upper`. `--bind` shows a host's path at TO below the root, `--move` shows one path of the root at
-another, `--kernel` adds /proc, /sys, a minimal /dev and empty /run and /tmp. With `--chroot` the
-program runs in the tree, else on the host with the tree at DIR.
+another, `--kernel` adds /proc, /sys, a minimal /dev and empty /run and /tmp. `--machine` is the
+architecture of the tree's programs, where any of them may run. With `--chroot` the program runs in
+the tree, else on the host with the tree at DIR.
 
 It must be the first process of its own mount and PID namespaces, as `unshare --mount --pid --fork`
 makes them: that is what guarantees that no mount outlives it (user_namespaces(7),
@@ -22,6 +24,8 @@ import os
 import socket
 import sys
 from typing import List, NoReturn, Sequence
+
+from kbimg_tasks.tools import emulation
 
 # <sys/mount.h>
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 0x1, 0x2, 0x4, 0x8, 0x20
@@ -111,6 +115,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--move", action="append", default=[], type=_pair)
     parser.add_argument("--tmpfs", action="append", default=[])
     parser.add_argument("--kernel", action="store_true")
+    parser.add_argument("--machine", default="")
     parser.add_argument("--chroot", action="store_true")
     end = argv.index("--") if "--" in argv else len(argv)
     options = parser.parse_args(argv[:end])
@@ -145,6 +150,8 @@ def main(argv: Sequence[str]) -> NoReturn:
     for target in options.tmpfs:
         os.makedirs(below(target), exist_ok=True)
         mount("tmpfs", below(target), "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
+    if options.machine:
+        emulation.enable(options.machine)
     if options.chroot:
         os.chroot(options.root)
         os.chdir("/")
@@ -160,6 +167,9 @@ def main(argv: Sequence[str]) -> NoReturn:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
+    except emulation.NotEmulated as error:
+        print(f"sandboxed: {error}", file=sys.stderr)
+        sys.exit(126)
     except OSError as error:
         print(f"sandboxed: {error.strerror}: {error.filename}", file=sys.stderr)
         sys.exit(126)

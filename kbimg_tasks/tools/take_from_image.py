@@ -1,11 +1,13 @@
 """Take the root tree's tar out of an upgrade image, and look whether a disk can be made of it.
 
 Usage: take_from_image ARCHIVE TARGET --file=NAME [--name=IMAGE] --clock=FILE
+                       --grub=PATH --menu=PATH --grubenv=PATH
 
 ARCHIVE is what `docker save`, `podman save`, `ctr images export` or kbimg wrote: a tar with
 `manifest.json` of `docker save`, or with an OCI image layout. Of several images in it, IMAGE says
 which. NAME is the file in the image; it may lie in any layer. The time of the newest file in the
-tree goes to the file of `--clock`, in seconds since 1970.
+tree goes to the file of `--clock`, in seconds since 1970. The other options say where in the tree
+what starts it must lie.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import sys
 import tarfile
 import threading
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Iterator, List, NamedTuple, Optional, Sequence
+from typing import IO, Any, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 BLOCK = 1 << 20  # bytes
 DELETED = ".wh."  # https://github.com/opencontainers/image-spec/blob/v1.0.2/layer.md#whiteouts
@@ -28,11 +30,9 @@ VERITY = "update-root.img"
 WANTED = {
     "boot/vmlinuz": "a kernel",
     "boot/initramfs.img": "an initramfs",
-    "boot/efi/EFI/openEuler/grub.cfg": "GRUB's menu",
-    "boot/efi/EFI/openEuler/grubenv": "GRUB's environment",
-    "boot/efi/EFI/openEuler/grubx64.efi": "GRUB",
     "usr/bin/os-agent": "os-agent",
 }
+STARTING = {"menu": "GRUB's menu", "grubenv": "GRUB's environment", "grub": "GRUB"}
 
 
 class Unusable(Exception):
@@ -167,9 +167,9 @@ class Unpacked:
             self._process.wait()
 
 
-def newest(tar: Path) -> int:
-    """The time of the newest file of a root tree, when it has all that a disk needs."""
-    missing, time = dict(WANTED), 0
+def newest(tar: Path, wanted: Mapping[str, str]) -> int:
+    """The time of the newest file of a root tree, when it has all that is `wanted`, by its path."""
+    missing, time = dict(wanted), 0
     with tarfile.open(tar, "r:") as tree:
         for entry in tree:
             missing.pop(str(PurePosixPath("/", entry.name).relative_to("/")), None)
@@ -189,12 +189,15 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--file", required=True)
     parser.add_argument("--name")
     parser.add_argument("--clock", type=Path, required=True)
+    for option in STARTING:
+        parser.add_argument(f"--{option}", required=True)
     given = parser.parse_args(argv)
+    starting = {vars(given)[option].lstrip("/"): what for option, what in STARTING.items()}
     what = given.name or given.archive.name
     try:
         with tarfile.open(given.archive, "r:*") as archive:
             copy_out(archive, chosen(list(images(archive)), given.name), given.file, given.target)
-        given.clock.write_text(f"{newest(given.target)}\n")
+        given.clock.write_text(f"{newest(given.target, {**WANTED, **starting})}\n")
     except Unusable as error:
         print(f"take_from_image: {what}: {error}", file=sys.stderr)
         return 1

@@ -7,8 +7,9 @@ from typing import Iterator
 
 import pytest
 import secure_boot
-from console import Node, with_console
+from console import Grub2, Node, with_console
 
+from kbimg_tasks.architectures import AARCH64
 from kbimg_tasks.vm import Machine
 
 
@@ -23,7 +24,20 @@ def verified_machine(image: Path, folder: Path) -> Machine:
     return secure_boot.machine(image, folder, secure_boot.copy(image, folder))
 
 
-MACHINES = {"custom_image": plain_machine, "verified_image": verified_machine}
+def legacy_machine(image: Path, folder: Path) -> Machine:
+    """One with a BIOS."""
+    disk = with_console(image / "system.qcow2", folder / "disk.img", Grub2)
+    return Machine(disk, "raw", folder, ends_at_reboot=True, is_legacy=True)
+
+
+def arm_machine(image: Path, folder: Path) -> Machine:
+    """One of another architecture than most that build."""
+    disk = with_console(image / "system.qcow2", folder / "disk.img", serial=AARCH64.serial)
+    return Machine(disk, "raw", folder, ends_at_reboot=True, architecture=AARCH64)
+
+
+MACHINES = {"custom_image": plain_machine, "verified_image": verified_machine,
+            "legacy_image": legacy_machine, "arm_image": arm_machine}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=list(MACHINES))

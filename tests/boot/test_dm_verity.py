@@ -11,6 +11,7 @@ import secure_boot
 from building import build, write_config
 from console import BOOT_SECONDS, Node
 
+from kbimg_tasks.architectures import AARCH64
 from kbimg_tasks.tools import pe
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(3000)]
@@ -35,6 +36,13 @@ def first(repository: Path, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def arm(arm_repository: Path, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("arm")
+    write_config(folder, PACKAGES, secure_boot.MORE + secure_boot.SIZES)
+    return build(folder, "arch=aarch64")
+
+
+@pytest.fixture(scope="module")
 def second(first: Path, tmp_path_factory) -> Path:
     """The next version, signed with the same keys."""
     folder = tmp_path_factory.mktemp("second")
@@ -55,9 +63,9 @@ def disk(first: Path, tmp_path: Path) -> Path:
     return secure_boot.copy(first, tmp_path)
 
 
-def stops(first: Path, disk: Path, *words: str) -> None:
+def stops(first: Path, disk: Path, *words: str, **more) -> None:
     """The machine says the words, in this order, and starts no system."""
-    with Node(secure_boot.machine(first, disk.parent, disk)) as node:
+    with Node(secure_boot.machine(first, disk.parent, disk, **more)) as node:
         for word in words:
             node.expect(r"(\s|\x1b\[[0-9;]*[A-Za-z])+".join(map(re.escape, word.split())), 180)
         said = node.machine.log.read_text(errors="replace")
@@ -223,3 +231,23 @@ def test_a_block_that_is_read_late(first: Path, disk: Path):
         node.expect("slot A: it has not come up in 3 starts", BOOT_SECONDS)
         node.expect("starting the other slot", 60)
 
+
+
+def test_aarch64_runs_verified(arm: Path, tmp_path: Path):
+    disk = secure_boot.copy(arm, tmp_path)
+    with Node(secure_boot.machine(arm, tmp_path, disk, AARCH64)) as node:
+        node.login()
+        assert node.run("uname --machine") == "aarch64"
+        assert node.run("mokutil --sb-state") == "SecureBoot enabled"
+        runs_verified(node, "v1", "A")
+        words = node.run("cat /proc/cmdline")
+        assert re.search(r" console=ttyAMA0 apparmor=0 dmvroothash=[0-9a-f]{64}$", words)
+
+
+def test_aarch64_with_another_menu_starts_nothing(arm: Path, tmp_path: Path):
+    disk = secure_boot.copy(arm, tmp_path)
+    menu = tmp_path / "grub.cfg"
+    secure_boot.run("mcopy", "-n", "-i", secure_boot.esp(disk), MENU, menu)
+    menu.write_text(menu.read_text().replace("timeout=5", "timeout=4"))
+    secure_boot.run("mcopy", "-o", "-i", secure_boot.esp(disk), menu, MENU)
+    stops(arm, disk, OTHER_MENU, NO_MENU, architecture=AARCH64)

@@ -20,6 +20,7 @@ from building import PXE_PACKAGES, TOP, run_doit, write_config
 from console import BOOT_SECONDS, Node, with_console
 
 from kbimg_tasks import pxe_serve
+from kbimg_tasks.architectures import AARCH64, X86_64
 from kbimg_tasks.tools.sparse_copy import extents
 from kbimg_tasks.vm import Kernel, Machine
 
@@ -67,7 +68,7 @@ class Server:
     """Serves an installation on the loopback; what is asked for can be watched and broken."""
 
     def __init__(self, out: Path, break_at: int = 0, **instead: Path) -> None:
-        files = pxe_serve.files_of(out, "kubeos.tar", SERVER)
+        files = pxe_serve.files_of(out, "kubeos.tar", SERVER, X86_64)
         files.update({f"/{name.replace('_', '.')}": path for name, path in instead.items()})
         self.ranges: list = []
         answer, to_break = pxe_serve.application(files), [break_at] if break_at else []
@@ -107,14 +108,14 @@ def until(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
 
 
 def machine(out: Path, folder: Path, disk_bytes: int = 8 * GIB, words: str = "",
-            **more) -> Machine:  # fmt: skip
+            serial: str = "ttyS0", memory_mib: int = MEMORY_MIB, **more) -> Machine:
     """A machine with an empty disk that starts the installer."""
     disk = folder / "disk.img"
     with disk.open("wb") as stream:
         stream.truncate(disk_bytes)
-    return Machine(disk, "raw", folder, memory_mib=MEMORY_MIB, ends_at_reboot=True,
+    return Machine(disk, "raw", folder, memory_mib=memory_mib, ends_at_reboot=True,
                    kernel=Kernel(out / "vmlinuz", out / "initramfs.img",
-                                 f"console=ttyS0,115200 {words}".strip()), **more)  # fmt: skip
+                                 f"console={serial},115200 {words}".strip()), **more)  # fmt: skip
 
 
 def is_untouched(disk: Path) -> bool:
@@ -226,6 +227,28 @@ def test_nvme_and_a_static_address(by_hand: Path, tmp_path: Path):
         node.off()
     server.stop()
     assert_starts(tmp_path / "disk.img", tmp_path / "again", "/dev/nvme0n1", "p", "nvme")
+
+
+def test_aarch64(arm_repository: Path, tmp_path: Path):
+    """Cross-built, installed and started from its disk."""
+    write_config(tmp_path, PXE_PACKAGES, SIZES + BY_DHCP)
+    out = images(tmp_path, "pxe_img", "arch=aarch64")
+    server = Server(out)
+    made = machine(out, tmp_path, serial=AARCH64.serial, memory_mib=1024, served=server.served,
+                   architecture=AARCH64)
+    with Node(made) as node:
+        node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
+        node.login()
+        assert node.run("uname --machine") == "aarch64"
+        check_system(node, "/dev/vda", "")
+        node.off()
+    server.stop()
+    copy = with_console(tmp_path / "disk.img", tmp_path / "copy.img", serial=AARCH64.serial)
+    again = tmp_path / "again"
+    with Node(Machine(copy, "raw", again, ends_at_reboot=True, architecture=AARCH64)) as node:
+        node.login()
+        assert "BOOT_IMAGE=" in node.run("cat /proc/cmdline")
+        node.off()
 
 
 def fails(made: Machine, *messages: str) -> None:

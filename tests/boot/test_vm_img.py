@@ -35,13 +35,23 @@ def test_the_system_runs(node):
 LAST_WORDS = {
     "custom_image": "console=tty0 console=ttyS0,115200",
     "verified_image": "console=ttyS0 apparmor=0 dmvroothash=[0-9a-f]{64}",
+    "legacy_image": "console=tty0 console=ttyS0,115200",
+    "arm_image": "console=tty0 console=ttyAMA0,115200",
+}
+# Where GRUB's files are mounted, with which file system and label.
+BOOT = {
+    "custom_image": ("/boot/efi", "vfat", "BOOT"),
+    "verified_image": ("/boot/efi", "vfat", "BOOT"),
+    "legacy_image": ("/boot/grub2", "ext4", "GRUB2"),
+    "arm_image": ("/boot/efi", "vfat", "BOOT"),
 }
 
 
 def test_the_kernel_line_is_the_specified_one(node, image):
     line = node.run("cat /proc/cmdline")
+    part = "[0-9a-f]{8}-02" if image == "legacy_image" else "[0-9a-f-]{36}"
     assert re.search(
-        r"root=PARTUUID=[0-9a-f-]{36} ro rootfstype=ext4 nomodeset quiet oops=panic "
+        rf"root=PARTUUID={part} ro rootfstype=ext4 nomodeset quiet oops=panic "
         r"softlockup_panic=1 nmi_watchdog=1 rd\.shell=0 selinux=0 crashkernel=256M panic=3 "
         + LAST_WORDS[image] + "$", line)
 
@@ -59,10 +69,11 @@ def test_mounts(node, image):
     cni = mounted(node, "/opt/cni")
     assert {"upperdir=/persist/opt", "workdir=/persist/optwork"} <= set(cni["options"])
     assert mounted(node, "/var")["source"] == f"{persist}[/var]"
-    efi = mounted(node, "/boot/efi")
-    assert efi["kind"] == "vfat"
-    assert node.run(f"blkid -s PARTLABEL -o value {efi['source']}") == (
-        "BOOT-A" if verified else "BOOT")
+    place, kind, label = BOOT[image]
+    boot = mounted(node, place)
+    assert boot["kind"] == kind
+    assert node.run(f"blkid -s LABEL -o value {boot['source']}") == label
+    assert boot["source"].endswith("1")
     assert mounted(node, "/tmp")["kind"] == "tmpfs"
 
 

@@ -11,6 +11,7 @@ import pytest
 from building import DEMO, SMALL, digest, made, run_doit, write_config
 
 from kbimg_tasks import recovery, store
+from kbimg_tasks.architectures import X86_64
 from kbimg_tasks.config.load import load
 from kbimg_tasks.config.repo_file import repositories
 from kbimg_tasks.layout import Layout
@@ -55,7 +56,8 @@ def test_a_full_disk_at_every_stage(repository, disk):
     before = results(layout.out)
 
     config = load(path, disk, images=("vm_img",))
-    whole = plan(config, Given(local_indexes(repositories(DEMO / "demo.repo"))))
+    whole = plan(config, Given(
+        repomds=local_indexes(repositories(DEMO / "demo.repo"), X86_64)))
     stages = whole.standing_under(["vm_img", "system_img_sha256"])
     for stage in stages:
         layout.stamp(stage.name).unlink()

@@ -107,7 +107,10 @@ def test_containerd_gets_it(folder, out, containerd, tmp_path):
     containerd.run("images", "export", str(tmp_path / "exported.tar"), full)
     status = take_from_image.main([str(tmp_path / "exported.tar"), str(tmp_path / "os.tar"),
                                    "--file=os.tar", f"--name={NAME}",
-                                   f"--clock={tmp_path / 'clock'}"])
+                                   f"--clock={tmp_path / 'clock'}",
+                                   "--menu=/boot/efi/EFI/openEuler/grub.cfg",
+                                   "--grubenv=/boot/efi/EFI/openEuler/grubenv",
+                                   "--grub=/boot/efi/EFI/openEuler/grubx64.efi"])
     assert status == 0
     assert sha256(tmp_path / "os.tar") == sha256(out / "kubeos.tar")
 

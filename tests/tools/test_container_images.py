@@ -29,10 +29,14 @@ def write(target: Path, content: Path, *more: str) -> int:
         "--clock=1700000000", f"--file={content}=os.tar", *more])
 
 
+STARTS = {"menu": "boot/efi/EFI/openEuler/grub.cfg", "grubenv": "boot/efi/EFI/openEuler/grubenv",
+          "grub": "boot/efi/EFI/openEuler/grubx64.efi"}  # fmt: skip
+
+
 def root_tar(path: Path, leave_out: str = "") -> Path:
     """A root tree's tar that has all that a disk needs, in the smallest size."""
     with tarfile.open(path, "w") as tar:
-        for number, name in enumerate(take_from_image.WANTED):
+        for number, name in enumerate((*take_from_image.WANTED, *STARTS.values())):
             if name != leave_out:
                 info = tarfile.TarInfo(f"./{name}")
                 info.mtime = 1600000000 + number
@@ -42,7 +46,8 @@ def root_tar(path: Path, leave_out: str = "") -> Path:
 
 def take(tool, archive: Path, folder: Path, *more: str):
     return tool("take_from_image", archive, folder / "os.tar", "--file=os.tar",
-                f"--clock={folder / 'clock'}", *more)
+                f"--clock={folder / 'clock'}", *more,
+                *(f"--{option}=/{path}" for option, path in STARTS.items()))
 
 
 def members(archive: Path) -> Dict[str, bytes]:

@@ -8,10 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from building import SMALL, TOP, run_doit, write_config
-
-from kbimg_tasks.config.load import load
-from kbimg_tasks.plan import unsupported
+from building import TOP, run_doit, write_config
 
 STAGES = ["packages", "rootfs", "initramfs", "grub", "customised", "esp", "root_b", "persist",
           "system_img", "system_qcow2", "kubeos_tar"]  # fmt: skip
@@ -69,7 +66,7 @@ def test_variables_work_in_any_place(tmp_path: Path):
     (("vm_img",), "kbimg.toml: no such configuration file; name one with config=FILE"),
     (("vm_img", "config=other.toml"), "other.toml: no such configuration file"),
     (("vm_img", "confg=x"),
-     "unknown option confg= on the command line; known are config=, out=, cache=, "),
+     "unknown option confg= on the command line; known are config=, out=, arch=, "),
     (("vm_img", "store_gib=many"), 'store_gib=: expected a number of GiB, found "many"'),
     (("vm_img", "offline=yes"), 'offline=: expected 0 or 1, found "yes"'),
     (("rootfs",), "kbimg.toml: no such configuration file"),
@@ -98,15 +95,6 @@ def test_every_mistake_at_once_and_nothing_is_built(tmp_path: Path):
     assert not (tmp_path / "scripts-auto/.kbimg/stages").exists()
 
 
-def test_what_is_not_built_yet_is_not_left_out(tmp_path: Path):
-    path = write_config(tmp_path, SMALL, "legacy_bios = true\n")
-    text = path.read_text().replace("legacy_bios = false\n", "")
-    path.write_text(text)
-    done = run_doit(tmp_path, "vm_img")
-    assert done.returncode == 1
-    assert "11: from_repo.legacy_bios: this version of kbimg cannot build it yet" in done.stdout
-
-
 def test_an_upgrade_image_that_no_engine_has(tmp_path: Path):
     (tmp_path / "kbimg.toml").write_text('[from_dockerimg]\nupgrade_img = "no-such-image:1"\n')
     done = run_doit(tmp_path, "vm_img", "engine=none")
@@ -117,13 +105,20 @@ def test_an_upgrade_image_that_no_engine_has(tmp_path: Path):
     assert run_doit(tmp_path, "list").returncode == 0
 
 
-def test_legacy_bios_is_of_one_machine_only(tmp_path: Path):
+def test_legacy_bios_is_of_one_architecture_only(tmp_path: Path):
     (tmp_path / "kbimg.toml").write_text(
         '[from_dockerimg]\nupgrade_img = "a:1"\nlegacy_bios = true\n')
-    config = load(Path("kbimg.toml"), tmp_path)
-    (refusal,) = unsupported(config, "aarch64")
-    assert refusal == ("kbimg.toml:3: from_dockerimg.legacy_bios: expected false on aarch64, which "
-                       "has no legacy BIOS, found true")
+    done = run_doit(tmp_path, "vm_img", "arch=arm64", "engine=none")
+    assert done.returncode == 1
+    assert ("kbimg.toml:3: from_dockerimg.legacy_bios: expected false on aarch64, which has no "
+            "legacy BIOS, found true") in done.stdout
+
+
+def test_an_architecture_that_images_cannot_be_made_for(tmp_path: Path):
+    write_config(tmp_path)
+    done = run_doit(tmp_path, "vm_img", "arch=riscv64")
+    assert done.returncode == 1
+    assert 'arch=: expected one of x86_64, aarch64, found "riscv64"' in done.stdout
 
 
 def test_bad_clock(tmp_path: Path):

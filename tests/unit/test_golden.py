@@ -11,19 +11,22 @@ from pathlib import Path
 import pytest
 from building import TOP
 
+from kbimg_tasks.architectures import ARCHITECTURES
 from kbimg_tasks.config.load import load
 from kbimg_tasks.plan import plan
 from kbimg_tasks.render import command_line, symbolic
+from kbimg_tasks.root_tree import Given
 
 GOLDEN = TOP / "tests/golden"
-EXAMPLES = ("vm-img", "full", "dm-verity")
+EXAMPLES = ("vm-img", "full", "dm-verity", "legacy-bios", "dm-verity.aarch64")
 
 
 def text_of(example: str) -> str:
     """Every command of every stage, with symbols for paths."""
-    config = load(Path(f"config/{example}.toml"), TOP)
+    name, _, architecture = example.partition(".")
+    config = load(Path(f"config/{name}.toml"), TOP)
     parts = []
-    for stage in plan(config).stages:
+    for stage in plan(config, Given(ARCHITECTURES[architecture or "x86_64"])).stages:
         parts.append(f"# {stage.name}: {stage.summary}\n")
         parts += [command_line(step, symbolic(stage)) + "\n" for step in stage.steps]
         parts.append("\n")

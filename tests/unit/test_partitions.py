@@ -26,7 +26,6 @@ def test_the_default_disk(options, wanted, tmp_path: Path):
     table = plan_table(2560, 20, **options)
     assert [(part.label, part.start_mib, part.size_mib) for part in table.partitions] == wanted
     ids = Ids.of(table)
-    disk_id = "0x1234abcd" if options.get("legacy") else ids.uuid("disk")
     uuids = {part.label: ids.uuid(part.label) for part in table.partitions}
     image = tmp_path / "disk"
     with open(image, "wb") as stream:
@@ -34,17 +33,21 @@ def test_the_default_disk(options, wanted, tmp_path: Path):
     if len(wanted) > 4 or not options.get("legacy"):
         assert table.scheme == "gpt"
     subprocess.run(["sfdisk", "--quiet", image], check=True, text=True,
-                   input=sfdisk_script(table, disk_id, uuids))
+                   input=sfdisk_script(table, ids.disk, uuids))
     read = json.loads(subprocess.run(["sfdisk", "-J", image], check=True, text=True,
                                      capture_output=True).stdout)["partitiontable"]
     assert read["label"] == table.scheme
+    assert read["id"].lower() == ids.disk
     assert [(entry["start"] // 2048, entry["size"] // 2048) for entry in read["partitions"]] == [
         (start, size) for _, start, size in wanted]
     if table.scheme == "gpt":
         assert [entry["name"] for entry in read["partitions"]] == [row[0] for row in wanted]
         assert [entry["uuid"].lower() for entry in read["partitions"]] == list(uuids.values())
+        assert ids.partuuid("ROOT-A") == uuids["ROOT-A"]
     else:
         assert read["partitions"][0]["bootable"]
+        assert ids.partuuid("ROOT-A") == f"{read['id'][2:]}-02"
+        assert ids.partuuid("ROOT-B") == f"{read['id'][2:]}-03"
 
 
 def test_the_rest_must_be_enough():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,9 +12,11 @@ import tomli
 from building import TOP
 
 from kbimg_tasks import preflight
+from kbimg_tasks.architectures import AARCH64, X86_64
 from kbimg_tasks.config.load import load
 from kbimg_tasks.layout import DATA, Layout
 from kbimg_tasks.plan import plan
+from kbimg_tasks.root_tree import Given
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def test_this_host_is_fine(stages, tmp_path):
 
 def test_every_planned_program_has_its_packages(stages):
     known = tomli.loads((DATA / "programs.toml").read_text())
-    for other in ("from-dockerimg", "dm-verity"):
+    for other in ("from-dockerimg", "dm-verity", "legacy-bios"):
         stages += plan(load(Path(f"config/{other}.toml"), TOP)).stages
     planned = {one.names[0] for one in preflight.programs(stages)}
     assert planned == set(known)
@@ -44,6 +49,20 @@ def test_enforcing_selinux(stages, tmp_path, monkeypatch):
     assert "run setenforce 0" in problem
     (tmp_path / "enforce").write_text("0")
     assert preflight.problems(stages, Layout(tmp_path), 1) == []
+
+
+def test_programs_of_another_architecture_that_do_not_run_here(tmp_path, monkeypatch):
+    config = load(Path("config/vm-img.toml"), TOP)
+    foreign = plan(config, Given(AARCH64 if platform.machine() == "x86_64" else X86_64)).stages
+    assert preflight.problems(foreign, Layout(tmp_path), 1) == []
+    # A host without qemu-user-static, and with all else.
+    for program in {name for wanted in preflight.programs(foreign) for name in wanted.names}:
+        if found := shutil.which(program):
+            (tmp_path / program).symlink_to(found)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(preflight.sys, "executable", shutil.which("python3", path=os.defpath))
+    (problem,) = preflight.problems(foreign, Layout(tmp_path), 1)
+    assert "it is in the package qemu-user-static" in problem
 
 
 def test_everything_at_once(stages, tmp_path, monkeypatch):

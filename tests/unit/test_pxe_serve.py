@@ -12,6 +12,7 @@ from typing import Iterator
 import pytest
 
 from kbimg_tasks import pxe_serve
+from kbimg_tasks.architectures import ARCHITECTURES, X86_64
 
 TAR = bytes(range(256)) * 8192  # more than one block
 
@@ -21,7 +22,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     for name, content in (("vmlinuz", b"kernel"), ("initramfs.img", b"initramfs"),
                           ("kubeos.tar", TAR), ("kubeos.tar.sha256", b"sum"), ("secret", b"x")):
         (tmp_path / name).write_bytes(content)
-    files = pxe_serve.files_of(tmp_path, "root.tar", "10.0.0.1:8080")
+    files = pxe_serve.files_of(tmp_path, "root.tar", "10.0.0.1:8080", X86_64)
     with socket.create_server(("127.0.0.1", 0)) as listener, pxe_serve.server(
             listener, pxe_serve.application(files), [].append) as running:
         threading.Thread(target=running.serve_forever, args=[0.01], daemon=True).start()
@@ -104,9 +105,11 @@ def test_menus(port):
     assert b"(http,10.0.0.1:8080)/vmlinuz" in ask(port, "/grub.cfg")[1]
 
 
-def test_dnsmasq_understands_its_configuration(tmp_path: Path):
+@pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_dnsmasq_understands_its_configuration(architecture, tmp_path: Path):
     path = tmp_path / "dnsmasq.conf"
-    path.write_text(pxe_serve.dnsmasq("192.168.122.50:8080", Path("/srv/tftp/ipxe.efi")))
+    path.write_text(pxe_serve.dnsmasq("192.168.122.50:8080", architecture,
+                                      Path("/srv/tftp/ipxe.efi")))
     done = subprocess.run(["dnsmasq", "--test", f"--conf-file={path}"], text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert "syntax check OK" in done.stdout, done.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kbimg_tasks import fingerprint, preflight
+from kbimg_tasks.architectures import X86_64
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.render import actual, command_line, symbolic
 from kbimg_tasks.sandbox import Sandbox
@@ -181,7 +182,7 @@ def test_programs_of_the_host_and_not_of_the_tree():
     root = Scratch("root")
     tree = Sandbox(root=root, layers=(OTHER,))
     one = stage(
-        tree.wrap(run("mke2fs", OWN)), tree.running_in().wrap(run("useradd", "x")),
+        tree.wrap(run("mke2fs", OWN)), tree.running_in(X86_64).wrap(run("useradd", "x")),
         tool("fill", OWN), tree.wrap(tool("fill_fat", OWN).using("mcopy")),
         tree.wrap(run(OneOf(("dnf", "yum")))).behind("flock", "--no-fork", Cache("c")),
         run("qemu-img", "--", OWN))

@@ -357,8 +357,10 @@ BAD = [
     # More of what goes together.
     ("", (), ["expected tables such as [from_repo], found an empty file"]),
     ("# nothing\n", (), ["expected tables such as [from_repo], found an empty file"]),
-    (REPO + "legacy_bios = true\n" + PXE, ("pxe_img",),
-     ["7: from_repo.legacy_bios: expected false, as pxe_img demands, found true"]),
+    (REPO + "legacy_bios = true\nupgrade_img = 'a:1'\n" + PXE,
+     ("pxe_img", "upgrade_img", "vm_img"),
+     ["7: from_repo.legacy_bios: upgrade_img and vm_img would be for legacy BIOS and pxe_img is "
+      "for UEFI: build them by two commands, with an out= each"]),
     ("[from_dockerimg]\nupgrade_img = 'a:1'\n", ("upgrade_img",),
      ["upgrade_img needs a table [from_repo]"]),
     (PXE, ("vm_img", "pxe_img", "admin_container"), [
