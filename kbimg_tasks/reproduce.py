@@ -83,7 +83,7 @@ def _build(attempt: Attempt, image: str, folder: Path, asked: Variables) -> None
     downloaded.mkdir(parents=True, exist_ok=True)
     (cache / "dnf").symlink_to(downloaded)
     words = [f"config={asked.config}", f"out={folder / attempt.name}", f"cache={cache}",
-             f"offline={int(asked.is_offline)}"]  # fmt: skip
+             f"arch={asked.architecture.name}", f"offline={int(asked.is_offline)}"]  # fmt: skip
     words += [f"lock={asked.lock}"] if asked.is_locked else []
     done = subprocess.run(
         [*attempt.prefix, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "-n",

@@ -81,6 +81,17 @@ def test_another_address_costs_only_the_initramfs(folder, tmp_path):
     assert made(run_doit(folder, "pxe_img").stdout) == ["pxe_programs", "pxe_initramfs"]
 
 
+def test_legacy_bios_is_passed_over(folder, tmp_path):
+    text = (folder / "kbimg.toml").read_text()
+    other = tmp_path / "kbimg.toml"
+    other.write_text(text.replace("legacy_bios = false", "legacy_bios = true"))
+    done = run_doit(tmp_path, "pxe_img", f"config={other}", f"out={folder / 'scripts-auto'}")
+    assert done.returncode == 0, done.stdout
+    assert ("warning: kbimg.toml:3: from_repo.legacy_bios: pxe_img passes over it: what it "
+            "installs, and its kubeos.tar, is for UEFI") in done.stdout
+    assert made(done.stdout) == []
+
+
 def test_a_program_that_no_package_brings(repository, tmp_path):
     write_config(tmp_path, (*SMALL, "dracut"), SIZES + BY_DHCP)
     done = run_doit(tmp_path, "pxe_img")
