@@ -1,5 +1,6 @@
 """The stages of a KubeOS image, for doit: `doit vm_img config=kbimg.toml [out=DIR]`."""
 
+from kbimg_tasks import commands
 from kbimg_tasks.lifetime import tell_of_interrupts, tie_workers
 from kbimg_tasks.session import Session
 
@@ -24,6 +25,11 @@ DOIT_CONFIG = {
 def task_images():
     """One task for each kind of image."""
     yield from session.image_tasks()
+
+
+def task_commands():
+    """What makes no image."""
+    yield from commands.tasks(session)
 
 
 def task_stages():

@@ -16,28 +16,23 @@ from kbimg_tasks import (
     graph,
     handover,
     indexes,
-    lock_file,
     preflight,
-    pxe_serve,
-    recovery,
     room,
     stamps,
-    store,
 )
 from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.cleaning import Cleaning
 from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
-from kbimg_tasks.config.model import Config, PxeConfig
+from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.repo_file import Repository, repositories
 from kbimg_tasks.layout import CACHE, DATA, Layout
 from kbimg_tasks.plan import Plan, admin_repository, plan
 from kbimg_tasks.progress import Display, reporter
-from kbimg_tasks.reproduce import NotEqual, reproduce
 from kbimg_tasks.root_tree import SAVING, Given
 from kbimg_tasks.stage import Stage
 from kbimg_tasks.stages import keys
-from kbimg_tasks.variables import WRITE_LOCK, Variables
+from kbimg_tasks.variables import Variables
 
 IMAGES = {
     "vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar",
@@ -64,7 +59,7 @@ class Session:
     repositories: Mapping[str, Tuple[Repository, ...]]
     cleaning: Cleaning
     source: handover.Source
-    pxe: Optional[PxeConfig] = None
+    config: Config
     display: Display = field(factory=Display)
 
     @classmethod
@@ -105,8 +100,7 @@ class Session:
             asked.lock if asked.is_locked else None, asked.is_offline, source.saving or SAVING,
             source.digest, local_indexes(admin_repos, machine), builder))  # fmt: skip
         watched = {"packages": repos, "admin_packages": admin_repos}
-        return cls(asked, planned, refusals, warnings, watched, cleaning, source,
-                   config.pxe_config)  # fmt: skip
+        return cls(asked, planned, refusals, warnings, watched, cleaning, source, config)
 
     @property
     def layout(self) -> Layout:
@@ -141,24 +135,14 @@ class Session:
                                       self.asked.push, self.display.say)
 
     def stage_tasks(self) -> Iterator[Dict[str, Any]]:
-        """What is about the whole directory, the check, and every stage."""
+        """What is about the whole directory, the check, what containers are handed to, and every
+        stage."""
         yield graph.output(self.cleaning, self.plan.stages)
         yield graph.cleanup(self.cleaning)
         yield graph.ready(self.problems, self._warn)
         demo = _index(DEMO_REPOSITORY / self.asked.architecture.name)
         yield graph.outside("demo_repo", "packages to try kbimg with, for config/demo", demo,
                             "kbimg_tasks.demo_repo", f"--arch={self.asked.architecture.oci}")
-        yield graph.note("store", "what all output directories share, with sizes",
-                         self._show_store)
-        yield graph.note("prune", "the store brought down to store_gib= GiB, oldest use first",
-                         self._prune_store)
-        yield graph.note("reproduce", "vm_img built twice and compared, by file where they differ",
-                         self._reproduce, [stage.name for stage in self._kept()])
-        yield graph.note(WRITE_LOCK, "the exact packages written to lock=FILE, for later builds to "
-                         "obey", self._write_lock,
-                         [stage.name for stage in self.plan.stages if stage.name == "packages"])
-        yield graph.note("pxe_serve", "what pxe_img makes, served on address=IP[:PORT], with menus",
-                         self._serve, [stage.name for stage in self.plan.images.get(PXE, ())])
         for image in IMAGES:
             yield from self._handovers(image)
         yield from graph.tasks(self.plan.stages, self.layout, self.display,
@@ -172,42 +156,10 @@ class Session:
         for warning in self.warnings:
             self.display.say(f"warning: {warning}")
 
-    def _show_store(self) -> None:
-        self.display.say(store.table(self.layout))
-
-    def _prune_store(self) -> None:
-        for entry in store.prune(self.layout):
-            self.display.say(f"deleted {entry.folder}, {entry.allocated_bytes / store.GIB:.2f} GiB")
-
-    def _kept(self) -> Tuple[Stage, ...]:
+    @property
+    def kept(self) -> Tuple[Stage, ...]:
+        """The stages whose artifacts cannot be had again."""
         return tuple(stage for stage in self.plan.stages if stage.is_kept)
-
-    def _reproduce(self) -> None:
-        results = sorted((artifact.name for stage in self.plan.images[DEFAULT_IMAGE]
-                          for artifact in stage.artifacts if artifact.is_result), key=_telling)
-        kept = tuple(self.layout.published(artifact) for stage in self._kept()
-                     for artifact in stage.artifacts)
-        try:
-            reproduce(DEFAULT_IMAGE, tuple(results), kept, self.asked, self.display.say)
-        except (NotEqual, recovery.StillMounted) as complaint:
-            raise graph.Impossible(str(complaint)) from complaint
-
-    def _serve(self) -> None:
-        if self.pxe is None:
-            raise graph.Impossible(f"{self.asked.config}: pxe_serve needs a table [pxe_config]")
-        address = self.asked.address or self.pxe.server_ip
-        try:
-            pxe_serve.serve(self.layout.out, self.pxe.rootfs_name, address,
-                            self.asked.architecture, self.display.say)  # fmt: skip
-        except OSError as error:
-            raise graph.Impossible(f"cannot serve on {address}: {os.strerror(error.errno or 0)}; "
-                                   "choose another with address=IP[:PORT]") from error
-
-    def _write_lock(self) -> None:
-        if "packages" not in (stage.name for stage in self.plan.stages):
-            raise graph.Impossible(f"{self.asked.config}: write_lock needs a table [from_repo]")
-        lock_file.write(self.asked.lock, self.layout.stage("packages") / "packages.lock")
-        self.display.say(f"wrote {self.asked.lock}")
 
     def _outdated(self) -> Dict[str, Callable[[], bool]]:
         """What the world beside the inputs' content can make wrong: packages and the time."""
@@ -249,11 +201,6 @@ def _images(words: Sequence[str]) -> Tuple[str, ...]:
         word == image or word.endswith(f"_{image}")
         or (word.startswith(OWN_PREFIXES.get(image, ())) and "=" not in word)
         for word in words))  # fmt: skip
-
-
-def _telling(result: str) -> Tuple[bool, str]:
-    """The order in which results tell most of a difference: by file, before by block."""
-    return not result.endswith(".tar"), result
 
 
 def _repositories(path: Optional[Path]) -> Tuple[Repository, ...]:

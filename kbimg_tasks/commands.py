@@ -1,0 +1,81 @@
+"""The tasks that make no image: about the store, about a build as a whole, about what it made."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any, Dict, Iterable, Iterator, Tuple
+
+from kbimg_tasks import graph, lock_file, pxe_serve, recovery, store
+from kbimg_tasks.reproduce import NotEqual, reproduce
+from kbimg_tasks.session import DEFAULT_IMAGE, PXE, Session
+from kbimg_tasks.stage import Stage
+from kbimg_tasks.variables import WRITE_LOCK
+
+
+def tasks(session: Session) -> Iterator[Dict[str, Any]]:
+    """One task for each."""
+    planned = session.plan
+    yield graph.note("store", "what all output directories share, with sizes",
+                     partial(_show_store, session))
+    yield graph.note("prune", "the store brought down to store_gib= GiB, oldest use first",
+                     partial(_prune_store, session))
+    yield graph.note("reproduce", "vm_img built twice and compared, by file where they differ",
+                     partial(_reproduce, session), _names(session.kept))
+    yield graph.note(WRITE_LOCK,
+                     "the exact packages written to lock=FILE, for later builds to obey",
+                     partial(_write_lock, session),
+                     [name for name in _names(planned.stages) if name == "packages"])
+    yield graph.note("pxe_serve", "what pxe_img makes, served on address=IP[:PORT], with menus",
+                     partial(_serve, session), _names(planned.images.get(PXE, ())))
+
+
+def _names(stages: Iterable[Stage]) -> Tuple[str, ...]:
+    return tuple(stage.name for stage in stages)
+
+
+def _show_store(session: Session) -> None:
+    session.display.say(store.table(session.layout))
+
+
+def _prune_store(session: Session) -> None:
+    for entry in store.prune(session.layout):
+        session.display.say(
+            f"deleted {entry.folder}, {entry.allocated_bytes / store.GIB:.2f} GiB")
+
+
+def _reproduce(session: Session) -> None:
+    results = sorted((artifact.name for stage in session.plan.images[DEFAULT_IMAGE]
+                      for artifact in stage.artifacts if artifact.is_result), key=_telling)
+    kept = tuple(session.layout.published(artifact) for stage in session.kept
+                 for artifact in stage.artifacts)
+    try:
+        reproduce(DEFAULT_IMAGE, tuple(results), kept, session.asked, session.display.say)
+    except (NotEqual, recovery.StillMounted) as complaint:
+        raise graph.Impossible(str(complaint)) from complaint
+
+
+def _telling(result: str) -> Tuple[bool, str]:
+    """The order in which results tell most of a difference: by file, before by block."""
+    return not result.endswith(".tar"), result
+
+
+def _write_lock(session: Session) -> None:
+    asked = session.asked
+    if "packages" not in _names(session.plan.stages):
+        raise graph.Impossible(f"{asked.config}: write_lock needs a table [from_repo]")
+    lock_file.write(asked.lock, session.layout.stage("packages") / "packages.lock")
+    session.display.say(f"wrote {asked.lock}")
+
+
+def _serve(session: Session) -> None:
+    asked, pxe = session.asked, session.config.pxe_config
+    if pxe is None:
+        raise graph.Impossible(f"{asked.config}: pxe_serve needs a table [pxe_config]")
+    address = asked.address or pxe.server_ip
+    try:
+        pxe_serve.serve(session.layout.out, pxe.rootfs_name, address, asked.architecture,
+                        session.display.say)
+    except OSError as error:
+        raise graph.Impossible(f"cannot serve on {address}: {os.strerror(error.errno or 0)}; "
+                               "choose another with address=IP[:PORT]") from error
