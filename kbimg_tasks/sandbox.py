@@ -12,8 +12,13 @@ from kbimg_tasks.stage import Arg, Artifact, Scratch, Step, joined, tool
 # The parent-death signal is not sent by a parent that died before it was asked for. So whoever
 # starts a program may name itself here, and nothing runs unless it is the parent still.
 BUILDER = "KBIMG_BUILDER"
+# `unshare` too may die before its child asks, which cannot see a process outside of its namespace: it
+# reads of it in a file that was opened before. What was killed and not yet waited for is a zombie
+# (proc(5), /proc/PID/stat).
 _STILL_THERE = ('[ "${KBIMG_BUILDER:-$PPID}" = "$PPID" ] || exit 1; '
-                'unset KBIMG_BUILDER; exec "$@"')  # fmt: skip
+                'unset KBIMG_BUILDER; exec "$@" 9</proc/$$/stat')  # fmt: skip
+PARENT_LIVES = ('read -r parent <&9 || exit 1; '
+                'case "$parent" in *") Z "* | *") X "*) exit 1 ;; esac; exec "$@" 9<&-')
 
 # Every program of a build runs behind these. The parent-death signal ends `unshare` when the build
 # dies, `--kill-child` ends the first process of the PID namespace with it, and the kernel then ends
@@ -23,7 +28,7 @@ CONTAINMENT = (
     "setpriv", "--pdeathsig", "KILL", "--",
     "sh", "-c", _STILL_THERE, "sh",
     "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child=KILL",
-    "--mount-proc", "--",
+    "--mount-proc", "--", "sh", "-c", PARENT_LIVES, "sh",
 )  # fmt: skip
 
 # While a tree is worked on, what belongs to /var goes to the copy that nodes fill theirs from.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from kbimg_tasks.sandbox import PARENT_LIVES
 
 
 @pytest.fixture
@@ -75,6 +78,30 @@ def test_kernel_trees_hold_no_device_of_the_host(tool, layers, tmp_path):
                                    "stdout", "tty", "urandom", "zero", *done.stdout.split()[11:]]
     assert done.stdout.split()[-1] == "localhost"
     assert len([word for word in done.stdout.split() if word.startswith("proc/")]) <= 3
+
+
+@pytest.mark.parametrize("fate", ["lives", "is a zombie", "is gone"])
+def test_a_child_of_a_dead_parent_does_nothing(fate):
+    """What runs in the namespace looks for its parent, which it cannot see."""
+    with subprocess.Popen(["sleep", "60"]) as parent:
+        with open(f"/proc/{parent.pid}/stat", "rb") as status:
+            if fate != "lives":
+                parent.kill()
+            if fate == "is gone":
+                parent.wait()
+            while fate == "is a zombie" and ") Z " not in Path(
+                    f"/proc/{parent.pid}/stat").read_text():
+                pass
+            done = subprocess.run(
+                ["sh", "-c", 'exec "$@" 9<&0 0</dev/null', "sh", "sh", "-c", PARENT_LIVES, "sh",
+                 "sh", "-c", "echo ran; ls /proc/$$/fd"],
+                stdin=status, text=True, capture_output=True, check=False)
+        parent.kill()
+    if fate == "lives":
+        assert done.returncode == 0
+        assert done.stdout.split()[0] == "ran" and "9" not in done.stdout.split()
+    else:
+        assert (done.returncode, done.stdout) == (1, "")
 
 
 def test_a_missing_layer_is_one_line(tool, tmp_path):
