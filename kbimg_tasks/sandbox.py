@@ -12,9 +12,9 @@ from kbimg_tasks.stage import Arg, Artifact, Scratch, Step, joined, tool
 # The parent-death signal is not sent by a parent that died before it was asked for. So whoever
 # starts a program may name itself here, and nothing runs unless it is the parent still.
 BUILDER = "KBIMG_BUILDER"
-# `unshare` too may die before its child asks, which cannot see a process outside of its namespace: it
-# reads of it in a file that was opened before. What was killed and not yet waited for is a zombie
-# (proc(5), /proc/PID/stat).
+# `unshare` too may die before its child asks. The child cannot see a process outside of its
+# namespace: it reads of it in a file that was opened before. What was killed and not yet waited for
+# is a zombie (proc(5), /proc/PID/stat).
 _STILL_THERE = ('[ "${KBIMG_BUILDER:-$PPID}" = "$PPID" ] || exit 1; '
                 'unset KBIMG_BUILDER; exec "$@" 9</proc/$$/stat')  # fmt: skip
 PARENT_LIVES = ('read -r parent <&9 || exit 1; '
