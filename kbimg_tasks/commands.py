@@ -46,7 +46,8 @@ def _prune_store(session: Session) -> None:
 
 def _reproduce(session: Session) -> None:
     results = sorted((artifact.name for stage in session.plan.images[DEFAULT_IMAGE]
-                      for artifact in stage.artifacts if artifact.is_result), key=_telling)
+                      for artifact in stage.artifacts
+                      if artifact.is_result and not artifact.tells_of_host), key=_telling)
     kept = tuple(session.layout.published(artifact) for stage in session.kept
                  for artifact in stage.artifacts)
     try:

@@ -88,6 +88,7 @@ CHANGED: Dict[str, Any] = {
 STOPS: Dict[str, Tuple[str, ...]] = {
     "from_repo.repo_path": (
         "rootfs", "grub", "initramfs", "customised", "esp", "root_b", "persist", "system_img",
-        "system_qcow2", "kubeos_tar", "kubeos_tar_sha256", "system_qcow2_sha256"),
+        "system_qcow2", "kubeos_tar", "kubeos_tar_sha256", "system_qcow2_sha256", "sbom",
+        "build_tools"),
     "from_repo.rpmlist": ("root_b", "persist"),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from kbimg_tasks import verity
 from kbimg_tasks.config.model import AdminContainer, Config, PxeConfig
 from kbimg_tasks.ids import Ids
 from kbimg_tasks.partitions import Table, plan_table
+from kbimg_tasks.programs import programs
 from kbimg_tasks.root_tree import (
     SAVING,
     Given,
@@ -25,6 +26,7 @@ from kbimg_tasks.stages import (
     admin_container,
     archive,
     container,
+    contents,
     disk,
     filesystems,
     from_image,
@@ -113,10 +115,14 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
             images["upgrade_img"] = (upgrade, *machine.upgrade_files, root.tar, tar_sum)
             containers["upgrade_img"] = Container(name, upgrade)
             checks["upgrade_img"] = machine.checks
+        told = (*root.described, contents.build_tools(programs(stages), root.tar["kubeos.tar"]))
+        stages += told
+        images = {image: (*made, *told) for image, made in images.items()}
     if config.admin_container:
         made = admin(config.admin_container, config, given)
         stages += made
-        images["admin_container"] = made[-1:]
+        images["admin_container"] = tuple(
+            stage for stage in made if any(artifact.is_result for artifact in stage.artifacts))
         containers["admin_container"] = Container(config.admin_container.img_name, made[-1])
     return Plan(stages, images, containers, checks)
 
@@ -139,7 +145,9 @@ def admin(asked: AdminContainer, config: Config, given: Given) -> Tuple[Stage, .
         admin_container.ARCHIVE, admin_container.RESULT,
         f"{admin_container.RESULT}, the container that operators log in to", asked.img_name,
         given.architecture, (container.layer(tar["tree.tar"]),), clock, admin_container.SETTINGS)
-    return (chosen, rootfs, own, tar, archived)
+    told = contents.sbom(chosen, contents.Subject("container", asked.img_name), clock, "admin_",
+                         "admin_container.")
+    return (chosen, rootfs, own, tar, told, archived)
 
 
 def admin_repository(config: Config) -> Optional[Path]:

@@ -18,6 +18,7 @@ from kbimg_tasks.signing import Keys
 from kbimg_tasks.stage import Arg, Artifact, Content, Scratch, Secret, Stage, Step
 from kbimg_tasks.stages import (
     archive,
+    contents,
     customised,
     from_image,
     initramfs,
@@ -61,7 +62,8 @@ class Given:
 class Root:
     """A root file system: the stages before any disk, its tree, its tar, the time it shows; the
     tree that an initramfs is made from, the stage that describes its kernel, the step that lists
-    its files before it is there, and the architecture of its programs."""
+    its files before it is there, the architecture of its programs, and the stages that tell what is
+    in it."""
 
     stages: Tuple[Stage, ...]
     tree: Sandbox
@@ -71,6 +73,7 @@ class Root:
     kernel: Stage
     listed: Step
     architecture: Architecture
+    described: Tuple[Stage, ...] = ()
 
 
 @frozen
@@ -132,8 +135,10 @@ def from_packages(config: Config, given: Given, table: Table, ids: Ids,
         root=Scratch("root"),
         layers=(rootfs["rootfs"], early["layer"], boot["layer"], own["layer"]))
     tar = archive.kubeos_tar(tree, config.disk_partition.root_mib, clock)
+    told = contents.sbom(chosen, contents.Subject("operating-system", "KubeOS",
+                                                  config.from_repo.version), clock)
     return Root((chosen, rootfs, early, boot, own), tree, tar, clock, rootfs["rootfs"], rootfs,
-                packages.files(chosen), machine)
+                packages.files(chosen), machine, (told,))
 
 
 def from_upgrade_image(config: Config, given: Given, table: Table, ids: Ids) -> Root:

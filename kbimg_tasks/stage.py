@@ -23,6 +23,7 @@ class Artifact:
     file on each line that whoever reads it needs too, and that lies in a cache others may empty.
     One that `is_kept` cannot be had again: it is made where there is none, whatever it would be
     made from now, counts with its content, and is only cleaned by its stage's name.
+    One that `tells_of_host` is about the machine that builds: other machines make another one.
     """
 
     stage: str
@@ -33,6 +34,8 @@ class Artifact:
     holds_tree: bool = False
     lists_files: bool = False
     is_kept: bool = False
+    # How it is compared changes nothing of what is made, so fingerprints do not see it.
+    tells_of_host: bool = field(default=False, repr=False)
 
 
 @frozen

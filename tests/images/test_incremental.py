@@ -25,7 +25,7 @@ pytestmark = pytest.mark.image
 REFUSED = ("from_dockerimg", "dm_verity")
 REFUSED_OPTIONS = ("admin_container.base_image",)
 TREE = {"esp", "system_img", "system_qcow2", "kubeos_tar", "kubeos_tar_sha256",
-        "system_qcow2_sha256"}  # fmt: skip
+        "system_qcow2_sha256", "build_tools"}  # fmt: skip
 SCRIPT = "#!/bin/sh\nset -e\necho {} > /etc/chroot-mark\n"
 UNIT = "[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
 

@@ -59,7 +59,7 @@ def cut(disk, tmp_path_factory):
 def test_results(custom_image):
     names = {path.name for path in custom_image.iterdir() if not path.name.startswith(".")}
     assert names == {"system.img", "system.qcow2", "kubeos.tar", "kubeos.tar.sha256",
-                     "system.qcow2.sha256"}
+                     "system.qcow2.sha256", "packages.txt", "sbom.cdx.json", "build-tools.json"}
     for name in ("kubeos.tar", "system.qcow2"):
         subprocess.run(["sha256sum", "--check", f"{name}.sha256"], check=True, cwd=custom_image,
                        stdout=subprocess.DEVNULL)

@@ -10,7 +10,7 @@ from kbimg_tasks import influence
 from kbimg_tasks.option_samples import CHANGED, SAMPLE, STOPS
 
 TREE = ("esp", "system_img", "system_qcow2", "system_qcow2_sha256", "kubeos_tar",
-        "kubeos_tar_sha256")  # fmt: skip
+        "kubeos_tar_sha256", "build_tools")  # fmt: skip
 
 
 def test_every_option_has_a_change():
@@ -34,6 +34,7 @@ def test_the_document_is_up_to_date():
     ("copy_files.src", ("customised", *TREE)),
     ("grub.passwd", ("grub", "customised", *TREE)),
     ("persist_mkdir.name", ("persist", "system_img", "system_qcow2", "system_qcow2_sha256")),
+    ("from_repo.version", ("customised", *TREE[:-1], "sbom", TREE[-1])),
     ("from_repo.upgrade_img", ("upgrade_archive",)),
     ("pxe_config.disk", ("pxe_initramfs",)),
 ])  # fmt: skip
@@ -44,14 +45,15 @@ def test_what_a_change_makes(option, sure):
 def test_another_upgrade_image():
     found = influence.row("from_dockerimg.archive")
     assert found.sure == ("kubeos_tar", "unpacked", "menu", "esp", "system_img", "system_qcow2",
-                          "system_qcow2_sha256", "kubeos_tar_sha256")
+                          "system_qcow2_sha256", "kubeos_tar_sha256", "build_tools")
     assert found.possible == ("root_b", "persist")  # of the clock alone
 
 
 def test_behind_small_files_a_build_may_stop():
     found = influence.row("from_repo.rpmlist")
     assert found.sure == ("packages",)
-    assert {"rootfs", "grub", "initramfs", "customised", "root_b", "persist", *TREE} == set(
+    assert {"rootfs", "grub", "initramfs", "customised", "root_b", "persist", "sbom",
+            *TREE} == set(
         found.possible)
 
 

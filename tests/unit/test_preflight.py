@@ -16,6 +16,7 @@ from kbimg_tasks.architectures import AARCH64, X86_64
 from kbimg_tasks.config.load import load
 from kbimg_tasks.layout import DATA, Layout
 from kbimg_tasks.plan import plan
+from kbimg_tasks.programs import programs
 from kbimg_tasks.root_tree import Given
 
 
@@ -32,7 +33,7 @@ def test_every_planned_program_has_its_packages(stages):
     known = tomli.loads((DATA / "programs.toml").read_text())
     for other in ("from-dockerimg", "dm-verity", "legacy-bios"):
         stages += plan(load(Path(f"config/{other}.toml"), TOP)).stages
-    planned = {one.names[0] for one in preflight.programs(stages)}
+    planned = {one.names[0] for one in programs(stages)}
     assert planned == set(known)
     assert all(set(entry) == {"debian", "openeuler"} for entry in known.values())
 
@@ -56,7 +57,7 @@ def test_programs_of_another_architecture_that_do_not_run_here(tmp_path, monkeyp
     foreign = plan(config, Given(AARCH64 if platform.machine() == "x86_64" else X86_64)).stages
     assert preflight.problems(foreign, Layout(tmp_path), 1) == []
     # A host without qemu-user-static, and with all else.
-    for program in {name for wanted in preflight.programs(foreign) for name in wanted.names}:
+    for program in {name for wanted in programs(foreign) for name in wanted.names}:
         if found := shutil.which(program):
             (tmp_path / program).symlink_to(found)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kbimg_tasks import fingerprint, preflight
+from kbimg_tasks import fingerprint
 from kbimg_tasks.architectures import X86_64
 from kbimg_tasks.layout import Layout
+from kbimg_tasks.programs import programs
 from kbimg_tasks.render import actual, command_line, symbolic
 from kbimg_tasks.sandbox import Sandbox
 from kbimg_tasks.stage import (
@@ -186,7 +187,7 @@ def test_programs_of_the_host_and_not_of_the_tree():
         tool("fill", OWN), tree.wrap(tool("fill_fat", OWN).using("mcopy")),
         tree.wrap(run(OneOf(("dnf", "yum")))).behind("flock", "--no-fork", Cache("c")),
         run("qemu-img", "--", OWN))
-    names = {one.names for one in preflight.programs([one])}
+    names = {one.names for one in programs([one])}
     assert names == {("setpriv",), ("sh",), ("unshare",), ("mke2fs",), ("mcopy",), ("dnf", "yum"),
                      ("flock",), ("qemu-img",)}
 
@@ -196,4 +197,4 @@ def test_how_a_thing_is_done_does_not_count():
     seen = {command_line(run(*map(Manner, way), OWN).into(OWN), symbolic(stage()))
             for way in ways}
     assert len(seen) == 1
-    assert preflight.programs([stage(run(*map(Manner, ways[0])))]) > {OneOf(("docker",))}
+    assert programs([stage(run(*map(Manner, ways[0])))]) > {OneOf(("docker",))}

@@ -1,0 +1,59 @@
+"""What is told of an image beside it: which packages are in it, and which programs made it."""
+
+from __future__ import annotations
+
+from typing import Iterable, Tuple
+
+from attrs import frozen
+
+from kbimg_tasks.stage import Arg, Artifact, OneOf, Scratch, Stage, joined, run, tool
+from kbimg_tasks.tools.describe_packages import FIELDS
+
+LIST, SBOM, PROGRAMS = "packages.txt", "sbom.cdx.json", "build-tools.json"
+HEADERS = "\\t".join(f"%{{{field}}}" for field in FIELDS) + "\\n"
+
+
+@frozen
+class Subject:
+    """What an SBOM is about: `kind` is one of CycloneDX's types of components."""
+
+    kind: str
+    name: str
+    version: str = ""
+
+
+def sbom(resolved: Stage, subject: Subject, clock: Arg, prefix: str = "",
+         beside: str = "") -> Stage:  # fmt: skip
+    """The list of the packages and the SBOM, out of the packages alone: no tree need be there.
+
+    `prefix` begins the stage's name, and `beside` the names of its results, where there are others
+    in the output directory.
+    """
+    name = f"{prefix}sbom"
+    listed, document = (Artifact(name, f"{beside}{file}", is_result=True) for file in (LIST, SBOM))
+    headers = Scratch("headers")
+    return Stage(
+        name, f"the packages in it, as {beside}{{{LIST},{SBOM}}}" if beside
+        else f"{LIST} and {SBOM}, the packages in it", clock,
+        (listed, document),
+        steps=(
+            run("rpm", "--query", "--nosignature", "--queryformat", HEADERS,
+                "--package", resolved["packages.list"], HOME=Scratch("home")).into(headers),
+            tool("describe_packages", headers, joined("--lock=", resolved["packages.lock"]),
+                 joined("--files=", resolved["packages.list"]), joined("--clock=", clock),
+                 f"--kind={subject.kind}", f"--name={subject.name}",
+                 f"--version={subject.version}", joined("--list=", listed),
+                 joined("--sbom=", document)),
+        ),
+    )  # fmt: skip
+
+
+def build_tools(programs: Iterable[OneOf], tree: Artifact) -> Stage:
+    """The programs of this host that make the images, with their versions, as they are when `tree`,
+    which all images have in them, has been made."""
+    name = "build_tools"
+    made = Artifact(name, PROGRAMS, is_result=True, tells_of_host=True)
+    ordered: Tuple[OneOf, ...] = tuple(sorted(programs, key=lambda one: one.names))
+    return Stage(
+        name, f"{made.name}, the versions of the programs that build", "0", (made,),
+        steps=(tool("describe_programs", *ordered).into(made),), watches=(tree,))  # fmt: skip

@@ -1,0 +1,125 @@
+"""Print as JSON which programs of this host build an image: their packages, versions and sums.
+
+Usage: describe_programs PROGRAM...
+
+A program that is not there is left out. Versions are those of the host's package manager (dpkg or
+rpm), which knows more than a program's own `--version`: the distribution's corrections. What came
+without a package has its SHA-256 sum alone. The host, Python and the Python packages that kbimg
+requires are told too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
+
+DPKG = Path("/var/lib/dpkg/status")
+US = "kbimg"
+BLOCK_BYTES = 1 << 20
+
+Owner = Tuple[str, str]
+"""A package's name and version."""
+
+
+def owners(paths: Iterable[str]) -> Dict[str, Owner]:
+    """The packages that the files of the host came from, for those that came from one."""
+    return _of_dpkg(list(paths)) if DPKG.exists() else _of_rpm(paths)
+
+
+def _of_dpkg(paths: List[str]) -> Dict[str, Owner]:
+    # Where /bin is a link into /usr, dpkg may still know a file by its old place.
+    aliases = {alias: path for path in paths for alias in (path, path.removeprefix("/usr"))}
+    found = {}
+    for line in _lines("dpkg-query", "--search", *aliases):
+        names, _, alias = line.rpartition(": ")
+        if alias in aliases and not names.startswith("diversion "):
+            found[aliases[alias]] = names.split(",")[0]
+    versions = dict(line.split("\t") for line in _lines(
+        "dpkg-query", "--show", "--showformat=${binary:Package}\t${Version}\n",
+        *sorted(set(found.values()))))  # fmt: skip
+    return {path: (name.partition(":")[0], versions[name]) for path, name in found.items()
+            if name in versions}  # fmt: skip
+
+
+def _of_rpm(paths: Iterable[str]) -> Dict[str, Owner]:
+    found = {}
+    for path in paths:
+        for line in _lines("rpm", "--query", "--file", path, "--queryformat", "%{NAME}\t%{EVR}\n"):
+            if line.count("\t") == 1:  # else it says that no package has it
+                name, version = line.split("\t")
+                found[path] = (name, version)
+    return found
+
+
+def _lines(*argv: str) -> List[str]:
+    """What a program prints; of a file that is in no package it says so and goes on."""
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True, check=False)
+    return done.stdout.splitlines()
+
+
+def programs(names: Iterable[str]) -> Dict[str, Dict[str, str]]:
+    """Each program that is there, by its name."""
+    paths = {name: os.path.realpath(found) for name in names if (found := shutil.which(name))}
+    owned = owners(paths.values())
+    told = {}
+    for name, path in sorted(paths.items()):
+        told[name] = {"path": path, "sha256": _sha256(path)}
+        if path in owned:
+            told[name].update(zip(("package", "version"), owned[path]))
+    return told
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _modules() -> Iterator[Tuple[str, str]]:
+    """kbimg and the Python packages that it requires, without those of its tests."""
+    try:
+        yield US, metadata.version(US)
+        for requirement in metadata.requires(US) or ():
+            name = re.split(r"[^\w.-]", requirement)[0]
+            if "extra ==" not in requirement:
+                yield name, metadata.version(name)
+    except metadata.PackageNotFoundError:
+        pass  # run from a checkout that was not installed
+
+
+def _system() -> str:
+    """What the distribution calls itself: os-release(5)."""
+    try:
+        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    values = dict(line.split("=", 1) for line in lines if "=" in line)
+    return values.get("PRETTY_NAME", "").strip("\"'")
+
+
+def main(names: List[str]) -> int:
+    """Print one object."""
+    told: Dict[str, Any] = {
+        "host": {"system": _system(), "kernel": platform.release(),
+                 "architecture": platform.machine()},
+        "python": {"version": platform.python_version(), "packages": dict(sorted(_modules()))},
+        "programs": programs(names),
+    }  # fmt: skip
+    print(json.dumps(told, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
