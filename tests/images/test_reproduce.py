@@ -17,8 +17,9 @@ def test_two_builds_are_equal(repository, tmp_path: Path):
     write_config(tmp_path, SMALL, SIZES + '[chroot_script]\npath = "host.sh"\n')
     done = run_doit(tmp_path, "reproduce")
     assert done.returncode == 0, done.stdout
-    for name in ("kubeos.tar", "system.img", "system.qcow2"):
+    for name in ("kubeos.tar", "system.img", "system.qcow2", "packages.txt", "sbom.cdx.json"):
         assert f"equal  {name}\n" in done.stdout
+    assert "build-tools.json" not in done.stdout
     assert not (tmp_path / "scripts-auto/.kbimg/reproduce").exists()
 
 
