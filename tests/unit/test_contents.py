@@ -1,0 +1,65 @@
+"""Which images have a package list, an SBOM and the programs that built them beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Set
+
+import pytest
+from building import TOP
+
+from kbimg_tasks.config.load import load
+from kbimg_tasks.fingerprint import own_text
+from kbimg_tasks.plan import Plan, plan
+from kbimg_tasks.programs import programs
+from kbimg_tasks.stage import Artifact
+
+ABOUT = {"packages.txt", "sbom.cdx.json"}
+TOOLS = {"build-tools.json"}
+ADMIN = {f"admin_container.{name}" for name in ABOUT}
+
+
+def planned(example: str) -> Plan:
+    return plan(load(Path(f"config/{example}.toml"), TOP))
+
+
+def results(made: Plan, image: str) -> Set[str]:
+    return {artifact.name for stage in made.images[image] for artifact in stage.artifacts
+            if artifact.is_result}
+
+
+@pytest.mark.parametrize(("example", "image", "told"), [
+    ("full", "vm_img", ABOUT | TOOLS),
+    ("full", "pxe_img", ABOUT | TOOLS),
+    ("full", "upgrade_img", ABOUT | TOOLS),
+    ("full", "admin_container", ADMIN),
+    ("dm-verity", "vm_img", ABOUT | TOOLS),
+    ("from-dockerimg", "vm_img", TOOLS),
+])
+def test_beside_each_image(example, image, told):
+    found = results(planned(example), image)
+    assert found & (ABOUT | TOOLS | ADMIN) == told
+
+
+def test_the_sbom_stands_on_the_packages_alone():
+    made = planned("full")
+    needs = {stage.name: {need.stage for need in stage.needs()} for stage in made.stages}
+    assert (needs["sbom"], needs["admin_sbom"]) == ({"packages"}, {"admin_packages"})
+
+
+def test_only_what_built_tells_of_the_host():
+    stages = planned("full").stages
+    assert {artifact.name for stage in stages for artifact in stage.artifacts
+            if artifact.tells_of_host} == TOOLS
+
+
+def test_how_a_result_is_compared_makes_no_other_fingerprint():
+    stage = next(stage for stage in planned("full").stages if stage.name == "build_tools")
+    assert "tells_of_host" not in "".join(own_text(stage))
+    assert Artifact("a", "b") != Artifact("a", "b", tells_of_host=True)
+
+
+def test_the_programs_are_those_of_the_stages():
+    *before, told = (stage for stage in planned("vm-img").stages)
+    assert told.name == "build_tools"
+    assert set(told.steps[0].argv) >= programs(before)
