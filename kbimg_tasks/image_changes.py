@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from attrs import frozen
 
@@ -16,6 +16,7 @@ from kbimg_tasks.image_packages import Packages
 GROWTHS = 10
 # Results that tell of the host that built, which is no part of the image.
 OF_HOSTS = ("build-tools.json",)
+LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines ends lines at other characters, too
 # Files that everybody may read in some trees, and that hold what nobody should.
 SECRET_NAMES = re.compile(r"g?shadow-?|opasswd|user\.cfg|ssh_host_.*_key|.*\.(key|p12|pfx)")
 SECRET_WORDS = re.compile(
@@ -142,9 +143,16 @@ def _text_change(old: Contents, new: Contents, change: FileChange) -> TextChange
         return TextChange(path, untold="it is no small text")
     if any(SECRET_WORDS.search(text) for text in texts if text):
         return TextChange(path, untold="it may hold a secret")
-    lines = difflib.unified_diff(texts[0].splitlines(), texts[1].splitlines(), f"old/{path}",
-                                 f"new/{path}", lineterm="")
-    return TextChange(path, tuple(lines))
+    return TextChange(path, tuple(_unified(path, texts[0], texts[1])))
+
+
+def _unified(path: str, old: str, new: str) -> Iterator[str]:
+    """The lines of `diff -u`, without their line feeds."""
+    for line in difflib.unified_diff(LINE.findall(old), LINE.findall(new), f"old/{path}",
+                                     f"new/{path}"):  # fmt: skip
+        yield line.rstrip("\n")
+        if not line.endswith("\n"):
+            yield "\\ No newline at end of file"
 
 
 def of_results(old: Path, new: Path) -> Tuple[ResultChange, ...]:

@@ -25,6 +25,8 @@ WHOLE = ("kubeos.tar", "upgrade_img.tar", "admin_container.tar")
 PACKAGE_LIST = "packages.txt"
 # Where rpm's database may lie; kbimg's images have it where systemd-tmpfiles fills /var from.
 DATABASES = ("usr/share/factory/var/lib/rpm", "usr/lib/sysimage/rpm", "var/lib/rpm")
+# Its main file, by rpm's backends: sqlite, ndb and Berkeley DB.
+DATABASE_FILES = ("rpmdb.sqlite", "Packages.db", "Packages")
 CONFIGURATION = "etc/"
 TEXT_BYTES = 64 << 10  # more is no text that people would read the difference of
 BLOCK_BYTES = 1 << 20
@@ -80,7 +82,8 @@ class Contents:
     def database(self) -> Optional[Path]:
         """rpm's database, if the tree has one."""
         folders = (self.room / str(number) for number in range(len(DATABASES)))
-        return next((folder for folder in folders if folder.is_dir()), None)
+        return next((folder for folder in folders
+                     if any((folder / name).is_file() for name in DATABASE_FILES)), None)
 
     @property
     def package_list(self) -> Optional[Path]:

@@ -164,6 +164,13 @@ def test_configuration(two, capsys):
     assert "  /etc/big: changed, and not shown: it is no small text" in out.splitlines()
 
 
+def test_a_line_feed_at_the_end(two, capsys):
+    tree_tar(two[0], {**TREE, "etc/end": "a\x0bb\nc\n"})
+    tree_tar(two[1], {**TREE, "etc/end": "a\x0bb\nc"})
+    assert told(capsys, *two)["configuration"][0]["diff"][2:] == [
+        "@@ -1,2 +1,2 @@", " a\x0bb", "-c", "+c", r"\ No newline at end of file"]
+
+
 @pytest.mark.parametrize(("path", "text", "mode"), [
     ("etc/shadow", "root:HUSH:1\n", 0o644),
     ("etc/gshadow-", "HUSH\n", 0o644),
@@ -246,6 +253,11 @@ def test_packages(two, capsys, databases):
                  "  * newer 1.0-1.noarch -> 1.1-1.noarch  +3 B"):
         assert line in out.splitlines()
     assert diff(capsys, two[0], two[0])[1].endswith("\nequal\n")
+
+
+def test_what_only_lies_where_a_database_would(two, capsys):
+    tree_tar(two[0], {**TREE, f"{DATABASE}/.rpm.lock": ""})
+    assert told(capsys, two[0], two[0])["packages"] is None
 
 
 def test_a_database_that_rpm_cannot_read(two, capsys):
