@@ -20,6 +20,8 @@ from kbimg_tasks.sandbox import CONTAINMENT
 
 KVM = "/dev/kvm"
 EMULATION = "tcg,thread=multi"
+# What a kind of disk hangs on, where that is a device of its own.
+CONTROLLERS = {"scsi-hd": ("-device", "virtio-scsi-pci")}
 
 
 class NoMachine(Exception):
@@ -93,11 +95,11 @@ class Machine:
     """A virtual machine: `disk` is changed by it unless `throw_away` is set.
 
     With `ends_at_reboot` QEMU exits when the machine restarts, and can be started again. `adapter`
-    is how the disk is attached: `virtio-blk-pci` or `nvme`. `served` are addresses of the user
-    network's own, each with a command that answers a connection to its port 80. With `enrolled`, a
-    store of variables that knows certificates, the firmware is one with Secure Boot; with
-    `is_legacy` it is a BIOS. `network` is what the user network is told in addition, as QEMU spells
-    it.
+    is how the disk is attached: `virtio-blk-pci`, `nvme` or `scsi-hd`. `served` are addresses of
+    the user network's own, each with a command that answers a connection to its port 80. With
+    `enrolled`, a store of variables that knows certificates, the firmware is one with Secure Boot;
+    with `is_legacy` it is a BIOS. `network` is what the user network is told in addition, as QEMU
+    spells it.
     """
 
     disk: Path
@@ -164,6 +166,7 @@ class Machine:
             *flash,
             "-drive", f"if=none,id=disk,format={self.disk_format},file={self.disk},"
                       f"cache=unsafe{snapshot}",
+            *CONTROLLERS.get(self.adapter, ()),
             "-device", f"{self.adapter},drive=disk{first}{identity}", *start,
             "-netdev", f"user,id=net{forward}", "-device", "virtio-net-pci,netdev=net",
             "-device", "virtio-rng-pci",
