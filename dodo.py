@@ -8,18 +8,7 @@ tie_workers()
 tell_of_interrupts()
 session = Session.from_doit()
 
-DOIT_CONFIG = {
-    "default_tasks": session.default_tasks,
-    "reporter": session.reporter,
-    # Threads: a program's parent-death signal follows the thread that started it, and threads
-    # die with the one process that a user can kill.
-    "num_process": session.workers,
-    "par_type": "thread",
-    # What is made is told by the stages' own stamps, which survive a killed build.
-    "backend": "sqlite3",
-    "dep_file": ":memory:",
-    "sort": "definition",
-}
+DOIT_CONFIG = session.doit_config
 
 
 def task_images():

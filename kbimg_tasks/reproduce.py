@@ -86,9 +86,10 @@ def _build(attempt: Attempt, image: str, folder: Path, asked: Variables) -> None
              f"arch={asked.architecture.name}", f"offline={int(asked.is_offline)}"]  # fmt: skip
     words += [f"lock={asked.lock}"] if asked.is_locked else []
     done = subprocess.run(
-        [*attempt.prefix, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "-n",
-         str(attempt.workers), image, *words],
-        cwd=asked.started_in, env={**os.environ, **dict(attempt.environment)}, text=True,
+        [*attempt.prefix, sys.executable, "-m", "kbimg_tasks", "-n", str(attempt.workers), image,
+         *words],
+        cwd=asked.started_in, text=True,
+        env={**os.environ, **dict(attempt.environment), "PYTHONPATH": str(TOP)},
         check=False, umask=MASKS[attempt.name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT)  # fmt: skip
     if done.returncode != 0:

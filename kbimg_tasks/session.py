@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
 from urllib.parse import unquote, urlsplit
 
+import doit
 from attrs import field, frozen
 from doit.reporter import ConsoleReporter
 
@@ -50,8 +51,9 @@ DEMO_REPOSITORY = CACHE / "demo-rpms"
 
 @frozen
 class Session:
-    """What dodo.py shows to doit."""
+    """What doit is shown for one command, which consists of `words`."""
 
+    words: Tuple[str, ...]
     asked: Variables
     plan: Plan
     refusals: Tuple[str, ...]
@@ -64,13 +66,18 @@ class Session:
 
     @classmethod
     def from_doit(cls) -> Session:
-        """The session of this command line; nothing is built or written here.
+        """The session of doit's own command line."""
+        return cls.of(sys.argv[1:], Path(doit.get_initial_workdir() or os.getcwd()))
+
+    @classmethod
+    def of(cls, words: Sequence[str], started_in: Path) -> Session:
+        """The session of a command's words; nothing is built or written here.
 
         A configuration that is missing or wrong is no error yet: `doit list` and `doit clean` work
         without one. It is what `ready` then refuses with.
         """
-        asked = Variables.from_doit()
-        images = _images(sys.argv[1:])
+        asked = Variables.of(words, started_in)
+        images = _images(words)
         refusals = asked.problems + handover.problems(asked.push, images)
         # `doit clean` works without a configuration, but not with words it does not understand.
         cleaning = Cleaning(asked.layout, asked.is_forced, refusals)
@@ -100,7 +107,8 @@ class Session:
             asked.lock if asked.is_locked else None, asked.is_offline, source.saving or SAVING,
             source.digest, local_indexes(admin_repos, machine), builder))  # fmt: skip
         watched = {"packages": repos, "admin_packages": admin_repos}
-        return cls(asked, planned, refusals, warnings, watched, cleaning, source, config)
+        return cls(tuple(words), asked, planned, refusals, warnings, watched, cleaning, source,
+                   config)  # fmt: skip
 
     @property
     def layout(self) -> Layout:
@@ -120,7 +128,23 @@ class Session:
     @property
     def default_tasks(self) -> list[str]:
         """What a command without names is about: `doit clean` is about the whole directory."""
-        return [graph.OUTPUT if "clean" in sys.argv[1:] else DEFAULT_IMAGE]
+        return [graph.OUTPUT if "clean" in self.words else DEFAULT_IMAGE]
+
+    @property
+    def doit_config(self) -> Dict[str, Any]:
+        """How doit is to run this."""
+        return {
+            "default_tasks": self.default_tasks,
+            "reporter": self.reporter,
+            # Threads: a program's parent-death signal follows the thread that started it, and
+            # threads die with the one process that a user can kill.
+            "num_process": self.workers,
+            "par_type": "thread",
+            # What is made is told by the stages' own stamps, which survive a killed build.
+            "backend": "sqlite3",
+            "dep_file": ":memory:",
+            "sort": "definition",
+        }
 
     def image_tasks(self) -> Iterator[Dict[str, Any]]:
         """The tasks that users name."""
@@ -150,7 +174,7 @@ class Session:
                                outdated=self._outdated(),
                                cleaning=self.cleaning,
                                checked_first=self.plan.checked_first(self._wanted()),
-                               named=sys.argv[1:])
+                               named=self.words)
 
     def _warn(self) -> None:
         for warning in self.warnings:
@@ -185,7 +209,7 @@ class Session:
 
     def _wanted(self) -> Tuple[str, ...]:
         """The images and stages that the command names, or that the task it names is about."""
-        words = sys.argv[1:]
+        words = self.words
         known = {*self.plan.images, *(stage.name for stage in self.plan.stages)}
         return tuple(word for word in words if word in known) or _images(words) or (DEFAULT_IMAGE,)
 

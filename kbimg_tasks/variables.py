@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-import doit
 from attrs import frozen
 
 from kbimg_tasks import engines, image_names, lock_file
@@ -42,10 +40,10 @@ class Variables:
     problems: Tuple[str, ...]
 
     @classmethod
-    def from_doit(cls) -> Variables:
-        """Those of this command; nothing but a lock file is read."""
-        started_in = Path(doit.get_initial_workdir() or os.getcwd())
-        given = _Given()
+    def of(cls, words: Sequence[str], started_in: Path) -> Variables:
+        """Those of a command's words; nothing but a lock file is read. Paths are taken from
+        `started_in`."""
+        given = _Given(words)
         layout = Layout(
             out=started_in / given.text("out", "scripts-auto"),
             cache=started_in / given.text("cache", str(CACHE)),
@@ -56,7 +54,7 @@ class Variables:
         is_forced = given.checked("force", False, _switch, "0 or 1")
         lock = started_in / given.text("lock", "kbimg.lock")
         # The task that writes the file must not obey what it is to replace.
-        is_locked = bool(given.text("lock", "")) and WRITE_LOCK not in sys.argv
+        is_locked = bool(given.text("lock", "")) and WRITE_LOCK not in words
         if is_locked:
             given.problems += lock_file.problems(lock)
         choices = (engines.AUTO, *engines.ENGINES, engines.NONE)
@@ -79,24 +77,26 @@ class Variables:
 class _Given:
     """The words as they stand there."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Sequence[str]) -> None:
         known = ", ".join(f"{name}=" for name in KNOWN)
-        words = (word.partition("=")[0] for word in sys.argv[1:] if "=" in word and word[0] != "-")
+        # As doit takes them out: in any place, the last one counts.
+        pairs = (word.partition("=") for word in words if "=" in word and word[0] != "-")
+        self._values = {name: value for name, _, value in pairs}
         self.problems: List[str] = [
             f"unknown option {name}= on the command line; known are {known}"
-            for name in words if name.isidentifier() and name not in KNOWN]  # fmt: skip
+            for name in self._values if name.isidentifier() and name not in KNOWN]  # fmt: skip
 
     def text(self, name: str, default: str) -> str:
         """A word's value as it is."""
-        return str(doit.get_var(name, default))
+        return self._values.get(name, default)
 
     def checked(self, name: str, default, read: Callable, expected: str):
         """A word's value, or the default after a complaint."""
-        text = doit.get_var(name)
+        text = self._values.get(name)
         if text is None:
             return default
         try:
-            return read(str(text))
+            return read(text)
         except (KeyError, ValueError):
             self.problems.append(f'{name}=: expected {expected}, found "{text}"')
             return default

@@ -20,6 +20,8 @@ from kbimg_tasks.sandbox import CONTAINMENT
 
 KVM = "/dev/kvm"
 EMULATION = "tcg,thread=multi"
+# What a kind of disk hangs on, where that is a device of its own.
+CONTROLLERS = {"scsi-hd": ("-device", "virtio-scsi-pci")}
 
 
 class NoMachine(Exception):
@@ -93,10 +95,11 @@ class Machine:
     """A virtual machine: `disk` is changed by it unless `throw_away` is set.
 
     With `ends_at_reboot` QEMU exits when the machine restarts, and can be started again. `adapter`
-    is how the disk is attached: `virtio-blk-pci` or `nvme`. `served` are addresses of the user
-    network's own, each with a command that answers a connection to its port 80. With `enrolled`, a
-    store of variables that knows certificates, the firmware is one with Secure Boot; with
-    `is_legacy` it is a BIOS.
+    is how the disk is attached: `virtio-blk-pci`, `nvme` or `scsi-hd`. `served` are addresses of
+    the user network's own, each with a command that answers a connection to its port 80. With
+    `enrolled`, a store of variables that knows certificates, the firmware is one with Secure Boot;
+    with `is_legacy` it is a BIOS. `network` is what the user network is told in addition, as QEMU
+    spells it.
     """
 
     disk: Path
@@ -113,6 +116,7 @@ class Machine:
     enrolled: Optional[Path] = None
     architecture: Architecture = X86_64
     is_legacy: bool = False
+    network: str = ""
 
     @property
     def board(self) -> Board:
@@ -129,10 +133,13 @@ class Machine:
         """Everything that the machine wrote on its console."""
         return self.folder / "console.log"
 
-    def argv(self, emulator: str, accelerator: str,
-             firmware: Optional[Tuple[Path, Path]]) -> List[str]:  # fmt: skip
-        """QEMU's command line. Without `firmware`, UEFI's code and variables, it has a BIOS."""
-        forward = f",hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22" if self.ssh_port else ""
+    def argv(self, emulator: str, accelerator: str, firmware: Optional[Tuple[Path, Path]],
+             on_terminal: bool = False) -> List[str]:  # fmt: skip
+        """QEMU's command line. Without `firmware`, UEFI's code and variables, it has a BIOS. The
+        serial line is a socket, or `on_terminal` the terminal, with QEMU's monitor behind Ctrl-A.
+        """
+        forward = self.network
+        forward += f",hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22" if self.ssh_port else ""
         forward += "".join(f",guestfwd=tcp:{address}:80-cmd:{command}"
                            for address, command in self.served)
         identity = ",serial=kbimg" if self.adapter == "nvme" else ""
@@ -159,25 +166,39 @@ class Machine:
             *flash,
             "-drive", f"if=none,id=disk,format={self.disk_format},file={self.disk},"
                       f"cache=unsafe{snapshot}",
+            *CONTROLLERS.get(self.adapter, ()),
             "-device", f"{self.adapter},drive=disk{first}{identity}", *start,
             "-netdev", f"user,id=net{forward}", "-device", "virtio-net-pci,netdev=net",
             "-device", "virtio-rng-pci",
-            "-chardev", f"socket,id=console,path={self.console},server=on,wait=on,"
-                        f"logfile={self.log},logappend=on",
-            "-serial", "chardev:console",
             *(["-no-reboot"] if self.ends_at_reboot else []),
-            "-monitor", f"unix:{self.folder / 'monitor'},server=on,wait=off",
+            *(("-serial", "mon:stdio") if on_terminal else self._sockets()),
         ]  # fmt: skip
+
+    def _sockets(self) -> Tuple[str, ...]:
+        return ("-chardev", f"socket,id=console,path={self.console},server=on,wait=on,"
+                            f"logfile={self.log},logappend=on",
+                "-serial", "chardev:console",
+                "-monitor", f"unix:{self.folder / 'monitor'},server=on,wait=off")  # fmt: skip
 
     def start(self):
         """Start it; the process ends with this one. It waits for a reader of its console."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        argv = [*CONTAINMENT, *self.argv(emulator(self.board), accelerator(self.architecture),
-                                         None if self.is_legacy else self._own_firmware())]
+        argv = self._command()
         with open(self.folder / "qemu.log", "wb") as log:
             return plumbum.local[argv[0]].popen(
                 argv[1:], stdin=DEVNULL, stdout=log, stderr=log,
                 start_new_session=True)
+
+    def run_on_terminal(self) -> int:
+        """Run it to its end with the caller's terminal as its serial line; QEMU's exit status."""
+        argv = self._command(on_terminal=True)
+        return int(plumbum.local[argv[0]].popen(
+            argv[1:], stdin=None, stdout=None, stderr=None).wait())
+
+    def _command(self, *, on_terminal: bool = False) -> List[str]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return [*CONTAINMENT, *self.argv(
+            emulator(self.board), accelerator(self.architecture),
+            None if self.is_legacy else self._own_firmware(), on_terminal)]
 
     def _own_firmware(self) -> Tuple[Path, Path]:
         """UEFI's code, and variables that this machine alone writes."""

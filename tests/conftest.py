@@ -6,7 +6,7 @@ import fcntl
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterator, List
+from typing import Iterator
 
 import engines
 import pytest
@@ -27,15 +27,6 @@ REPOSITORIES = Path("/var/cache/kbimg/demo-rpms")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the fault injection goes on."""
     parser.addoption("--kills", type=int, default=40, help="builds that tests/faults kills")
-
-
-def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
-    """Two groups for `-n 2`. Machines with Secure Boot have one emulated processor, and would leave
-    the other of two idle; they take nothing from the host that other tests look at."""
-    for item in items:
-        is_verified = ("boot/test_dm_verity.py" in item.nodeid
-                       or ("boot/" in item.nodeid and "verified_image" in item.nodeid))
-        item.add_marker(pytest.mark.xdist_group("verified" if is_verified else "rest"))
 
 
 def made_repository(architecture: Architecture) -> Path:

@@ -7,7 +7,7 @@ from typing import Iterator
 
 import pytest
 import secure_boot
-from console import Grub2, Node, with_console
+from console import Node, with_console
 
 from kbimg_tasks.architectures import AARCH64
 from kbimg_tasks.vm import Machine
@@ -26,13 +26,13 @@ def verified_machine(image: Path, folder: Path) -> Machine:
 
 def legacy_machine(image: Path, folder: Path) -> Machine:
     """One with a BIOS."""
-    disk = with_console(image / "system.qcow2", folder / "disk.img", Grub2)
+    disk = with_console(image / "system.qcow2", folder / "disk.img", is_legacy=True)
     return Machine(disk, "raw", folder, ends_at_reboot=True, is_legacy=True)
 
 
 def arm_machine(image: Path, folder: Path) -> Machine:
     """One of another architecture than most that build."""
-    disk = with_console(image / "system.qcow2", folder / "disk.img", serial=AARCH64.serial)
+    disk = with_console(image / "system.qcow2", folder / "disk.img", AARCH64.serial)
     return Machine(disk, "raw", folder, ends_at_reboot=True, architecture=AARCH64)
 
 

@@ -7,68 +7,28 @@ import shutil
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from pexpect import EOF, TIMEOUT, socket_pexpect
 
+from kbimg_tasks import menus
+from kbimg_tasks.menus import Menu
 from kbimg_tasks.vm import Machine
 
 BOOT_SECONDS = 420
 COMMAND_SECONDS = 120
 PROMPT = "kbimg-test# "
-BOOT_MIB = 1  # where the partition with GRUB's menu begins
 
 
-def run(*argv: object) -> str:
-    """What a program of the host prints."""
-    return subprocess.run([str(word) for word in argv], check=True, capture_output=True,
-                          text=True).stdout
-
-
-@dataclass(frozen=True)
-class Esp:
-    """The menu on a disk's ESP."""
-
-    disk: Path
-
-    def _mtools(self, program: str, *words: object) -> str:
-        return run(program, "-i", f"{self.disk}@@{BOOT_MIB}M", *words)
-
-    def read(self) -> str:
-        return self._mtools("mtype", "::/EFI/openEuler/grub.cfg")
-
-    def write(self, edited: Path) -> None:
-        self._mtools("mcopy", "-o", edited, "::/EFI/openEuler/grub.cfg")
-
-
-@dataclass(frozen=True)
-class Grub2:
-    """The menu on the ext4 that a BIOS's GRUB reads."""
-
-    disk: Path
-
-    def _debugfs(self, request: str) -> str:
-        return run("debugfs", "-w", "-R", request, f"{self.disk}?offset={BOOT_MIB << 20}")
-
-    def read(self) -> str:
-        return self._debugfs("cat /grub.cfg")
-
-    def write(self, edited: Path) -> None:
-        self._debugfs("rm /grub.cfg")
-        self._debugfs(f"write {edited} /grub.cfg")
-
-
-def with_console(image: Path, copy: Path, place: type = Esp, serial: str = "ttyS0") -> Path:
+def with_console(image: Path, copy: Path, serial: str = "ttyS0", *,
+                 is_legacy: bool = False) -> Path:  # fmt: skip
     """A raw copy of a disk image whose kernels also speak on the serial line."""
-    run("qemu-img", "convert", "-O", "raw", image, copy)
-    menu = place(copy)
+    subprocess.run(["qemu-img", "convert", "-O", "raw", image, copy], check=True)
+    menu = Menu(copy, is_legacy)
     text = menu.read()
-    changed = re.sub(r"(?m)^(\s*linux .*)$", rf"\1 console=tty0 console={serial},115200", text)
+    changed = menus.with_console(text, serial)
     assert changed.count(f"console={serial}") == 2, text
-    edited = copy.with_suffix(".grub.cfg")
-    edited.write_text(changed)
-    menu.write(edited)
+    menu.write(changed, copy.parent)
     assert menu.read() == changed
     return copy
 

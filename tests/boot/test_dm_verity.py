@@ -232,6 +232,15 @@ def test_a_block_that_is_read_late(first: Path, disk: Path):
         node.expect("starting the other slot", 60)
 
 
+@pytest.mark.parametrize(("adapter", "slot"), [
+    ("nvme", "A /dev/nvme0n1p1 /dev/nvme0n1p2 /dev/nvme0n1p3"),
+    ("scsi-hd", "A /dev/sda1 /dev/sda2 /dev/sda3")])
+def test_disks_of_other_names(first: Path, disk: Path, adapter: str, slot: str):
+    with Node(secure_boot.machine(first, disk.parent, disk, adapter=adapter)) as node:
+        node.login()
+        runs_verified(node, "v1", "A")
+        assert node.run("kubeos-dmv slot") == slot
+
 
 def test_aarch64_runs_verified(arm: Path, tmp_path: Path):
     disk = secure_boot.copy(arm, tmp_path)

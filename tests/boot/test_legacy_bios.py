@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import web
-from console import BOOT_SECONDS, Grub2, Node, with_console
+from console import BOOT_SECONDS, Node, with_console
 
 from kbimg_tasks.vm import Machine
 
@@ -23,7 +23,7 @@ def assert_runs(node: Node, slot: str) -> None:
 
 def test_to_slot_b_and_back(legacy_image: Path, tmp_path: Path):
     server = web.Server(legacy_image)
-    disk = with_console(legacy_image / "system.qcow2", tmp_path / "disk.img", Grub2)
+    disk = with_console(legacy_image / "system.qcow2", tmp_path / "disk.img", is_legacy=True)
     with Node(Machine(disk, "raw", tmp_path, ends_at_reboot=True, is_legacy=True)) as node:
         node.login()
         assert_runs(node, "2")

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Iterable, Iterator
 
 import pytest
-from building import PXE_PACKAGES, TOP, run_doit, write_config
+from building import PXE_PACKAGES, run_doit, write_config
 from console import BOOT_SECONDS, Node, with_console
 
 from kbimg_tasks import pxe_serve
 from kbimg_tasks.architectures import AARCH64, X86_64
+from kbimg_tasks.tools import pipe
 from kbimg_tasks.tools.sparse_copy import extents
 from kbimg_tasks.vm import Kernel, Machine
 
@@ -89,7 +90,7 @@ class Server:
     @property
     def served(self) -> tuple:
         """QEMU's word for it."""
-        return ((SERVER, f"{sys.executable} {TOP / 'tests/pipe.py'} {self.port}"),)
+        return ((SERVER, f"{sys.executable} {pipe.__file__} {self.port}"),)
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -243,7 +244,7 @@ def test_aarch64(arm_repository: Path, tmp_path: Path):
         check_system(node, "/dev/vda", "")
         node.off()
     server.stop()
-    copy = with_console(tmp_path / "disk.img", tmp_path / "copy.img", serial=AARCH64.serial)
+    copy = with_console(tmp_path / "disk.img", tmp_path / "copy.img", AARCH64.serial)
     again = tmp_path / "again"
     with Node(Machine(copy, "raw", again, ends_at_reboot=True, architecture=AARCH64)) as node:
         node.login()

@@ -1,6 +1,6 @@
 """Joins standard input and output to a port of this machine, for QEMU's guestfwd.
 
-Usage: pipe.py PORT
+Usage: pipe PORT
 """
 
 from __future__ import annotations

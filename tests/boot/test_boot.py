@@ -1,0 +1,91 @@
+"""`kbimg boot`: what was built, started on a terminal as a user would."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+from building import digest, run_doit, write_config
+from console import BOOT_SECONDS
+from test_pxe import INSTALL_SECONDS, PXE_PACKAGES, SIZES
+
+pytestmark = [pytest.mark.boot, pytest.mark.timeout(1800)]
+
+KBIMG = Path(sys.executable).parent / "kbimg"
+PXE = ('[pxe_config]\nrootfs_name = "kubeos.tar"\nserver_ip = "192.168.122.50"\n'
+       'route_ip = "192.168.122.1"\ndisk = "/dev/vda"\nlocal_ip = "192.168.122.100"\n'
+       'netmask = "255.255.255.0"\nnet_name = "none0"\n')  # fmt: skip
+
+
+class Terminal:
+    """A terminal in which `kbimg boot` runs."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.line = pexpect.spawn(str(KBIMG), ["boot", *words], cwd=str(folder), encoding="utf-8",
+                                  codec_errors="replace", timeout=BOOT_SECONDS)
+
+    def login(self) -> None:
+        self.line.expect("login: ")
+        self.line.sendline("root")
+        self.line.expect("assword: ")
+        self.line.sendline("openEuler12#$")
+        self.line.expect("[$#] ")
+        self.line.sendline("stty -echo cols 500; PS1='kbimg-''test# '; export TERM=dumb")
+        self.line.expect("kbimg-test# ")
+
+    def run(self, command: str) -> str:
+        self.line.sendline(command)
+        self.line.expect("kbimg-test# ")
+        return re.sub(r"\x1b\[\??[0-9;]*[a-zA-Z]", "", self.line.before or "").strip()
+
+    def off(self) -> None:
+        self.line.sendline("systemctl poweroff")
+        self.line.expect(pexpect.EOF)
+        self.line.close()
+        assert self.line.exitstatus == 0
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def test_a_disk_is_started_and_stays_as_it_is(plain_image: Path):
+    before = digest(plain_image / "system.img")
+    port = free_port()
+    terminal = Terminal(plain_image.parent, "--ssh-port", str(port))
+    terminal.line.expect(f"ssh -p {port} root@127.0.0.1")
+    terminal.login()
+    assert terminal.run("systemctl is-system-running --wait") == "running"
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as line:
+        assert line.recv(64).startswith(b"SSH-2.0-")
+    terminal.run("echo of the node > /etc/changed")
+    terminal.off()
+    assert digest(plain_image / "system.img") == before
+    assert list((plain_image / ".kbimg/partial").glob("boot-*")) == []
+
+
+def test_a_verified_disk_is_started_under_secure_boot(verified_image: Path):
+    terminal = Terminal(verified_image.parent, "vm-img")
+    terminal.login()
+    assert terminal.run("mokutil --sb-state") == "SecureBoot enabled"
+    assert "verified" in terminal.run("veritysetup status kubeos-root | grep status")
+    terminal.off()
+
+
+def test_an_installer_is_started_with_its_server(repository: Path, tmp_path: Path):
+    write_config(tmp_path, PXE_PACKAGES, SIZES + PXE)
+    done = run_doit(tmp_path, "pxe_img")
+    assert done.returncode == 0, done.stdout
+    terminal = Terminal(tmp_path, "pxe-img")
+    terminal.line.expect("kubeos-install: setting 192.168.122.100 on ")
+    terminal.line.expect("kubeos-install: installed; going on into the system",
+                         timeout=INSTALL_SECONDS)
+    terminal.login()
+    assert terminal.run("findmnt --noheadings --output SOURCE /") == "/dev/vda2"
+    terminal.off()

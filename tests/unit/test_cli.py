@@ -1,0 +1,122 @@
+"""The command `kbimg`: the existing tool's words and exit statuses, on the same graph."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from building import SMALL, write_config
+
+from kbimg_tasks import boot, cli
+from kbimg_tasks.config.model import PxeConfig
+
+
+def kbimg(cwd: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user types it, from a directory that has no dodo.py."""
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "kbimg"), *argv], cwd=cwd, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        env={**os.environ, **env})
+
+
+@pytest.mark.parametrize("flag", ["-V", "--version"])
+def test_version(tmp_path, flag):
+    done = kbimg(tmp_path, flag)
+    assert (done.returncode, done.stdout) == (0, f"kbimg {metadata.version('kbimg')}\n")
+
+
+@pytest.mark.parametrize("argv", [("-h",), ("--help",), ("help",)])
+def test_help(tmp_path, argv):
+    done = kbimg(tmp_path, *argv)
+    assert done.returncode == 0
+    assert "create a new KubeOS image" in done.stdout
+
+
+@pytest.mark.parametrize("argv", [("create", "-h"), ("help", "create")])
+def test_help_of_create(tmp_path, argv):
+    done = kbimg(tmp_path, *argv)
+    assert done.returncode == 0
+    assert "vm-img, pxe-img, upgrade-img, admin-container" in done.stdout
+
+
+@pytest.mark.parametrize("argv", [
+    (), ("create",), ("create", "vm-img"), ("create", "-f", "kbimg.toml"),
+    ("create", "-f", "kbimg.toml", "iso-img"), ("create", "-f", "kbimg.toml", "vm-img", "word"),
+    ("make",), ("boot", "upgrade-img"), ("boot", "--memory", "much"),
+])
+def test_words_that_are_not_understood(tmp_path, argv):
+    done = kbimg(tmp_path, *argv)
+    assert done.returncode == 2
+    assert done.stdout.startswith("usage: kbimg ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_configuration_that_is_not_there(tmp_path):
+    done = kbimg(tmp_path, "create", "--file", "none.toml", "vm-img")
+    assert done.returncode == 1
+    assert "none.toml: no such configuration file" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("image", cli.IMAGES)
+def test_mistakes_are_told_as_doit_tells_them(tmp_path, image):
+    path = write_config(tmp_path, SMALL)
+    path.write_text(path.read_text().replace('version = "v1"', "version = 1"))
+    done = kbimg(tmp_path, "create", "-f", "kbimg.toml", image)
+    assert done.returncode == 1
+    assert "kbimg.toml:6: from_repo.version: expected a version" in done.stdout
+
+
+def test_variables_are_doits(tmp_path):
+    write_config(tmp_path, SMALL)
+    done = kbimg(tmp_path, "create", "-f", "kbimg.toml", "vm-img", "arch=riscv64")
+    assert done.returncode == 1
+    assert 'arch=: expected one of x86_64, aarch64, found "riscv64"' in done.stdout
+
+
+def test_doit_itself(tmp_path):
+    listed = kbimg(tmp_path, "doit", "list")
+    assert listed.returncode == 0
+    assert listed.stdout.startswith("vm_img ")
+    assert kbimg(tmp_path, "doit", "clean").returncode == 0
+    assert kbimg(tmp_path, "doit", "list", "no-such-task").returncode == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_to_boot(tmp_path):
+    write_config(tmp_path, SMALL)
+    done = kbimg(tmp_path, "boot")
+    assert done.returncode == 1
+    assert done.stdout == (f"kbimg: there is no {tmp_path}/scripts-auto/system.img: build vm_img "
+                           "first\n")
+    done = kbimg(tmp_path, "boot", "pxe-img")
+    assert done.returncode == 1
+    assert "kbimg.toml: pxe_img needs a table [pxe_config]" in done.stdout
+
+
+def pxe(**options) -> PxeConfig:
+    known = {"server_ip": "192.168.122.50", "route_ip": "192.168.122.1", "disk": "/dev/vda",
+             "rootfs_name": "kubeos.tar", **options}
+    return PxeConfig(**known)
+
+
+def test_the_network_that_the_installer_is_told():
+    assert boot.network(pxe(dhcp=True)) == (
+        ",net=192.168.122.0/24,host=192.168.122.1,dns=192.168.122.2,dhcpstart=192.168.122.3")
+    static = pxe(local_ip="10.0.0.2", netmask="255.255.0.0", server_ip="10.0.9.9",
+                 route_ip="10.0.0.1", net_name="eth0")
+    assert boot.network(static) == ",net=10.0.0.0/16,host=10.0.0.1,dns=10.0.0.3,dhcpstart=10.0.0.4"
+
+
+@pytest.mark.parametrize("options", [
+    {"route_ip": "192.168.122.50"}, {"route_ip": "10.0.0.1"},
+    {"local_ip": "10.0.0.2", "netmask": "255.255.255.0", "net_name": "eth0"},
+    {"server_ip": "10.0.0.1", "route_ip": "10.0.0.2", "netmask": "255.255.255.252"},
+])
+def test_networks_that_cannot_be(options):
+    with pytest.raises(boot.NotStarted, match="pxe_config: "):
+        boot.network(pxe(**options))
