@@ -23,14 +23,14 @@ def load(path: Path, started_in: Path, images: Collection[str] = (),
     """
     full = started_in / path
     found = source.read(full, source.name_as_typed(path, started_in))
-    reader = Reader(found.positions, Files(started_in, full.parent, architecture.name), images)
+    reader = Reader(found.document, Files(started_in, full.parent, architecture.name), images)
     drafts = reader.tables(found.values)
     for option, message in checks.all_problems(drafts, found.values, images, architecture):
         reader.add(option, message)
     problems = [*reader.problems, *_repository_problems(drafts, started_in, images)]
     if problems:
         raise ConfigError(problems)
-    return Config(full, positions=found.positions, **_parts(drafts))
+    return Config(full, document=found.document, **_parts(drafts))
 
 
 def _parts(drafts: Dict[str, Any]) -> Dict[str, Any]:

@@ -13,7 +13,7 @@ import attrs
 from attrs import evolve, field, frozen
 
 from kbimg_tasks.config import values
-from kbimg_tasks.config.locate import Positions
+from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.rules import Rule, boolean, list_of, number
 from kbimg_tasks.config.secret import Secret
 from kbimg_tasks.partitions import DEFAULT_ROOT_MIB
@@ -187,7 +187,7 @@ class Config:
     disk_partition: DiskPartition = DiskPartition()
     persist_mkdir: PersistMkdir = PersistMkdir()
     dm_verity: Optional[DmVerity] = None
-    positions: Positions = field(default=Positions(), eq=False, repr=False)
+    document: Document = field(default=Document(), eq=False, repr=False)
 
     @property
     def is_legacy(self) -> bool:
@@ -203,7 +203,7 @@ class Config:
 
     def where(self, option: str) -> str:
         """Where an option stands: `kbimg.toml:31` for `copy_files[0].dst`."""
-        return self.positions.where(option)
+        return self.document.where(option)
 
 
 TABLES: Mapping[str, type] = {
