@@ -27,7 +27,7 @@ PLAIN = {name for kind in KINDS.values() for attribute in attrs.fields(kind)
 HEADER = re.compile(r"\s*\[{1,2}\s*([A-Za-z0-9_-]+)[A-Za-z0-9_. -]*\]{0,2}")
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 KEY = re.compile(r"([A-Za-z0-9_-]+)[\"']?\s*=")
-FIRST_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
+FIRST_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=\s*")
 # What an element of an array begins with, or an end of it, or an empty line.
 ELEMENT = ("", '"', "'", "[", "]", ",")
 LONG_QUOTES = ('"""', "'''")

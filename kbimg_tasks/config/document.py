@@ -1,4 +1,4 @@
-"""A configuration file as messages speak of it: its name, its lines, and where its options stand."""
+"""A configuration file as messages speak of it: its name, its lines, where its options stand."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Collection, Dict, Iterator
+from typing import Any, Collection, Dict, Iterator, Tuple
 
 from kbimg_tasks.architectures import X86_64, Architecture
 from kbimg_tasks.config import checks, repo_file, source
@@ -31,6 +31,15 @@ def load(path: Path, started_in: Path, images: Collection[str] = (),
     if problems:
         raise ConfigError(problems)
     return Config(full, document=found.document, **_parts(drafts))
+
+
+def configured(path: Path, started_in: Path) -> Tuple[str, ...]:
+    """The images that the configuration has tables for; none where it cannot be read."""
+    try:
+        found = source.read(started_in / path, source.name_as_typed(path, started_in))
+    except ConfigError:
+        return ()
+    return tuple(checks.configured(found.values))
 
 
 def _parts(drafts: Dict[str, Any]) -> Dict[str, Any]:

@@ -14,8 +14,10 @@ from attrs import evolve, field, frozen
 
 from kbimg_tasks.config import values
 from kbimg_tasks.config.document import Document
+from kbimg_tasks.config.errors import ERROR, Problem
 from kbimg_tasks.config.rules import Rule, boolean, list_of, number
 from kbimg_tasks.config.secret import Secret
+from kbimg_tasks.config.shown import Option
 from kbimg_tasks.partitions import DEFAULT_ROOT_MIB
 
 __all__ = ["Config", "Secret"]
@@ -200,6 +202,10 @@ class Config:
         repo, image = self.from_repo, self.from_dockerimg
         return evolve(self, from_repo=repo and evolve(repo, legacy_bios=False),
                       from_dockerimg=image and evolve(image, legacy_bios=False))
+
+    def problem(self, option: Option, message: str, severity: str = ERROR) -> Problem:
+        """What is wrong with an option or table, as ("grub", "passwd")."""
+        return self.document.problem(option, message, severity=severity)
 
     def where(self, option: str) -> str:
         """Where an option stands: `kbimg.toml:31` for `copy_files[0].dst`."""
