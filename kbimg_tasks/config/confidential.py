@@ -15,6 +15,7 @@ import attrs
 from kbimg_tasks.config.excerpt import HIDDEN
 from kbimg_tasks.config.locate import Path, Place, Scanned
 from kbimg_tasks.config.model import ARRAYS, TABLES, names
+from kbimg_tasks.config.shown import without_credentials
 
 Lines = Tuple[str, ...]
 
@@ -31,7 +32,6 @@ FIRST_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=\s*")
 # What an element of an array begins with, or an end of it, or an empty line.
 ELEMENT = ("", '"', "'", "[", "]", ",")
 LONG_QUOTES = ('"""', "'''")
-WORD = re.compile(r"\S+")
 REPOSITORY_HEADER = re.compile(r"\[[^\]]*\]")
 REPOSITORY_KEY = re.compile(r"[A-Za-z0-9_.-]+\s*=\s*")
 
@@ -129,11 +129,4 @@ def _hidden(text: str) -> str:
 
 
 def _without_credentials(shown: List[str]) -> Lines:
-    """The same without the user's name and password in URLs."""
-    return tuple(WORD.sub(_without_credential, line) for line in shown)
-
-
-def _without_credential(word: re.Match[str]) -> str:
-    scheme, mark, rest = word[0].partition("://")
-    credential, at, host = rest.rpartition("@")
-    return "".join((scheme, mark, _hidden(credential), at, host))
+    return tuple(without_credentials(line, _hidden) for line in shown)
