@@ -72,9 +72,10 @@ def _summary(found: Judgement) -> Iterator[str]:
         yield f"this host: has the {found.programs} programs and the room that building takes"
         return
     counts = [_count(found, severity) for severity in (ERROR, WARNING)]
-    yield f"{_joined(list(filter(None, counts)))}; looked at {found.file} for {names}"
+    yield (f"{_joined(list(filter(None, counts)))}; {found.file} was judged for {names} on "
+           f"{found.architecture}")
     if not found.is_host_judged:
-        yield "what building takes of this host is told once the configuration is right"
+        yield "this host is judged in full once the configuration is right"
 
 
 def _count(found: Judgement, severity: str) -> str:
