@@ -72,9 +72,12 @@ def _text(path: Path, shown: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _refused(
-            shown, f"expected UTF-8, as TOML demands, found the byte 0x{content[error.start]:02x}",
-            content.count(b"\n", 0, error.start) + 1) from None
+        line, column = _end(content[: error.start].decode("utf-8") + "?")  # in the byte's place
+        document = Document(shown, confidential.lines_of_broken(content.decode("utf-8", "replace")))
+        raise ConfigError([document.problem_in(
+            Span(line, column - 1, line, column), "",
+            f"expected UTF-8, as TOML demands, found the byte 0x{content[error.start]:02x}",
+        )]) from None
 
 
 def _content(path: Path, shown: str) -> bytes:
