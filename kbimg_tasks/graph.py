@@ -90,8 +90,8 @@ def note(name: str, doc: str, action: Callable[[], None], after: Iterable[str] =
          is_done: Optional[Callable[[], bool]] = None,
          is_aside: bool = False) -> Dict[str, Any]:  # fmt: skip
     """A task that makes no file. What it cannot do, it says by an Impossible; `after` are the tasks
-    that come before it, `is_done` tells when there is nothing to do. One that is done
-    aside says all there is to say, touches nothing, and needs no right configuration."""
+    that come before it, `is_done` tells when there is nothing to do. One that is done aside says
+    all there is to say, touches nothing, and needs no right configuration."""
 
     def act() -> Optional[TaskFailed]:
         try:

@@ -118,7 +118,8 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
         def initialize(self, tasks, selected_tasks: List[str]) -> None:
             """Take the output directory, before anything is looked at; unless all is done aside,
             where others may be building."""
-            self._is_aside = all((tasks[name].meta or {}).get(ASIDE) for name in selected_tasks)
+            self._is_aside = bool(selected_tasks) and all(
+                (tasks[name].meta or {}).get(ASIDE) for name in selected_tasks)
             if self._is_aside:
                 return
             lock.hold(layout)
@@ -145,11 +146,11 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
                 display.say(message)
 
         def complete_run(self) -> None:
-            if self._is_aside:
-                return
             counts = ", ".join(f"{count} {how}" for how, count in self._counts.items() if count)
-            display.say(f"{counts or 'nothing to do'} in {time.monotonic() - self._began:.1f} s; "
-                        f"output directory {layout.out}")
+            if not self._is_aside:
+                display.say(f"{counts or 'nothing to do'} in "
+                            f"{time.monotonic() - self._began:.1f} s; "
+                            f"output directory {layout.out}")
             for message in self.runtime_errors:
                 display.say(message)
 
