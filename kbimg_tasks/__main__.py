@@ -32,7 +32,7 @@ class Tasks(TaskLoader2):
     def session(self) -> Session:
         """Made when doit asks for it: for `doit help` it never does."""
         if self._session is None:
-            self._session = Session.of(self._words, self._started_in)
+            self._session = Session.started(self._words, self._started_in)
         return self._session
 
     def load_doit_config(self) -> Dict[str, Any]:

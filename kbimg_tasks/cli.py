@@ -100,9 +100,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _boot(given: argparse.Namespace) -> int:
-    session = Session.of([given.image.replace("-", "_"), *words_of(given)], Path.cwd())
+    session = Session.started([given.image.replace("-", "_"), *words_of(given)], Path.cwd())
     if session.refusals:
-        print("\n".join(session.refusals), file=sys.stderr)
+        print("\n".join(map(str, session.refusals)), file=sys.stderr)
         return FAILED
     asked = boot.Request(session.config, session.layout, session.asked.architecture,
                          given.ssh_port, given.memory)

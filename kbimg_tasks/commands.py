@@ -6,7 +6,7 @@ import os
 from functools import partial
 from typing import Any, Dict, Iterable, Iterator, Tuple
 
-from kbimg_tasks import graph, lock_file, pxe_serve, recovery, store
+from kbimg_tasks import check, diagnostics, graph, lock_file, pxe_serve, recovery, store
 from kbimg_tasks.reproduce import NotEqual, reproduce
 from kbimg_tasks.session import DEFAULT_IMAGE, PXE, Session
 from kbimg_tasks.stage import Stage
@@ -16,6 +16,8 @@ from kbimg_tasks.variables import WRITE_LOCK
 def tasks(session: Session) -> Iterator[Dict[str, Any]]:
     """One task for each."""
     planned = session.plan
+    yield graph.note("check", "the configuration and this host, judged; json=1 for programs",
+                     partial(_check, session), is_aside=True)
     yield graph.note("store", "what all output directories share, with sizes",
                      partial(_show_store, session))
     yield graph.note("prune", "the store brought down to store_gib= GiB, oldest use first",
@@ -32,6 +34,17 @@ def tasks(session: Session) -> Iterator[Dict[str, Any]]:
 
 def _names(stages: Iterable[Stage]) -> Tuple[str, ...]:
     return tuple(stage.name for stage in stages)
+
+
+def _check(session: Session) -> None:
+    found = check.judge(session.asked)
+    stream = session.display.stream
+    painter = diagnostics.Painter(diagnostics.may_colour(stream, os.environ))
+    text = (diagnostics.document(found.problems) if session.asked.is_json
+            else check.report(found, painter))  # fmt: skip
+    session.display.say(diagnostics.writable(text, stream))
+    if found.has_errors:
+        raise graph.Impossible("")
 
 
 def _show_store(session: Session) -> None:

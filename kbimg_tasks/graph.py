@@ -24,8 +24,9 @@ from doit.exceptions import TaskFailed
 
 from kbimg_tasks import leftovers, lock, stamps, store
 from kbimg_tasks.cleaning import Cleaning, NotCleaned
+from kbimg_tasks.config.errors import Problem
 from kbimg_tasks.layout import Layout
-from kbimg_tasks.progress import SILENT, Display
+from kbimg_tasks.progress import ASIDE, SILENT, Display
 from kbimg_tasks.runner import StageFailed, perform
 from kbimg_tasks.sandbox import CONTAINMENT
 from kbimg_tasks.stage import Artifact, Stage
@@ -86,9 +87,11 @@ def outside(name: str, doc: str, target: Path, module: str, *arguments: str) -> 
 
 
 def note(name: str, doc: str, action: Callable[[], None], after: Iterable[str] = (),
-         is_done: Optional[Callable[[], bool]] = None) -> Dict[str, Any]:  # fmt: skip
+         is_done: Optional[Callable[[], bool]] = None,
+         is_aside: bool = False) -> Dict[str, Any]:  # fmt: skip
     """A task that makes no file. What it cannot do, it says by an Impossible; `after` are the tasks
-    that come before it, `is_done` tells when there is nothing to do."""
+    that come before it, `is_done` tells when there is nothing to do. One that is done aside says
+    all there is to say, touches nothing, and needs no right configuration."""
 
     def act() -> Optional[TaskFailed]:
         try:
@@ -97,11 +100,13 @@ def note(name: str, doc: str, action: Callable[[], None], after: Iterable[str] =
             return TaskFailed(str(complaint))
         return None
 
-    return {"basename": name, "doc": doc, "actions": [(act, [])], "task_dep": [READY, *after],
-            "uptodate": [(is_done, [])] if is_done else [], "verbosity": 2}  # fmt: skip
+    return {"basename": name, "doc": doc, "actions": [(act, [])],
+            "task_dep": [*(() if is_aside else (READY,)), *after],
+            "uptodate": [(is_done, [])] if is_done else [],
+            "meta": {ASIDE: is_aside}, "verbosity": 2}  # fmt: skip
 
 
-def ready(problems: Callable[[], Tuple[str, ...]],
+def ready(problems: Callable[[], Tuple[Problem, ...]],
           warn: Optional[Callable[[], None]] = None) -> Dict[str, Any]:  # fmt: skip
     """The task that every stage waits for: the configuration and the host are as they must be.
     What is to be known all the same is told by `warn`."""
@@ -198,8 +203,8 @@ def _check(artifact: Artifact, maker: Stage, layout: Layout, display: Display) -
         _checked.add(artifact)
 
 
-def _refuse(problems: Callable[[], Tuple[str, ...]]) -> TaskFailed:
-    return TaskFailed("\n".join(problems()))
+def _refuse(problems: Callable[[], Tuple[Problem, ...]]) -> TaskFailed:
+    return TaskFailed("\n".join(map(str, problems())))
 
 
 def _clean_stages(stages: Iterable[Stage], cleaning: Cleaning) -> PythonAction:

@@ -9,6 +9,8 @@ from attrs import frozen
 
 from kbimg_tasks import engines, graph, registry
 from kbimg_tasks.architectures import Architecture, of_this_machine
+from kbimg_tasks.config.document import Document
+from kbimg_tasks.config.errors import Problem
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.plan import ADMIN_BASE, Container, admin_repository
@@ -64,7 +66,7 @@ def builder(config: Config, asked: str, architecture: Architecture) -> str:
 
 
 def builder_problems(config: Config, engine: str, asked: str,
-                     architecture: Architecture) -> Tuple[str, ...]:  # fmt: skip
+                     architecture: Architecture) -> Tuple[Problem, ...]:  # fmt: skip
     """Why the admin container cannot be made where `engine` is to build it, or none is."""
     admin = config.admin_container
     if admin is None or engine:
@@ -73,12 +75,13 @@ def builder_problems(config: Config, engine: str, asked: str,
     why = (f"an engine of {here.name} builds none for {architecture.name}"
            if architecture != here else engines.why_none(asked))
     if admin.base_image:
-        return (f"{config.where('admin_container.base_image')}: admin_container.base_image: "
-                f"building on a base image needs a container engine, but {why}",)
+        return (config.problem(
+            ("admin_container", "base_image"),
+            f"building on a base image needs a container engine, but {why}"),)
     if admin_repository(config) is None:
-        return (f"{config.where('admin_container')}: admin_container: expected repo_path, the "
-                "repository to build it from, or a container engine to build it on "
-                f"{ADMIN_BASE}, but {why}",)
+        return (config.problem(
+            ("admin_container",), "expected repo_path, the repository to build it from, or a "
+            f"container engine to build it on {ADMIN_BASE}, but {why}"),)
     return ()
 
 
@@ -86,12 +89,12 @@ def builder_problems(config: Config, engine: str, asked: str,
 class Source:
     """The engine's image that the configuration starts from, if it does.
 
-    `where` its name stands in the file; `asked` is the word engine=; `saving` is the command that
+    `document` is the file with its name; `asked` is the word engine=; `saving` is the command that
     gives it out, and `digest` which image it is, or was where it is not there any more.
     """
 
     image: str = ""
-    where: str = ""
+    document: Document = Document()
     asked: str = engines.AUTO
     saving: Tuple[str, ...] = ()
     digest: str = ""
@@ -104,25 +107,26 @@ class Source:
         source = config.from_dockerimg
         if source is None or source.archive or not source.upgrade_img:
             return cls()
-        image, where = source.upgrade_img, config.where("from_dockerimg.upgrade_img")
+        image, document = source.upgrade_img, config.document
         found = engines.holder(image, asked) if asked != engines.NONE else None
         if found:
             engine, digest = found
-            return cls(image, where, asked, engine.saving(image), digest)
+            return cls(image, document, asked, engine.saving(image), digest)
         record = layout.stage(from_image.TAR) / from_image.DIGEST
         known = record.read_text(encoding="ascii").strip() if record.is_file() else ""
-        return cls(image, where, asked, digest=known, is_there=False)
+        return cls(image, document, asked, digest=known, is_there=False)
 
-    def problems(self, unmade: Iterable[Stage]) -> Iterator[str]:
+    def problems(self, unmade: Iterable[Stage]) -> Iterator[Problem]:
         """That no engine has the image, if it is needed."""
         if self.is_there or from_image.TAR not in (stage.name for stage in unmade):
             return
         answering = [engine.name for engine in engines.usable(self.asked)]
         why = (f"{' and '.join(answering)} know no such image" if answering
                else engines.why_none(self.asked))
-        yield (f"{self.where}: from_dockerimg.upgrade_img: expected an image that a container "
-               f'engine has, found "{self.image}", but {why}; load it, or name a file that '
-               'holds it: archive = "upgrade_img.tar"')
+        yield self.document.problem(
+            ("from_dockerimg", "upgrade_img"),
+            f'expected an image that a container engine has, found "{self.image}", but {why}; '
+            'load it, or name a file that holds it: archive = "upgrade_img.tar"')
 
 
 @frozen

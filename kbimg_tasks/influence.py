@@ -17,8 +17,8 @@ import attrs
 from attrs import frozen
 
 from kbimg_tasks.config.checks import OF_THE_TREE
+from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.files import Files
-from kbimg_tasks.config.locate import Positions
 from kbimg_tasks.config.model import ARRAYS, TABLES, Config, names
 from kbimg_tasks.config.tables import Reader
 from kbimg_tasks.fingerprint import own_text
@@ -84,7 +84,7 @@ def changed(values: Dict[str, Any], option: str) -> Dict[str, Any]:
 
 def read(values: Dict[str, Any]) -> Config:
     """The configuration in the tables of a file. The files that it names need not exist."""
-    reader = Reader(Positions(), Files(Path("/"), Path("/")), ())
+    reader = Reader(Document(), Files(Path("/"), Path("/")), ())
     drafts = reader.tables(values)
     assert not reader.problems, reader.problems
     parts: Dict[str, Any] = {

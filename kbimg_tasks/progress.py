@@ -22,6 +22,8 @@ REDRAW_SECONDS = 0.2
 PLAIN_SECONDS = 5.0
 # A task with this in doit's `meta` is not spoken of when there was nothing to do.
 SILENT = "is_silent"
+# Tasks with this in their `meta` say all there is to say, and touch nothing.
+ASIDE = "is_aside"
 
 
 @define
@@ -111,14 +113,20 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
             display.stream = outstream
             self._began = time.monotonic()
             self._counts = {"made": 0, "kept": 0, "done": 0, "FAILED": 0}
+            self._is_aside = False
 
         def initialize(self, tasks, selected_tasks: List[str]) -> None:
-            """Take the output directory, before anything is looked at."""
+            """Take the output directory, before anything is looked at; unless all is done aside,
+            where others may be building."""
+            self._is_aside = bool(selected_tasks) and all(
+                (tasks[name].meta or {}).get(ASIDE) for name in selected_tasks)
+            if self._is_aside:
+                return
             lock.hold(layout)
             stamps.settle(layout)
 
         def execute_task(self, task) -> None:
-            if task.actions:
+            if task.actions and not self._is_aside:
                 display.start(task.name)
 
         def add_success(self, task) -> None:
@@ -133,16 +141,22 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
             if not fail.report:
                 return
             self._end(task, "FAILED")
-            display.say(fail.get_msg().rstrip())
+            message = fail.get_msg().rstrip()
+            if message:
+                display.say(message)
 
         def complete_run(self) -> None:
             counts = ", ".join(f"{count} {how}" for how, count in self._counts.items() if count)
-            display.say(f"{counts or 'nothing to do'} in {time.monotonic() - self._began:.1f} s; "
-                        f"output directory {layout.out}")
+            if not self._is_aside:
+                display.say(f"{counts or 'nothing to do'} in "
+                            f"{time.monotonic() - self._began:.1f} s; "
+                            f"output directory {layout.out}")
             for message in self.runtime_errors:
                 display.say(message)
 
         def _end(self, task, how: str) -> None:
+            if self._is_aside:
+                return
             self._counts[how] += 1
             display.end(task.name, how, task.doc or "")
 

@@ -6,7 +6,18 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    Dict,
+    Iterable,
+    Iterator,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 from urllib.parse import unquote, urlsplit
 
 import doit
@@ -23,7 +34,7 @@ from kbimg_tasks import (
 )
 from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.cleaning import Cleaning
-from kbimg_tasks.config.errors import ConfigError
+from kbimg_tasks.config.errors import WARNING, ConfigError, Problem
 from kbimg_tasks.config.load import load
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.repo_file import Repository, repositories
@@ -56,8 +67,9 @@ class Session:
     words: Tuple[str, ...]
     asked: Variables
     plan: Plan
-    refusals: Tuple[str, ...]
-    warnings: Tuple[str, ...]
+    images: Tuple[str, ...]
+    refusals: Tuple[Problem, ...]
+    warnings: Tuple[Problem, ...]
     repositories: Mapping[str, Tuple[Repository, ...]]
     cleaning: Cleaning
     source: handover.Source
@@ -67,21 +79,26 @@ class Session:
     @classmethod
     def from_doit(cls) -> Session:
         """The session of doit's own command line."""
-        return cls.of(sys.argv[1:], Path(doit.get_initial_workdir() or os.getcwd()))
+        return cls.started(sys.argv[1:], Path(doit.get_initial_workdir() or os.getcwd()))
 
     @classmethod
-    def of(cls, words: Sequence[str], started_in: Path) -> Session:
-        """The session of a command's words; nothing is built or written here.
+    def started(cls, words: Sequence[str], started_in: Path) -> Session:
+        """The session of a command's words, typed in a directory."""
+        return cls.of(Variables.of(words, started_in), _images(words), words)
+
+    @classmethod
+    def of(cls, asked: Variables, images: Tuple[str, ...], words: Sequence[str] = ()) -> Session:
+        """The session of building these images, or the usual one where none is named; nothing is
+        built or written here.
 
         A configuration that is missing or wrong is no error yet: `doit list` and `doit clean` work
         without one. It is what `ready` then refuses with.
         """
-        asked = Variables.of(words, started_in)
-        images = _images(words)
-        refusals = asked.problems + handover.problems(asked.push, images)
+        mistakes = asked.problems + handover.problems(asked.push, images)
+        refusals = tuple(map(Problem.of_no_file, mistakes))
         # `doit clean` works without a configuration, but not with words it does not understand.
-        cleaning = Cleaning(asked.layout, asked.is_forced, refusals)
-        warnings: Tuple[str, ...] = ()
+        cleaning = Cleaning(asked.layout, asked.is_forced, mistakes)
+        warnings: Tuple[Problem, ...] = ()
         try:
             config = load(asked.config, asked.started_in, images or (DEFAULT_IMAGE,),
                           asked.architecture)  # fmt: skip
@@ -96,7 +113,7 @@ class Session:
                                                       asked.architecture)  # fmt: skip
             admin_repos = _repositories(admin_repository(config))
         except ConfigError as error:
-            refusals += (str(error),)
+            refusals += error.problems
         if refusals:
             config, repos, admin_repos = load(DATA / "minimal.toml", DATA), (), ()
             builder = ""
@@ -107,8 +124,8 @@ class Session:
             asked.lock if asked.is_locked else None, asked.is_offline, source.saving or SAVING,
             source.digest, local_indexes(admin_repos, machine), builder))  # fmt: skip
         watched = {"packages": repos, "admin_packages": admin_repos}
-        return cls(tuple(words), asked, planned, refusals, warnings, watched, cleaning, source,
-                   config)  # fmt: skip
+        return cls(tuple(words), asked, planned, images, refusals, warnings, watched, cleaning,
+                   source, config)  # fmt: skip
 
     @property
     def layout(self) -> Layout:
@@ -198,24 +215,30 @@ class Session:
         listing = self.layout.stage(stage) / "indexes"
         return bool(indexes.changed(listing, self.repositories[stage], self.display.say))
 
-    def problems(self) -> Tuple[str, ...]:
+    def problems(self) -> Tuple[Problem, ...]:
         """What keeps the wanted images from being built; the configuration's mistakes first."""
         if self.refusals:
             return self.refusals
-        unmade = [stage for stage in self.plan.standing_under(self._wanted())
-                  if not stamps.is_made(self.layout, stage)]  # fmt: skip
-        return (*self.source.problems(unmade),
-                *preflight.problems(unmade, self.layout, self._needed_mib(unmade)))
+        unmade = self.unmade(self._wanted())
+        host = preflight.problems(unmade, self.layout, needed_mib(unmade, self.layout))
+        return (*self.source.problems(unmade), *map(Problem.of_no_file, host))
+
+    def unmade(self, names: Iterable[str]) -> Tuple[Stage, ...]:
+        """The stages to be made for these images or stages."""
+        return tuple(stage for stage in self.plan.standing_under(names)
+                     if not stamps.is_made(self.layout, stage))  # fmt: skip
 
     def _wanted(self) -> Tuple[str, ...]:
         """The images and stages that the command names, or that the task it names is about."""
         words = self.words
         known = {*self.plan.images, *(stage.name for stage in self.plan.stages)}
-        return tuple(word for word in words if word in known) or _images(words) or (DEFAULT_IMAGE,)
+        return tuple(word for word in words if word in known) or self.images or (DEFAULT_IMAGE,)
 
-    def _needed_mib(self, unmade: list[Stage]) -> int:
-        copies = sum(artifact.holds_tree for stage in unmade for artifact in stage.artifacts)
-        return copies * room.tree_mib(self.layout) + SMALL_THINGS_MIB if unmade else 0
+
+def needed_mib(unmade: Collection[Stage], layout: Layout) -> int:
+    """The room that these stages take in the output directory, in MiB."""
+    copies = sum(artifact.holds_tree for stage in unmade for artifact in stage.artifacts)
+    return copies * room.tree_mib(layout) + SMALL_THINGS_MIB if unmade else 0
 
 
 def _images(words: Sequence[str]) -> Tuple[str, ...]:
@@ -231,10 +254,10 @@ def _repositories(path: Optional[Path]) -> Tuple[Repository, ...]:
     return repositories(path) if path and path.is_file() else ()
 
 
-def _passed_over(config: Config) -> str:
-    option = "from_repo.legacy_bios" if config.from_repo else "from_dockerimg.legacy_bios"
-    return (f"{config.where(option)}: {option}: pxe_img passes over it: what it installs, and its "
-            "kubeos.tar, is for UEFI")
+def _passed_over(config: Config) -> Problem:
+    source = "from_repo" if config.from_repo else "from_dockerimg"
+    return config.problem((source, "legacy_bios"), "pxe_img passes over it: what it installs, and "
+                          "its kubeos.tar, is for UEFI", WARNING)
 
 
 def local_indexes(repos: Iterable[Repository], architecture: Architecture) -> Tuple[Path, ...]:

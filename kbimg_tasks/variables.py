@@ -16,7 +16,7 @@ from kbimg_tasks.config.values import new_image_name
 from kbimg_tasks.layout import CACHE, STORE_GIB, Layout
 
 KNOWN = ("config", "out", "arch", "cache", "store_gib", "offline", "lock", "force", "engine",
-         "push", "address")
+         "push", "address", "json")
 WRITE_LOCK = "write_lock"
 
 
@@ -37,6 +37,7 @@ class Variables:
     engine: str
     push: str
     address: str
+    is_json: bool
     problems: Tuple[str, ...]
 
     @classmethod
@@ -64,6 +65,7 @@ class Variables:
                              "registry.example.org/kubeos-upgrade:v1")
         address = given.checked("address", "", _address,
                                 "an IPv4 address, with :PORT where that is not 80")
+        is_json = given.checked("json", False, _switch, "0 or 1")
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         if epoch is not None and not epoch.isdigit():
             given.problems.append(
@@ -71,7 +73,7 @@ class Variables:
             epoch = None
         config = Path(given.text("config", "kbimg.toml"))
         return cls(started_in, config, layout, architecture, lock, is_locked, is_offline, is_forced,
-                   epoch, engine, push, address, tuple(given.problems))  # fmt: skip
+                   epoch, engine, push, address, is_json, tuple(given.problems))  # fmt: skip
 
 
 class _Given:

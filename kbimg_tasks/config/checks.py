@@ -46,6 +46,19 @@ def all_problems(drafts: Drafts, values: Values, images: Collection[str],
         yield from upgrade_image_has_a_name(drafts)
 
 
+def configured(values: Values) -> Iterator[str]:
+    """The images that there are tables for, whether these are right or not."""
+    if any(source in values for source in SOURCES):
+        yield "vm_img"
+    if "pxe_config" in values:
+        yield "pxe_img"
+    repo = values.get("from_repo")
+    if isinstance(repo, dict) and "upgrade_img" in repo:
+        yield "upgrade_img"
+    if "admin_container" in values:
+        yield "admin_container"
+
+
 def one_source(values: Values) -> Found:
     """An image comes from packages or from an upgrade image."""
     if all(source in values for source in SOURCES):

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Tuple
+from typing import Iterable, Optional, Tuple
 
 from attrs import frozen
+
+from kbimg_tasks.config.excerpt import Excerpt
+from kbimg_tasks.config.locate import Span
+
+ERROR, WARNING = "error", "warning"
 
 
 @frozen
 class Problem:
     """One mistake: where it is, and what was expected and found there.
 
-    `line` counts from 1, and is 0 where no line is to blame. `hint` says what may have been meant.
+    `line` counts from 1, and is 0 where no line is to blame; `file` is empty where it is not a
+    file's. `hint` says what may have been meant. `span` is the place in the file, and `excerpt` the
+    line with it, in which nothing confidential is left. A warning keeps nothing from being built.
     """
 
     file: str
@@ -19,6 +26,14 @@ class Problem:
     option: str
     message: str
     hint: str = ""
+    span: Optional[Span] = None
+    excerpt: Optional[Excerpt] = None
+    severity: str = ERROR
+
+    @classmethod
+    def of_no_file(cls, message: str) -> Problem:
+        """One of the command line or of this machine."""
+        return cls("", 0, "", message)
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -26,12 +41,16 @@ class Problem:
         return ": ".join(filter(None, (place, self.option, self.message))) + hint
 
 
+def in_order(problems: Iterable[Problem]) -> Tuple[Problem, ...]:
+    """Each once, those of a file together and in its order."""
+    each = tuple(dict.fromkeys(problems))
+    files = list(dict.fromkeys(problem.file for problem in each))
+    return tuple(sorted(each, key=lambda problem: (files.index(problem.file), problem.line)))
+
+
 class ConfigError(Exception):
     """All mistakes of a configuration; as text one line each, in the order of the files."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        each = tuple(dict.fromkeys(problems))
-        files = list(dict.fromkeys(problem.file for problem in each))
-        self.problems: Tuple[Problem, ...] = tuple(
-            sorted(each, key=lambda problem: (files.index(problem.file), problem.line)))
+        self.problems = in_order(problems)
         super().__init__("\n".join(map(str, self.problems)))

@@ -45,6 +45,8 @@ class Files:
                 if must_exist and (kind == "program" or (kind == "agent" and elf.is_elf(path))):
                     elf.check(path, self.machine)
                 return Path(path)
+        if must_exist and "://" in name:  # which may hold a password
+            raise Wrong(WORDS[kind], "files are not fetched", found="a URL")
         if must_exist:
             raise Wrong(WORDS[kind], "tried " + " and ".join(map(_described, tried)), found="none")
         return Path(tried[0])

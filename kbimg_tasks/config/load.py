@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Collection, Dict, Iterator
+from typing import Any, Collection, Dict, Iterator, Tuple
 
 from kbimg_tasks.architectures import X86_64, Architecture
 from kbimg_tasks.config import checks, repo_file, source
@@ -23,14 +23,23 @@ def load(path: Path, started_in: Path, images: Collection[str] = (),
     """
     full = started_in / path
     found = source.read(full, source.name_as_typed(path, started_in))
-    reader = Reader(found.positions, Files(started_in, full.parent, architecture.name), images)
+    reader = Reader(found.document, Files(started_in, full.parent, architecture.name), images)
     drafts = reader.tables(found.values)
     for option, message in checks.all_problems(drafts, found.values, images, architecture):
         reader.add(option, message)
     problems = [*reader.problems, *_repository_problems(drafts, started_in, images)]
     if problems:
         raise ConfigError(problems)
-    return Config(full, positions=found.positions, **_parts(drafts))
+    return Config(full, document=found.document, **_parts(drafts))
+
+
+def configured(path: Path, started_in: Path) -> Tuple[str, ...]:
+    """The images that the configuration has tables for; none where it cannot be read."""
+    try:
+        found = source.read(started_in / path, source.name_as_typed(path, started_in))
+    except ConfigError:
+        return ()
+    return tuple(checks.configured(found.values))
 
 
 def _parts(drafts: Dict[str, Any]) -> Dict[str, Any]:

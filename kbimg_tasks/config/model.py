@@ -1,7 +1,8 @@
 """The configuration as values: one class a table of kbimg.toml, one attribute an option.
 
 An attribute's metadata says its rule, its name in the file where that differs, other names that are
-taken too, and what kind of file it names, if any: that is all that reading it needs.
+taken too, and what kind of file it names, if any: that is all that reading it needs. What it is for
+is told to users by the schema.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import attrs
 from attrs import evolve, field, frozen
 
 from kbimg_tasks.config import values
-from kbimg_tasks.config.locate import Positions
+from kbimg_tasks.config.document import Document
+from kbimg_tasks.config.errors import ERROR, Problem
 from kbimg_tasks.config.rules import Rule, boolean, list_of, number
 from kbimg_tasks.config.secret import Secret
+from kbimg_tasks.config.shown import Option
 from kbimg_tasks.partitions import DEFAULT_ROOT_MIB
 
 __all__ = ["Config", "Secret"]
@@ -28,17 +31,17 @@ CERT_YEARS, LONGEST_CERT_YEARS = 20, 100
 FROM_PACKAGES = ("vm_img", "pxe_img", "upgrade_img")
 
 
-def option(rule: Rule, default: Any = attrs.NOTHING, *, key: str = "", also: Tuple[str, ...] = (),
-           secret: bool = False, file: str = "",
+def option(rule: Rule, doc: str, default: Any = attrs.NOTHING, *, key: str = "",
+           also: Tuple[str, ...] = (), secret: bool = False, file: str = "",
            for_images: Tuple[str, ...] = ()) -> Any:  # fmt: skip
-    """An option of a table.
+    """An option of a table; `doc` tells users in a line what it is, with its unit.
 
     `key` is its name in the file, `also` are other spellings; a `secret` one is never shown. One
     with `file` names a "file", a "directory", "any" of both, or a "program" for the image's
     machine, as an "agent" also a script, which must exist when one of `for_images` is built.
     """
     return field(default=default, metadata={
-        "rule": rule, "names": (key, *also), "secret": secret, "file": file,
+        "rule": rule, "doc": doc, "names": (key, *also), "secret": secret, "file": file,
         "for_images": for_images})
 
 
@@ -52,13 +55,24 @@ def names(attribute: Any) -> Tuple[str, ...]:
 class FromRepo:
     """[from_repo]: an image out of packages."""
 
-    agent_path: Path = option(values.host_path, file="agent", for_images=FROM_PACKAGES)
-    repo_path: Path = option(values.host_path, file="file", for_images=FROM_PACKAGES)
-    root_passwd: Secret = option(values.shadow, secret=True)
-    version: str = option(values.version)
-    rpmlist: Tuple[str, ...] = option(list_of(values.package, "package names", at_least=1))
-    legacy_bios: bool = option(boolean, False)
-    upgrade_img: Optional[str] = option(values.new_image_name, None)
+    agent_path: Path = option(
+        values.host_path, "KubeOS's os-agent on this machine; becomes /usr/bin/os-agent.",
+        file="agent", for_images=FROM_PACKAGES)
+    repo_path: Path = option(
+        values.host_path, "Repository file of dnf's format, with at least one enabled repository.",
+        file="file", for_images=FROM_PACKAGES)
+    root_passwd: Secret = option(
+        values.shadow, "Hash of root's password, as in /etc/shadow: openssl passwd -6.",
+        secret=True)
+    version: str = option(
+        values.version, "Version of the image: VERSION_ID in its /etc/os-release.")
+    rpmlist: Tuple[str, ...] = option(
+        list_of(values.package, "package names", at_least=1),
+        "Packages to install: whatever dnf takes, such as names, versions, globs, @groups and "
+        "RPM files.")
+    legacy_bios: bool = option(boolean, "Start by a BIOS instead of UEFI (x86-64 only).", False)
+    upgrade_img: Optional[str] = option(
+        values.new_image_name, "Name of the upgrade container image; upgrade_img needs it.", None)
 
 
 @frozen
@@ -66,10 +80,13 @@ class FromDockerimg:
     """[from_dockerimg]: an image out of an upgrade image, by its name in the container engine or
     out of an archive of it; with both, by its name in the archive."""
 
-    upgrade_img: Optional[str] = option(values.image_name, None)
-    archive: Optional[Path] = option(values.host_path, None, file="file",
-                                     for_images=("vm_img", "pxe_img"))  # fmt: skip
-    legacy_bios: bool = option(boolean, False)
+    upgrade_img: Optional[str] = option(
+        values.image_name, "Name of the upgrade image in the container engine, or in archive.",
+        None)
+    archive: Optional[Path] = option(
+        values.host_path, "File with the upgrade image, as docker save writes it.", None,
+        file="file", for_images=("vm_img", "pxe_img"))
+    legacy_bios: bool = option(boolean, "Start by a BIOS instead of UEFI (x86-64 only).", False)
 
 
 @frozen
@@ -77,97 +94,134 @@ class AdminContainer:
     """[admin_container]: the container from which operators reach a node; built on `base_image`
     by a container engine, or out of the packages of `repo_path`."""
 
-    img_name: str = option(values.new_image_name)
-    hostshell: Path = option(values.host_path, file="program", for_images=("admin_container",))
-    repo_path: Optional[Path] = option(values.host_path, None, file="file",
-                                       for_images=("admin_container",))  # fmt: skip
-    base_image: Optional[str] = option(values.image_name, None)
+    img_name: str = option(values.new_image_name, "Name of the container image.")
+    hostshell: Path = option(
+        values.host_path, "KubeOS's hostshell, an ELF program for the image's architecture.",
+        file="program", for_images=("admin_container",))
+    repo_path: Optional[Path] = option(
+        values.host_path, "Repository file: build the container out of packages. Excludes "
+        "base_image.", None, file="file", for_images=("admin_container",))
+    base_image: Optional[str] = option(
+        values.image_name, "Container image that a container engine builds on. Excludes "
+        "repo_path.", None)
 
 
 @frozen
 class PxeConfig:
     """[pxe_config]: what the machine to be installed is told."""
 
-    server_ip: str = option(values.ipv4)
-    rootfs_name: str = option(values.file_name)
-    disk: str = option(values.disk)
-    route_ip: str = option(values.ipv4)
-    dhcp: bool = option(boolean, False)
-    local_ip: Optional[str] = option(values.ipv4, None)
-    net_name: Optional[str] = option(values.interface, None)
-    netmask: Optional[str] = option(values.netmask, None)
+    server_ip: str = option(values.ipv4, "IPv4 address of the HTTP server with the image.")
+    rootfs_name: str = option(
+        values.file_name, "File name of the root file system on the server: kubeos.tar.")
+    disk: str = option(values.disk, "Disk to install on. All of it is overwritten.")
+    route_ip: str = option(values.ipv4, "IPv4 address of the gateway.")
+    dhcp: bool = option(
+        boolean, "Take the address by DHCP; else local_ip, net_name and netmask are needed.",
+        False)
+    local_ip: Optional[str] = option(
+        values.ipv4, "IPv4 address of the machine; without dhcp only.", None)
+    net_name: Optional[str] = option(
+        values.interface, "Network interface to use; without dhcp only.", None)
+    netmask: Optional[str] = option(
+        values.netmask, "IPv4 netmask in dotted decimal; without dhcp only.", None)
 
 
 @frozen
 class User:
-    """[[users]]; without a primary group, the user's own."""
+    """[[users]]: a user beside root."""
 
-    name: str = option(values.user_name)
-    passwd: Secret = option(values.password, secret=True)
-    primary_group: Optional[str] = option(values.group_name, None, also=("primary_groups",))
-    groups: Tuple[str, ...] = option(list_of(values.group_name, "group names"), ())
+    name: str = option(values.user_name, "Name of the user, other than root.")
+    passwd: Secret = option(
+        values.password, "Password in plain text; only its hash gets into the image.", secret=True)
+    primary_group: Optional[str] = option(
+        values.group_name, "Primary group; a new one of the user's name when absent.", None,
+        also=("primary_groups",))
+    groups: Tuple[str, ...] = option(
+        list_of(values.group_name, "group names"), "Further groups, which must exist.", ())
 
 
 @frozen
 class CopyFile:
-    """[[copy_files]]; `mode` and `owner` are the source's less 022, and root, when None."""
+    """[[copy_files]]: a file or directory of this machine, copied into the root tree."""
 
-    dst: str = option(values.tree_path)
-    src: Path = option(values.host_path, file="any", for_images=FROM_PACKAGES)
-    create_dir: Optional[str] = option(values.tree_path, None)
-    mode: Optional[int] = option(values.file_mode, None)
-    owner: Optional[str] = option(values.owner, None)
+    dst: str = option(values.tree_path, "Where in the image, as `cp -r` takes it: absolute.")
+    src: Path = option(
+        values.host_path, "File or directory of this machine.", file="any",
+        for_images=FROM_PACKAGES)
+    create_dir: Optional[str] = option(
+        values.tree_path, "Directory of the image to make first: absolute.", None)
+    mode: Optional[int] = option(
+        values.file_mode, "Octal mode such as \"0644\"; the source's less 022 when absent.", None)
+    owner: Optional[str] = option(
+        values.owner, "Owner, or owner:group, by names of the image; root:root when absent.", None)
 
 
 @frozen
 class Grub:
     """[grub]: the password without which the boot menu cannot be edited."""
 
-    passwd: Secret = option(values.password, secret=True)
+    passwd: Secret = option(
+        values.password, "Password of the superuser root in plain text; only its hash gets into "
+        "the image.", secret=True)
 
 
 @frozen
 class SystemdService:
-    """[systemd_service]: units that start at boot, with or without their suffix."""
+    """[systemd_service]: units that start at boot."""
 
-    name: Tuple[str, ...] = option(list_of(values.service, "names of systemd units"), ())
+    name: Tuple[str, ...] = option(
+        list_of(values.service, "names of systemd units"),
+        "Units to enable, with or without the suffix .service.", ())
 
 
 @frozen
 class ChrootScript:
-    """[chroot_script]: run in the tree when all else is in it, and removed with `rm`."""
+    """[chroot_script]: a script run in the root tree when all else is in it."""
 
-    path: Path = option(values.host_path, file="file", for_images=FROM_PACKAGES)
-    rm: bool = option(boolean, False)
+    path: Path = option(
+        values.host_path, "Script on this machine, run in the image's root by chroot.",
+        file="file", for_images=FROM_PACKAGES)
+    rm: bool = option(boolean, "Do not keep the script in the image.", False)
 
 
 @frozen
 class DiskPartition:
-    """[disk_partition]: MiB of each root slot, GiB of the disk."""
+    """[disk_partition]: how the disk of the virtual machine is divided."""
 
     root_mib: int = option(
-        number(SMALLEST_ROOT_MIB, LARGEST_MIB, "MiB"), DEFAULT_ROOT_MIB, key="root")
+        number(SMALLEST_ROOT_MIB, LARGEST_MIB, "MiB"),
+        "Size of each of the root slots A and B, in MiB.", DEFAULT_ROOT_MIB, key="root")
     image_gib: int = option(
-        number(1, LARGEST_MIB >> 10, "GiB"), DEFAULT_IMAGE_GIB, key="img_size")
+        number(1, LARGEST_MIB >> 10, "GiB"),
+        "Size of the whole disk, in GiB; PERSIST gets what the rest leaves.", DEFAULT_IMAGE_GIB,
+        key="img_size")
 
 
 @frozen
 class PersistMkdir:
-    """[persist_mkdir]: directories to make on PERSIST, relative to it."""
+    """[persist_mkdir]: directories to make on PERSIST."""
 
-    name: Tuple[str, ...] = option(list_of(values.persist_name, "directory names"), ())
+    name: Tuple[str, ...] = option(
+        list_of(values.persist_name, "directory names"),
+        "Directories, relative to PERSIST's root.", ())
 
 
 @frozen
 class DmVerity:
-    """[dm_verity]: passphrases of the Secure Boot and OpenPGP keys, and keys to reuse; or else how
-    long the certificate of new ones lasts."""
+    """[dm_verity]: a verified boot, from Secure Boot to the last block of the root file system;
+    needs [grub]."""
 
-    efi_key: Secret = option(values.password, secret=True)
-    grub_key: Secret = option(values.password, secret=True)
-    keys_dir: Optional[Path] = option(values.host_path, None, file="directory",
-                                      for_images=("vm_img", "upgrade_img"))  # fmt: skip
-    cert_years: int = option(number(1, LONGEST_CERT_YEARS, "years"), CERT_YEARS)
+    efi_key: Secret = option(
+        values.password, "Passphrase of the Secure Boot key.", secret=True)
+    grub_key: Secret = option(
+        values.password, "Passphrase of the OpenPGP key that GRUB's files are signed with.",
+        secret=True)
+    keys_dir: Optional[Path] = option(
+        values.host_path, "Directory with the keys of an earlier build; new ones are made when "
+        "absent.", None, file="directory", for_images=("vm_img", "upgrade_img"))
+    cert_years: int = option(
+        number(1, LONGEST_CERT_YEARS, "years"), "How long the certificate of new keys lasts, in "
+        "years.", CERT_YEARS)
 
 
 @frozen
@@ -187,7 +241,7 @@ class Config:
     disk_partition: DiskPartition = DiskPartition()
     persist_mkdir: PersistMkdir = PersistMkdir()
     dm_verity: Optional[DmVerity] = None
-    positions: Positions = field(default=Positions(), eq=False, repr=False)
+    document: Document = field(default=Document(), eq=False, repr=False)
 
     @property
     def is_legacy(self) -> bool:
@@ -201,9 +255,13 @@ class Config:
         return evolve(self, from_repo=repo and evolve(repo, legacy_bios=False),
                       from_dockerimg=image and evolve(image, legacy_bios=False))
 
+    def problem(self, option: Option, message: str, severity: str = ERROR) -> Problem:
+        """What is wrong with an option or table, as ("grub", "passwd")."""
+        return self.document.problem(option, message, severity=severity)
+
     def where(self, option: str) -> str:
         """Where an option stands: `kbimg.toml:31` for `copy_files[0].dst`."""
-        return self.positions.where(option)
+        return self.document.where(option)
 
 
 TABLES: Mapping[str, type] = {

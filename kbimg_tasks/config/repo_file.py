@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from kbimg_tasks.architectures import Architecture
+from kbimg_tasks.config import confidential
+from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.errors import ConfigError, Problem
+from kbimg_tasks.config.locate import Span
 from kbimg_tasks.config.secret import Secret
 from kbimg_tasks.config.shown import quoted
 
@@ -61,8 +64,8 @@ def repositories(path: Path, shown: str = "") -> Tuple[Repository, ...]:
     """
     file = shown or str(path)
     text = _text(path, file)
-    lines = _Lines(file, text)
-    sections = {name: section for name, section in _parsed(text, file).items() if name != MAIN}
+    lines = _Lines(text, Document(file, confidential.lines_of_repository(text)))
+    sections = {name: section for name, section in _parsed(text, lines).items() if name != MAIN}
     problems = [problem for name, section in sections.items()
                 for problem in _section_problems(name, section, lines)]  # fmt: skip
     found = tuple(_repository(name, section) for name, section in sections.items())
@@ -89,25 +92,25 @@ def _text(path: Path, file: str) -> str:
                                    f"0x{content[error.start]:02x}") from None
 
 
-def _parsed(text: str, file: str) -> Dict[str, Mapping[str, str]]:
+def _parsed(text: str, lines: _Lines) -> Dict[str, Mapping[str, str]]:
     parser = configparser.ConfigParser(
         interpolation=None, strict=True, delimiters=("=",), default_section="")
     try:
         parser.read_string(text)
     except configparser.MissingSectionHeaderError as error:
-        raise _refused(file, error.lineno, "expected a section such as [openEuler] before "
-                                           "anything else") from None
+        raise lines.refused(error.lineno, "expected a section such as [openEuler] before anything "
+                                          "else") from None
     except configparser.DuplicateSectionError as error:
-        raise _refused(file, error.lineno or 0, f"[{error.section}]: given twice") from None
+        raise lines.refused(error.lineno, f"[{error.section}]: given twice") from None
     except configparser.DuplicateOptionError as error:
-        raise _refused(file, error.lineno or 0,
-                       f"[{error.section}] {error.option}: given twice") from None
+        raise lines.refused(error.lineno,
+                            f"[{error.section}] {error.option}: given twice") from None
     except configparser.ParsingError as error:
-        raise ConfigError(Problem(file, line, "", "expected name=value, found no =")
+        raise ConfigError(lines.of_line(line, "expected name=value, found no =")
                           for line, _ in error.errors or [(0, "")]) from None
     except (configparser.Error, AttributeError):
         # Some versions stumble over a value that is continued where none was begun.
-        raise _refused(file, 0, "expected a repository file of dnf's format") from None
+        raise lines.refused(0, "expected a repository file of dnf's format") from None
     return {name: parser[name] for name in parser.sections()}
 
 
@@ -165,14 +168,23 @@ def _switch(section: Mapping[str, str], name: str) -> Optional[bool]:
 class _Lines:
     """Finds the lines of sections and options, which configparser does not keep."""
 
-    file: str
-    text: str
+    text: str = field(repr=False)
+    document: Document
 
     def problem(self, section: str, option: str, message: str) -> Problem:
+        """A mistake in an option's value, or in a section's header."""
         place = f"[{section}] {option}".rstrip()
-        return Problem(self.file, self._line(section, option), place, message)
+        return self.document.problem_in(self._span(section, option), place, message)
 
-    def _line(self, section: str, option: str) -> int:
+    def of_line(self, line: Optional[int], message: str) -> Problem:
+        """A mistake of a whole line; none when nobody knows which."""
+        return self.document.problem_in(self.document.whole(line or 0), "", message)
+
+    def refused(self, line: Optional[int], message: str) -> ConfigError:
+        """The only mistake."""
+        return ConfigError([self.of_line(line, message)])
+
+    def _span(self, section: str, option: str) -> Optional[Span]:
         head, current = 0, ""
         for number, line in enumerate(self.text.split("\n"), 1):
             header = configparser.ConfigParser.SECTCRE.match(line.strip())
@@ -181,9 +193,11 @@ class _Lines:
             if current != section:
                 continue
             head = head or number
-            if not option or line.partition("=")[0].strip().lower() == option:
-                return number
-        return head
+            key, equals, value = line.partition("=")
+            if option and equals and key.strip().lower() == option:
+                start = len(line) - len(value.lstrip()) + 1
+                return Span(number, start, number, max(len(line.rstrip()), start) + 1)
+        return self.document.whole(head)
 
 
 def _refused(file: str, line: int, message: str) -> ConfigError:

@@ -1,10 +1,12 @@
 """How one value is judged. A rule turns a value of TOML into a value of the model, or says what it
-expected."""
+expected; and it has the JSON Schema that takes every value that the rule takes."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, List, Mapping, Tuple
+
+from attrs import frozen
 
 
 class Wrong(Exception):
@@ -23,7 +25,32 @@ class Several(Exception):
         self.wrongs = wrongs
 
 
-Rule = Callable[[Any], Any]
+Judge = Callable[[Any], Any]
+# Python's name of a group, which regular expressions elsewhere write in another way.
+GROUP = re.compile(r"\(\?P<\w+>")
+
+
+@frozen
+class Rule:
+    """Called with a value of TOML, gives the value of the model or raises Wrong. `schema` may take
+    values that the rule does not, where JSON Schema has no words for that."""
+
+    judge: Judge
+    schema: Mapping[str, Any]
+
+    def __call__(self, value: Any) -> Any:
+        return self.judge(value)
+
+
+def by_schema(**schema: Any) -> Callable[[Judge], Rule]:
+    """Makes a function that judges into a rule."""
+    return lambda judge: Rule(judge, schema)
+
+
+def ecma_262(pattern: str) -> str:
+    """The pattern for all of a text, in the words of JSON Schema (ECMA-262) that Python knows
+    too."""
+    return "^(?:{})$".format(GROUP.sub("(?:", pattern).replace(r"\Z", "$"))
 
 
 def matching(pattern: str, expected: str, at_most: int) -> Rule:
@@ -35,9 +62,10 @@ def matching(pattern: str, expected: str, at_most: int) -> Rule:
             raise Wrong(expected)
         return value
 
-    return check
+    return Rule(check, {"type": "string", "pattern": ecma_262(pattern), "maxLength": at_most})
 
 
+@by_schema(type="boolean")
 def boolean(value: Any) -> bool:
     """true or false, and nothing that merely looks like it."""
     if not isinstance(value, bool):
@@ -57,7 +85,7 @@ def number(at_least: int, at_most: int, unit: str) -> Rule:
             raise Wrong(expected)
         return value
 
-    return check
+    return Rule(check, {"type": "integer", "minimum": at_least, "maximum": at_most})
 
 
 def list_of(rule: Rule, of: str, at_least: int = 0) -> Rule:
@@ -80,4 +108,5 @@ def list_of(rule: Rule, of: str, at_least: int = 0) -> Rule:
             raise Several(wrongs)
         return tuple(good)
 
-    return check
+    return Rule(check, {"type": "array", "items": rule.schema,
+                        **({"minItems": at_least} if at_least else {})})  # fmt: skip

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from typing import Any, Iterable, Optional, Tuple, Union
+from typing import Any, Callable, Iterable, Optional, Tuple, Union
+
+from kbimg_tasks.config.excerpt import MASK
 
 Option = Tuple[Union[str, int], ...]
 
@@ -13,6 +15,7 @@ SHOWN_CHARACTERS = 60
 # Python refuses to write longer numbers in decimal.
 LARGEST_NUMBER = 1 << 64
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+WORD = re.compile(r"\S+")
 
 
 def spelled(option: Option) -> str:
@@ -29,9 +32,21 @@ def spelled(option: Option) -> str:
 
 def quoted(text: str) -> str:
     """Text in quotes, shortened where it is long, with all that does not print escaped."""
+    text = without_credentials(text)
     cut = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
     safe = "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in cut)
     return f'"{safe}"'
+
+
+def without_credentials(text: str, hidden: Callable[[str], str] = lambda _: MASK) -> str:
+    """Text in whose URLs the user's name and password are hidden."""
+
+    def of_word(word: re.Match[str]) -> str:
+        scheme, mark, rest = word[0].partition("://")
+        credentials, at, host = rest.rpartition("@")
+        return "".join((scheme, mark, hidden(credentials) if at else "", at, host))
+
+    return WORD.sub(of_word, text)
 
 
 def value(found: Any) -> str:

@@ -1,4 +1,4 @@
-"""A TOML file as values and line numbers, or the reason why it is none."""
+"""A TOML file as values and where they stand, or the reason why it is none."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional, Tuple
 
 import tomli
 from attrs import frozen
 
-from kbimg_tasks.config import locate
+from kbimg_tasks.config import confidential, locate
+from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.errors import ConfigError, Problem
+from kbimg_tasks.config.locate import Span
 
 LARGEST_BYTES = 1 << 20
 # Python reads no longer numbers in decimal (https://docs.python.org/3/library/stdtypes.html#int-max-str-digits).
 LONGEST_NUMBER = 4300
-PLACE = re.compile(r"(?s)(.*) \(at (?:line (\d+), column \d+|end of document)\)")
+PLACE = re.compile(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
 @frozen
@@ -25,7 +27,7 @@ class Source:
     """What a file says, and where."""
 
     values: Dict[str, Any]
-    positions: locate.Positions
+    document: Document
 
 
 def read(path: Path, shown: str) -> Source:
@@ -33,20 +35,24 @@ def read(path: Path, shown: str) -> Source:
     text = _text(path, shown)
     try:
         values = tomli.loads(text)
-        return Source(values, locate.Positions(shown, locate.lines(text)))
+        scanned = locate.scan(text)
+        return Source(values, Document(shown, confidential.lines(text, scanned), scanned.places))
     except tomli.TOMLDecodeError as error:
-        # Newer versions of tomli have the line as an attribute, all have it in their message.
+        # Newer versions of tomli have the place as attributes, all have it in their message.
         found = PLACE.fullmatch(str(error))
-        message, line = (found[1], found[2]) if found else (str(error), None)
-        raise _refused(shown, f"not TOML: {message}",
-                       int(line) if line else _last_line(text)) from None
+        message = found[1] if found else str(error)
+        document = Document(shown, confidential.lines_of_broken(text))
+        line, column = ((int(found[2]), int(found[3])) if found and found[2]
+                        else _end(text))  # fmt: skip
+        raise ConfigError([document.problem_in(
+            Span(line, column, line, column + 1), "", f"not TOML: {message}")]) from None
     except RecursionError:
         raise _refused(shown, "not a configuration: nested too deeply") from None
     except ValueError:
         digits = re.search(rf"[0-9_]{{{LONGEST_NUMBER},}}", text)
         line_number = text.count("\n", 0, digits.start()) + 1 if digits else 0
-        raise _refused(shown, "not a configuration: a number beyond all bounds",
-                       line_number) from None
+        raise _refused(shown, "not a configuration: a number beyond all bounds", line_number,
+                       Document(shown, confidential.lines_of_broken(text))) from None
 
 
 def name_as_typed(path: Path, started_in: Path) -> str:
@@ -66,9 +72,12 @@ def _text(path: Path, shown: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _refused(
-            shown, f"expected UTF-8, as TOML demands, found the byte 0x{content[error.start]:02x}",
-            content.count(b"\n", 0, error.start) + 1) from None
+        line, column = _end(content[: error.start].decode("utf-8") + "?")  # in the byte's place
+        document = Document(shown, confidential.lines_of_broken(content.decode("utf-8", "replace")))
+        raise ConfigError([document.problem_in(
+            Span(line, column - 1, line, column), "",
+            f"expected UTF-8, as TOML demands, found the byte 0x{content[error.start]:02x}",
+        )]) from None
 
 
 def _content(path: Path, shown: str) -> bytes:
@@ -88,9 +97,14 @@ def _content(path: Path, shown: str) -> bytes:
         raise _refused(shown, f"cannot be read: {error}") from None
 
 
-def _refused(shown: str, message: str, line: int = 0) -> ConfigError:
-    return ConfigError([Problem(shown, line, "", message)])
+def _refused(shown: str, message: str, line: int = 0,
+             document: Optional[Document] = None) -> ConfigError:  # fmt: skip
+    if document is None:
+        return ConfigError([Problem(shown, line, "", message)])
+    return ConfigError([document.problem_in(document.whole(line), "", message)])
 
 
-def _last_line(text: str) -> int:
-    return text.rstrip("\n").count("\n") + 1
+def _end(text: str) -> Tuple[int, int]:
+    """The line and column behind the last line that says something."""
+    text = text.rstrip("\r\n")
+    return text.count("\n") + 1, len(text) - text.rfind("\n")

@@ -7,9 +7,9 @@ from typing import Any, Collection, Dict, Iterable, List, Mapping
 import attrs
 
 from kbimg_tasks.config import shown
+from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.errors import Problem
 from kbimg_tasks.config.files import Files
-from kbimg_tasks.config.locate import Positions
 from kbimg_tasks.config.model import ARRAYS, FROM_PACKAGES, TABLES, names
 from kbimg_tasks.config.rules import Several, Wrong
 from kbimg_tasks.config.secret import Secret
@@ -24,15 +24,13 @@ RPMLIST: Option = ("from_repo", "rpmlist")
 class Reader:
     """Judges one file; the mistakes gather in `problems`."""
 
-    def __init__(self, positions: Positions, files: Files, images: Collection[str]) -> None:
-        self.positions, self.files, self.images = positions, files, set(images)
+    def __init__(self, document: Document, files: Files, images: Collection[str]) -> None:
+        self.document, self.files, self.images = document, files, set(images)
         self.problems: List[Problem] = []
 
-    def add(self, option: Option, message: str, hint: str = "") -> None:
-        """One more mistake."""
-        self.problems.append(Problem(
-            self.positions.file, self.positions.line(option), shown.spelled(option), message,
-            hint))
+    def add(self, option: Option, message: str, hint: str = "", *, of_key: bool = False) -> None:
+        """One more mistake: of an option's value, or of its key or header."""
+        self.problems.append(self.document.problem(option, message, hint, of_key=of_key))
 
     def tables(self, values: Mapping[str, Any]) -> Dict[str, Any]:
         """A Draft for each table, a list of them for each array of tables."""
@@ -77,13 +75,13 @@ class Reader:
         for attribute in attributes:
             used = [name for name in names(attribute) if name in value]
             if len(used) > 1:
-                self.add((*at, used[1]), f"given twice, as {' and as '.join(used)}")
+                self.add((*at, used[1]), f"given twice, as {' and as '.join(used)}", of_key=True)
             if used:
                 self._option(attribute, value[used[0]], (*at, used[0]), draft)
             elif set(names(attribute)) & set(misspelled.values()):
                 continue  # told already
             elif attribute.default is attrs.NOTHING:
-                self.add(at, f"the option {names(attribute)[0]} is missing")
+                self.add(at, f"the option {names(attribute)[0]} is missing", of_key=True)
             else:
                 draft[attribute.name] = attribute.default
         return draft
@@ -126,11 +124,11 @@ class Reader:
     def _unknown_option(self, at: Option, meant: Any) -> None:
         name = str(at[-1])
         if not meant and name in TABLES:
-            self.add(at, "unknown option", f"a table of its own: [{name}]")
+            self.add(at, "unknown option", f"a table of its own: [{name}]", of_key=True)
         elif not meant and name in ARRAYS:
-            self.add(at, "unknown option", f"a table of its own: [[{name}]]")
+            self.add(at, "unknown option", f"a table of its own: [[{name}]]", of_key=True)
         else:
-            self.add(at, "unknown option", f"did you mean {meant}?" if meant else "")
+            self.add(at, "unknown option", f"did you mean {meant}?" if meant else "", of_key=True)
 
     def _unknown_table(self, name: str, value: Any) -> None:
         is_table = isinstance(value, dict) or _is_tables(value)
@@ -139,10 +137,11 @@ class Reader:
         meant = shown.nearest(name, [*TABLES, *ARRAYS])
         if owners and not is_table:
             heads = [f"[[{table}]]" if table in ARRAYS else f"[{table}]" for table in owners]
-            self.add((name,), "option outside of a table", f"belongs below {' or '.join(heads)}")
+            self.add((name,), "option outside of a table", f"belongs below {' or '.join(heads)}",
+                     of_key=True)
         else:
             self.add((name,), "unknown table" if is_table else "unknown option",
-                     f"did you mean {meant}?" if meant else "")
+                     f"did you mean {meant}?" if meant else "", of_key=True)
 
 
 def _is_tables(value: Any) -> bool:

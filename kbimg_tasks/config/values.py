@@ -12,7 +12,7 @@ from ipaddress import AddressValueError, IPv4Address
 from pathlib import PurePosixPath
 from typing import Any
 
-from kbimg_tasks.config.rules import Wrong, matching
+from kbimg_tasks.config.rules import Wrong, by_schema, ecma_262, matching
 
 PATH_BYTES = 4096  # PATH_MAX and NAME_MAX of Linux
 NAME_BYTES = 255
@@ -23,7 +23,7 @@ _LETTER = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
 _ACCOUNT = r"[a-z_][a-z0-9_-]*\$?"
 _IDENTITY = r"(?:[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9})"
 # crypt(5): what a hash may consist of, and the methods that libxcrypt knows.
-_HASH = r"\$(?:1|5|6|7|y|gy|2[aby])\$[^\x00-\x20:;*!\\\x7f-\U0010ffff]+"
+_HASH = r"\$(?:1|5|6|7|y|gy|2[aby])\$[\x22-)+-9<-\[\]-~]+"
 
 # dnf takes names, versions, globs, `@group`, `/usr/bin/file`, conditions, and RPM files.
 package = matching(
@@ -48,6 +48,10 @@ file_name = matching(
 interface = matching(r"(?![-.])[A-Za-z0-9_.+-]+", "the name of a network interface", 15)
 
 
+_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+
+
+@by_schema(type="string", pattern=ecma_262(rf"{_BYTE}(?:\.{_BYTE}){{3}}"))
 def ipv4(value: Any) -> str:
     """An IPv4 address in dotted decimal."""
     try:
@@ -56,6 +60,7 @@ def ipv4(value: Any) -> str:
         raise Wrong('an IPv4 address such as "192.168.1.10"') from None
 
 
+@by_schema(enum=[str(IPv4Address((1 << 32) - (1 << 32 - ones))) for ones in range(1, 33)])
 def netmask(value: Any) -> str:
     """An IPv4 netmask: ones, then zeros."""
     wrong = Wrong('an IPv4 netmask such as "255.255.255.0"')
@@ -68,6 +73,11 @@ def netmask(value: Any) -> str:
     return str(value)
 
 
+_NO_PARENT = r"(?!(?:.*/)?\.\.(?:/|\Z))"
+
+
+@by_schema(type="string", maxLength=PATH_BYTES - 1,
+           pattern=ecma_262(rf"{_NO_PARENT}/{_LETTER}*"))
 def tree_path(value: Any) -> str:
     """A path of the image: absolute, without `..`."""
     if not _is_path(value) or not value.startswith("/"):
@@ -75,6 +85,8 @@ def tree_path(value: Any) -> str:
     return str(value)
 
 
+@by_schema(type="string", maxLength=PATH_BYTES - 1,
+           pattern=ecma_262(rf"(?![-/])(?!\.(?:/+\.?)*\Z){_NO_PARENT}{_LETTER}+"))
 def persist_name(value: Any) -> str:
     """A directory on PERSIST: relative, without `..`."""
     if not _is_path(value) or value.startswith(("/", "-")) or str(PurePosixPath(value)) == ".":
@@ -90,10 +102,13 @@ def _is_path(value: Any) -> bool:
             and all(len(part.encode()) <= NAME_BYTES for part in parts))  # fmt: skip
 
 
+_octal = matching("0?[0-7]{3,4}", 'an octal mode in quotes such as "0644"', 5)
+
+
+@by_schema(**_octal.schema)
 def file_mode(value: Any) -> int:
     """An octal mode, as text."""
-    octal = matching("0?[0-7]{3,4}", 'an octal mode in quotes such as "0644"', 5)
-    return int(octal(value), 8)
+    return int(_octal(value), 8)
 
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -101,23 +116,30 @@ _DOMAIN_PART = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
-_REFERENCE = re.compile(
-    rf"(?P<name>(?:{_DOMAIN}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
-    rf"(?::{_TAG})?(?P<digest>@{_DIGEST})?")
-_IDENTIFIER = re.compile("[0-9a-f]{64}")  # docker takes it for an image's id
+_NAME = rf"(?P<name>(?:{_DOMAIN}/)?{_COMPONENT}(?:/{_COMPONENT})*)(?::{_TAG})?"
+_REFERENCE_CHARACTERS = 1023
+_REFERENCE = rf"{_NAME}(?P<digest>@{_DIGEST})?"
+_NAMED = re.compile(_REFERENCE)
+_IDENTIFIER = "[0-9a-f]{64}"  # docker takes it for an image's id
+_IS_NAME = rf"(?!{_IDENTIFIER}(?:@|:[^/]*\Z|\Z))(?![^:@]{{{IMAGE_NAME_CHARACTERS + 1}}})"
 
 
+@by_schema(type="string", maxLength=_REFERENCE_CHARACTERS,
+           pattern=ecma_262(_IS_NAME + _REFERENCE))
 def image_name(value: Any) -> str:
     """A container image's name (grammar: https://pkg.go.dev/github.com/distribution/reference)."""
-    found = _REFERENCE.fullmatch(value) if isinstance(value, str) and len(value) < 1024 else None
+    is_short = isinstance(value, str) and len(value) <= _REFERENCE_CHARACTERS
+    found = _NAMED.fullmatch(value) if is_short else None
     if (found is None or len(found["name"]) > IMAGE_NAME_CHARACTERS
-            or _IDENTIFIER.fullmatch(found["name"])):  # fmt: skip
+            or re.fullmatch(_IDENTIFIER, found["name"])):  # fmt: skip
         has_capitals = isinstance(value, str) and value != value.lower()
         raise Wrong('a container image\'s name such as "kubeos-upgrade:v1"',
                     "capitals are for tags only" if has_capitals else "")
     return str(value)
 
 
+@by_schema(type="string", maxLength=_REFERENCE_CHARACTERS,
+           pattern=ecma_262(_IS_NAME + _NAME))
 def new_image_name(value: Any) -> str:
     """The name of a container image to be made, whose digest nobody knows yet."""
     name = image_name(value)

@@ -1,12 +1,15 @@
-"""The scanner against tomli: it must find just the paths that tomli finds, on the right lines."""
+"""The scanner against tomli: it must find just the paths that tomli finds, in the right places."""
 
 from __future__ import annotations
+
+from typing import Dict
 
 import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbimg_tasks.config.locate import Positions, lines
+from kbimg_tasks.config.document import Document
+from kbimg_tasks.config.locate import Path, Span, scan
 
 NASTY = """# comment [not.a.table]
 a = 1 # b = 2
@@ -40,6 +43,19 @@ y = 2
 """
 
 
+def lines(document: str) -> Dict[Path, int]:
+    """The line on which each key or element begins."""
+    return {path: place.key.line for path, place in scan(document).places.items()}
+
+
+def stretch(document: str, span: Span) -> str:
+    """What stands in a stretch of a document."""
+    rows = document.replace("\r\n", "\n").split("\n")[span.line - 1 : span.end_line]
+    rows[-1] = rows[-1][: span.end_column - 1]
+    rows[0] = rows[0][span.column - 1 :]
+    return "\n".join(rows)
+
+
 def paths(value, at=()):
     """Every path of a parsed document."""
     if isinstance(value, dict):
@@ -64,6 +80,20 @@ def test_nasty_document():
                            (("users", 0, "more", "x"), "x = 1"),
                            (("users", 1, "inner", 1, "y"), "y = 2")):
         assert text[found[path] - 1].startswith(expected), path
+
+
+def test_places_count_characters():
+    text = "ä.'β' = \"é\" # é\n  [ b . c ]\r\nlong = [ 'x',\n  1.5  , ]\n"
+    scanned = scan(text)
+    assert scanned.comments == {1: 13}
+    for path, key, value in (
+            (("ä",), (1, 1, 1, 2), None), (("ä", "β"), (1, 3, 1, 6), (1, 9, 1, 12)),
+            (("b",), (2, 3, 2, 12), None), (("b", "c"), (2, 3, 2, 12), None),
+            (("b", "c", "long"), (3, 1, 3, 5), (3, 8, 4, 11)),
+            (("b", "c", "long", 1), (4, 3, 4, 6), (4, 3, 4, 6))):
+        place = scanned.places[path]
+        assert place.key == Span(*key), path
+        assert place.value == (Span(*value) if value else None), path
 
 
 def test_windows_line_ends():
@@ -149,9 +179,7 @@ STATEMENT = st.one_of(
 def numbers(value):
     """The whole numbers of a parsed document, each with its path."""
     for path in paths(value):
-        inner = value
-        for part in path:
-            inner = inner[part]
+        inner = reached(value, path)
         if isinstance(inner, int) and not isinstance(inner, bool):
             yield path, inner
 
@@ -165,10 +193,30 @@ def test_every_value_is_found_on_its_line(statements, end):
         parsed = tomli.loads(text)
     except tomli.TOMLDecodeError:
         return  # a key given twice
-    found = lines(text)
+    found = scan(text).places
     assert set(paths(parsed)) == set(found)
     for path, line in numbers(parsed):
-        assert found[path] == line
+        assert found[path].key.line == line
+    for path, place in found.items():
+        value = reached(parsed, path)
+        if place.value:
+            assert tomli.loads(f"x = {stretch(text, place.value)}")["x"] == value
+        else:
+            assert isinstance(value, (dict, list))
+        key = stretch(text, place.key)
+        if isinstance(path[-1], str) and not key.startswith("["):
+            assert list(tomli.loads(f"{key} = 1")) == [path[-1]]
+        elif not place.value:
+            assert key.startswith("[") and key.endswith("]")
+            assert tomli.loads(key)
+
+
+def reached(value, path):
+    """The value of a parsed document at a path."""
+    for part in path:
+        value = value[part]
+    return value
+
 
 
 def test_escapes_in_keys():
@@ -178,8 +226,8 @@ def test_escapes_in_keys():
 
 def test_where_an_option_stands():
     text = "[grub]\npasswd = 'x'\n[[users]]\nname = 'a'\ngroups = [\n'b',\n'c']\n"
-    positions = Positions("kbimg.toml", lines(text))
+    document = Document("kbimg.toml", (), scan(text).places)
     for option, place in (("grub.passwd", ":2"), ("users[0].groups[1]", ":7"), ("users[0]", ":3"),
                           ("users[0].primary_group", ":3"), ("users[1].name", ":3"),
                           ("dm_verity.efi_key", "")):
-        assert positions.where(option) == f"kbimg.toml{place}"
+        assert document.where(option) == f"kbimg.toml{place}"

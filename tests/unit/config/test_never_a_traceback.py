@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kbimg_tasks.config import model
 from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
+from kbimg_tasks.diagnostics import Painter
 
 TOP = Path(__file__).resolve().parents[3]
 IMAGES = ("vm_img", "pxe_img", "upgrade_img", "admin_container")
@@ -25,6 +26,12 @@ def outcome(folder: Path, content: bytes) -> None:
     except ConfigError as error:
         assert str(error)
         assert all(line.startswith("kbimg.toml") for line in str(error).splitlines())
+        for problem in error.problems:
+            shown = Painter(has_colours=True).text(problem)
+            assert shown.startswith("\033[1;31merror")
+            if problem.span:
+                assert problem.excerpt and problem.span.line == problem.line
+                assert (problem.span.line, problem.span.column) >= (1, 1)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.repo_file import Repository, repositories
+from kbimg_tasks.diagnostics import Painter
 
 SEVERAL = """# openEuler
 [main]
@@ -85,6 +86,21 @@ def test_bad_repository_file(text, messages, tmp_path: Path):
     assert "hunter2" not in repr(caught.value.problems)
 
 
+def test_places_are_underlined_and_values_hidden(tmp_path: Path):
+    path = tmp_path / "os.repo"
+    path.write_text("[a b]\nbaseurl = ssh://me:hunter2@x/ \n[c]\nbaseurl=/x\npassword: hunter2\n")
+    with pytest.raises(ConfigError) as caught:
+        repositories(path, "os.repo")
+    assert [Painter().text(problem).splitlines()[1:] for problem in caught.value.problems] == [
+        [" --> os.repo:5:1", "  |", "5 | ••••••", "  | ^^^^^^"]]
+    path.write_text(path.read_text().replace("password: hunter2\n", ""))
+    with pytest.raises(ConfigError) as caught:
+        repositories(path, "os.repo")
+    assert [Painter().text(problem).splitlines()[1:] for problem in caught.value.problems] == [
+        [" --> os.repo:1:1", "  |", "1 | [a b]", "  | ^^^^^ [a b]"],
+        [" --> os.repo:2:11", "  |", "2 | baseurl = ••••••", "  |           ^^^^^^ [a b] baseurl"]]
+
+
 def test_files_that_cannot_be_read(tmp_path: Path):
     path = tmp_path / "os.repo"
     for wanted in ("cannot be read: No such file or directory",
@@ -109,3 +125,4 @@ def test_never_a_traceback(tmp_path_factory, content):
         assert repositories(path)
     except ConfigError as error:
         assert str(error)
+        assert all(Painter().text(problem) for problem in error.problems)

@@ -1,0 +1,69 @@
+"""A configuration file as messages speak of it: its name, its lines, where its options stand."""
+
+from __future__ import annotations
+
+import re
+from typing import Mapping, Optional, Tuple
+
+from attrs import field, frozen
+
+from kbimg_tasks.config.errors import ERROR, Problem
+from kbimg_tasks.config.excerpt import excerpt
+from kbimg_tasks.config.locate import Path, Place, Span
+from kbimg_tasks.config.shown import spelled
+
+
+@frozen
+class Document:
+    """`file` is its name as users know it; `lines` have been made fit to be shown by
+    `confidential`."""
+
+    file: str = ""
+    lines: Tuple[str, ...] = field(default=(), repr=False)
+    places: Mapping[Path, Place] = field(factory=dict, repr=False)
+
+    def line(self, path: Path) -> int:
+        """The line of an option, or of the nearest thing around it that is there; 0 for none."""
+        found = self._nearest(path)
+        return self.places[found].key.line if found else 0
+
+    def where(self, option: str) -> str:
+        """`kbimg.toml:12` for an option such as `users[0].name`."""
+        words = re.findall(r"[^.\[\]]+", option)
+        line = self.line(tuple(int(word) if word.isdecimal() else word for word in words))
+        return f"{self.file}:{line}" if line else self.file
+
+    def problem(self, path: Path, message: str, hint: str = "", *, of_key: bool = False,
+                severity: str = ERROR) -> Problem:  # fmt: skip
+        """What is wrong with an option's value, or else with its key or the header of its table;
+        with the nearest thing around it when it is not there."""
+        found = self._nearest(path)
+        if not found:
+            return Problem(self.file, 0, spelled(path), message, hint, severity=severity)
+        place = self.places[found]
+        is_value = found == path and not of_key and place.value is not None
+        return self.problem_in(place.value if is_value else place.key, spelled(path), message, hint,
+                               severity)  # fmt: skip
+
+    def problem_in(self, span: Optional[Span], option: str, message: str, hint: str = "",
+                   severity: str = ERROR) -> Problem:  # fmt: skip
+        """What is wrong with a stretch of the file, or with all of it."""
+        if span is None:
+            return Problem(self.file, 0, option, message, hint, severity=severity)
+        line = self.lines[span.line - 1]
+        end = span.end_column - 1 if span.end_line == span.line else len(line)
+        return Problem(self.file, span.line, option, message, hint, span,
+                       excerpt(line, span.column - 1, end), severity)  # fmt: skip
+
+    def whole(self, line: int) -> Optional[Span]:
+        """All of a line but the space around it; None for 0."""
+        if not line:
+            return None
+        text = self.lines[line - 1]
+        start = len(text) - len(text.lstrip())
+        return Span(line, start + 1, line, max(len(text.rstrip()), start) + 1)
+
+    def _nearest(self, path: Path) -> Path:
+        while path and path not in self.places:
+            path = path[:-1]
+        return path

@@ -1,0 +1,104 @@
+"""The JSON Schema: written from the model, itself valid, and never stricter than the rules."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import attrs
+import jsonschema
+import pytest
+import tomli
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kbimg_tasks.config import schema
+from kbimg_tasks.config.model import ARRAYS, TABLES, names
+from kbimg_tasks.config.rules import Several, Wrong
+from kbimg_tasks.option_samples import SAMPLE
+
+TOP = Path(__file__).resolve().parents[3]
+EXAMPLES = sorted((TOP / "config").rglob("*.toml"))
+OPTIONS = [(f"{table}.{attribute.name}", attribute)
+           for table, kind in {**TABLES, **ARRAYS}.items()
+           for attribute in attrs.fields(kind)]  # fmt: skip
+VALIDATOR = jsonschema.Draft202012Validator(schema.schema())
+
+
+def test_the_file_is_what_the_model_says():
+    assert schema.FILE.read_text(encoding="utf-8") == schema.text(), (
+        "run python -m kbimg_tasks.config.schema")
+
+
+def test_it_is_a_schema():
+    jsonschema.Draft202012Validator.check_schema(json.loads(schema.text()))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(TOP)))
+def test_examples_are_valid(path):
+    VALIDATOR.validate(tomli.loads(path.read_text(encoding="utf-8")))
+
+
+def test_every_option_is_in_it_with_its_other_names():
+    VALIDATOR.validate(SAMPLE)
+    VALIDATOR.validate({"users": [{"name": "a", "passwd": "x", "primary_groups": "b"}]})
+    for table, kind in {**TABLES, **ARRAYS}.items():
+        found = schema.schema()["properties"][table]
+        properties = found.get("items", found)["properties"]
+        assert set(properties) == {name for attribute in attrs.fields(kind)
+                                   for name in names(attribute)}  # fmt: skip
+
+
+def test_secrets_are_marked():
+    assert VALIDATOR.schema["properties"]["grub"]["properties"]["passwd"]["writeOnly"]
+    assert "writeOnly" not in VALIDATOR.schema["properties"]["chroot_script"]["properties"]["path"]
+
+
+@pytest.mark.parametrize(("name", "attribute"), OPTIONS, ids=[name for name, _ in OPTIONS])
+def test_every_option_is_described(name, attribute):
+    doc = attribute.metadata["doc"]
+    assert re.fullmatch(r"[A-Z][^\n]{10,140}\.|.*: openssl passwd -6\.", doc), doc
+    for word in ("mib", "gib", "years"):
+        if word in attribute.name:
+            assert word in doc.lower()
+
+
+def test_patterns_are_not_pythons_alone():
+    """ECMA-262 has no \\Z, \\A, \\U and (?P<; Python has no (?<name>."""
+    patterns = re.findall(r'"pattern": (".*")', schema.text())
+    assert patterns
+    for pattern in map(json.loads, patterns):
+        assert not re.search(r"\\[ZAU]|\(\?P|\(\?<[^=!]", pattern)
+        re.compile(pattern)
+
+
+def near(pattern: str) -> st.SearchStrategy[str]:
+    """Texts that match, and texts that nearly do."""
+    def damaged(drawn):
+        text, place, more = drawn
+        return text[: place % (len(text) + 1)] + more + text[place % (len(text) + 1) :]
+
+    matching = st.from_regex(pattern, fullmatch=True)
+    extra = st.sampled_from(["", ".", "..", "/", "-", "$", "@", ":", "a", "0", " ", "...", "\n"])
+    return matching | st.tuples(matching, st.integers(0, 99), extra).map(damaged) | st.text()
+
+
+@settings(deadline=None, max_examples=60)
+@pytest.mark.parametrize(("name", "attribute"), OPTIONS, ids=[name for name, _ in OPTIONS])
+@given(data=st.data())
+def test_what_a_rule_takes_the_schema_takes(name, attribute, data):
+    rule = attribute.metadata["rule"]
+    if rule.schema.get("type") == "array":
+        value = data.draw(st.lists(near(rule.schema["items"]["pattern"]), max_size=3))
+    elif "pattern" in rule.schema:
+        value = data.draw(near(rule.schema["pattern"]))
+    else:
+        bounds = [rule.schema.get(bound, 0) for bound in ("minimum", "maximum")]
+        value = data.draw(st.sampled_from([True, False, "255.255.0.0", "255.255.255.255", *(
+            bound + step for bound in bounds for step in (-1, 0, 1))]))
+    try:
+        rule(value)
+    except (Wrong, Several):
+        return
+    jsonschema.validate(value, rule.schema, jsonschema.Draft202012Validator)
