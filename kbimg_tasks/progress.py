@@ -22,6 +22,8 @@ REDRAW_SECONDS = 0.2
 PLAIN_SECONDS = 5.0
 # A task with this in doit's `meta` is not spoken of when there was nothing to do.
 SILENT = "is_silent"
+# One with this leaves alone what builds have made, and need not wait for them.
+APART = "is_apart"
 
 
 @define
@@ -114,8 +116,9 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
 
         def initialize(self, tasks, selected_tasks: List[str]) -> None:
             """Take the output directory, before anything is looked at."""
-            lock.hold(layout)
-            stamps.settle(layout)
+            if not all((tasks[name].meta or {}).get(APART) for name in selected_tasks):
+                lock.hold(layout)
+                stamps.settle(layout)
 
         def execute_task(self, task) -> None:
             if task.actions:
