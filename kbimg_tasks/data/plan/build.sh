@@ -28,7 +28,7 @@ have() {
                 found=yes
             fi
         done
-        [ -n "$found" ] || lacking="$lacking${lacking:+, }$programs"
+        [ -n "$found" ] || lacking="$lacking${lacking:+, }$(echo "$programs" | sed 's/ / or /g')"
     done
     [ -z "$lacking" ] || fail "these programs are not there: $lacking"
 }
