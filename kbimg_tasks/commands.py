@@ -6,11 +6,20 @@ import os
 from functools import partial
 from typing import Any, Dict, Iterable, Iterator, Tuple
 
-from kbimg_tasks import check, diagnostics, graph, lock_file, pxe_serve, recovery, store
+from kbimg_tasks import (
+    check,
+    diagnostics,
+    graph,
+    lock_file,
+    plan_folder,
+    pxe_serve,
+    recovery,
+    store,
+)
 from kbimg_tasks.reproduce import NotEqual, reproduce
-from kbimg_tasks.session import DEFAULT_IMAGE, PXE, Session
+from kbimg_tasks.session import PXE, Session
 from kbimg_tasks.stage import Stage
-from kbimg_tasks.variables import WRITE_LOCK
+from kbimg_tasks.variables import DEFAULT_IMAGE, IMAGES, WRITE_LOCK
 
 
 def tasks(session: Session) -> Iterator[Dict[str, Any]]:
@@ -18,6 +27,8 @@ def tasks(session: Session) -> Iterator[Dict[str, Any]]:
     planned = session.plan
     yield graph.note("check", "the configuration and this host, judged; json=1 for programs",
                      partial(_check, session), is_aside=True)
+    yield graph.note("plan", "scripts that build image= by hand, written and not run",
+                     partial(_plan, session), is_aside=True)
     yield graph.note("store", "what all output directories share, with sizes",
                      partial(_show_store, session))
     yield graph.note("prune", "the store brought down to store_gib= GiB, oldest use first",
@@ -45,6 +56,19 @@ def _check(session: Session) -> None:
     session.display.say(diagnostics.writable(text, stream))
     if found.has_errors:
         raise graph.Impossible("")
+
+
+def _plan(session: Session) -> None:
+    if session.refusals:
+        raise graph.Impossible("\n".join(map(str, session.refusals)))
+    session.warn()
+    image = session.asked.image
+    try:
+        script = plan_folder.write(image, IMAGES[image], session.plan.in_order(image),
+                                   session.layout)
+    except (plan_folder.NotWritten, recovery.StillMounted) as complaint:
+        raise graph.Impossible(str(complaint)) from complaint
+    session.display.say(f"as root: KBIMG_OUT=DIR sh {script}")
 
 
 def _show_store(session: Session) -> None:

@@ -113,7 +113,7 @@ def code(path: Path) -> str:
     Comments and docstrings do not count. A module is ours when it lies in the package that the
     file lies in.
     """
-    digests = (_one_file(file) for file in sorted(_with_imports(path)))
+    digests = (_one_file(file) for file in sorted(with_imports(path)))
     return hashlib.sha256("\0".join(digests).encode()).hexdigest()
 
 
@@ -132,7 +132,8 @@ def _one_file(path: Path) -> str:
     return ast.dump(module)
 
 
-def _with_imports(path: Path) -> Set[Path]:
+def with_imports(path: Path) -> Set[Path]:
+    """A Python file and the files of our own package that it imports, and so on."""
     found: Set[Path] = set()
     pending = [path]
     while pending:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Collection, Iterable, Iterator, List, Optional, Tuple
 
-from kbimg_tasks import stamps
+from kbimg_tasks import plan_folder, stamps
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.stage import Stage
 
@@ -39,7 +39,8 @@ def everything(layout: Layout, results: Collection[str]) -> Tuple[Path, ...]:
     `results` are the names of results that are known without a stamp.
     """
     names = {*results, *_stamped_results(layout)}
-    found = [*former(layout), *_there(layout.out / name for name in sorted(names))]
+    found = [*former(layout), *_there(layout.out / name for name in sorted(names)),
+             *filter(plan_folder.is_ours, [layout.out / plan_folder.NAME])]
     if not _is_folder(layout.private):
         return (*found, *_there([layout.private]))
     found += _stages(layout)

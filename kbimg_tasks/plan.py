@@ -65,6 +65,11 @@ class Plan:
                 wanted |= {need.stage for need in stage.needs()}
         return tuple(stage for stage in self.stages if stage.name in wanted)
 
+    def in_order(self, image: str) -> Tuple[Stage, ...]:
+        """The stages of an image one after the other; its checks as early as they can be."""
+        first = self.standing_under(stage.name for stage in self.checks.get(image, ()))
+        return first + tuple(stage for stage in self.standing_under([image]) if stage not in first)
+
     def checked_first(self, names: Iterable[str]) -> Dict[str, Tuple[str, ...]]:
         """For each stage of these images the checks to pass before it is made."""
         checks = [stage.name for name in names for stage in self.checks.get(name, ())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
@@ -88,6 +89,44 @@ def actual(stage: Stage, layout: Layout) -> Renderer:
         return str(layout.cache / arg.name)
 
     return text
+
+
+def shell(stage: Stage) -> Renderer:
+    """Text to stand between double quotes in the stage's script, with the script's variables."""
+
+    def text(arg: Arg) -> str:
+        if isinstance(arg, str):
+            return _escaped(arg)
+        if isinstance(arg, Joined):
+            return "".join(text(part) for part in arg.parts)
+        if isinstance(arg, Content):
+            return f'$(cat "{text(arg.artifact)}")'
+        if isinstance(arg, Artifact):
+            return f"{'$WORK' if arg.stage == stage.name else published(arg)}/{arg.name}"
+        if isinstance(arg, Scratch):
+            return f"$WORK/{arg.name}"
+        if isinstance(arg, Source):
+            return _escaped(str(arg.path))
+        if isinstance(arg, Data):
+            return f"$PLAN/data/{arg.name}"
+        if isinstance(arg, Interpreter):
+            return "$PYTHON"
+        if isinstance(arg, OneOf):
+            return f"$(first_of {' '.join(arg.names)})"
+        if isinstance(arg, Manner):
+            return _escaped(arg.word)
+        return f"$CACHE/{arg.name}"
+
+    return text
+
+
+def published(artifact: Artifact) -> str:
+    """The folder of a whole artifact, as a script names it."""
+    return "$OUT" if artifact.is_result else f"$STAGES/{artifact.stage}"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r'([\\"$`])', r"\\\1", text)
 
 
 def command_line(step: Step, text: Renderer) -> str:

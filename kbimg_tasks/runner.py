@@ -18,16 +18,13 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import IO, Any, Callable, Dict, List
 
-from kbimg_tasks import engines, recovery, room, stamps, store
+from kbimg_tasks import environment, recovery, room, stamps, store
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.render import Renderer, actual, command_line
 from kbimg_tasks.sandbox import BUILDER, CONTAINMENT
 from kbimg_tasks.stage import Cache, Secret, Stage, Step, Text
 
 LAST_LINES = 15
-# What programs may see of the caller's environment; the rest would make builds differ.
-PASSED_ON = ("PATH", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
-             "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", *engines.ENVIRONMENT)  # fmt: skip
 PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 
 Report = Callable[[str, int, int, str], None]
@@ -179,12 +176,11 @@ class _Execution:
                 self.report(self.stage.name, count, total, progress.unit)
 
     def _environment(self) -> Dict[str, str]:
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment.update(
-            LC_ALL="C.UTF-8", TZ="UTC", HOME="/root", PYTHONDONTWRITEBYTECODE="1",
-            PYTHONPATH=str(PACKAGE_PARENT), **{BUILDER: str(os.getpid())})  # fmt: skip
-        environment.update((name, self.text(value)) for name, value in self.step.env)
-        return environment
+        seen = {name: os.environ[name] for name in environment.PASSED_ON if name in os.environ}
+        seen.update(environment.FIXED, PYTHONPATH=str(PACKAGE_PARENT),
+                    **{BUILDER: str(os.getpid())})
+        seen.update((name, self.text(value)) for name, value in self.step.env)
+        return seen
 
     def _failure(self, status: int) -> str:
         # A program that was killed is told by `unshare` as a shell would tell it.

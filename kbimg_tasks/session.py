@@ -44,15 +44,9 @@ from kbimg_tasks.progress import Display, reporter
 from kbimg_tasks.root_tree import SAVING, Given
 from kbimg_tasks.stage import Stage
 from kbimg_tasks.stages import keys
-from kbimg_tasks.variables import Variables
+from kbimg_tasks.variables import DEFAULT_IMAGE, IMAGES, Variables
 
-IMAGES = {
-    "vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar",
-    "pxe_img": "installation over the network: initramfs.img, vmlinuz, kubeos.tar",
-    "upgrade_img": "the upgrade image: upgrade_img.tar, loaded into the container engine",
-    "admin_container": "the admin container: admin_container.tar, loaded likewise",
-}
-DEFAULT_IMAGE, ADMIN, PXE = "vm_img", "admin_container", "pxe_img"
+ADMIN, PXE = "admin_container", "pxe_img"
 OWN_PREFIXES = {ADMIN: "admin_", PXE: "pxe_"}
 WORKERS_AT_MOST = 4
 # Room for all that is not as large as the root tree: logs, ESP, initramfs, package lists.
@@ -180,7 +174,7 @@ class Session:
         stage."""
         yield graph.output(self.cleaning, self.plan.stages)
         yield graph.cleanup(self.cleaning)
-        yield graph.ready(self.problems, self._warn)
+        yield graph.ready(self.problems, self.warn)
         demo = _index(DEMO_REPOSITORY / self.asked.architecture.name)
         yield graph.outside("demo_repo", "packages to try kbimg with, for config/demo", demo,
                             "kbimg_tasks.demo_repo", f"--arch={self.asked.architecture.oci}")
@@ -193,7 +187,8 @@ class Session:
                                checked_first=self.plan.checked_first(self._wanted()),
                                named=self.words)
 
-    def _warn(self) -> None:
+    def warn(self) -> None:
+        """Say what is to be known all the same."""
         for warning in self.warnings:
             self.display.say(f"warning: {warning}")
 
@@ -242,10 +237,10 @@ def needed_mib(unmade: Collection[Stage], layout: Layout) -> int:
 
 
 def _images(words: Sequence[str]) -> Tuple[str, ...]:
-    """The images that a command is about: by their names, by the tasks that load and push them, or
-    by the names that all stages and tasks of theirs alone begin with."""
+    """The images that a command is about: by their names, by image=, by the tasks that load and
+    push them, or by the names that all stages and tasks of theirs alone begin with."""
     return tuple(image for image in IMAGES if any(
-        word == image or word.endswith(f"_{image}")
+        word in (image, f"image={image}") or word.endswith(f"_{image}")
         or (word.startswith(OWN_PREFIXES.get(image, ())) and "=" not in word)
         for word in words))  # fmt: skip
 

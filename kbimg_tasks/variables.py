@@ -16,7 +16,14 @@ from kbimg_tasks.config.values import new_image_name
 from kbimg_tasks.layout import CACHE, STORE_GIB, Layout
 
 KNOWN = ("config", "out", "arch", "cache", "store_gib", "offline", "lock", "force", "engine",
-         "push", "address", "json")
+         "push", "address", "json", "image")
+IMAGES = {
+    "vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar",
+    "pxe_img": "installation over the network: initramfs.img, vmlinuz, kubeos.tar",
+    "upgrade_img": "the upgrade image: upgrade_img.tar, loaded into the container engine",
+    "admin_container": "the admin container: admin_container.tar, loaded likewise",
+}
+DEFAULT_IMAGE = "vm_img"
 WRITE_LOCK = "write_lock"
 
 
@@ -38,6 +45,7 @@ class Variables:
     push: str
     address: str
     is_json: bool
+    image: str
     problems: Tuple[str, ...]
 
     @classmethod
@@ -66,6 +74,8 @@ class Variables:
         address = given.checked("address", "", _address,
                                 "an IPv4 address, with :PORT where that is not 80")
         is_json = given.checked("json", False, _switch, "0 or 1")
+        image = given.checked("image", DEFAULT_IMAGE, {name: name for name in IMAGES}.__getitem__,
+                              f"one of {', '.join(IMAGES)}")
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         if epoch is not None and not epoch.isdigit():
             given.problems.append(
@@ -73,7 +83,8 @@ class Variables:
             epoch = None
         config = Path(given.text("config", "kbimg.toml"))
         return cls(started_in, config, layout, architecture, lock, is_locked, is_offline, is_forced,
-                   epoch, engine, push, address, is_json, tuple(given.problems))  # fmt: skip
+                   epoch, engine, push, address, is_json, image,
+                   tuple(given.problems))  # fmt: skip
 
 
 class _Given:
