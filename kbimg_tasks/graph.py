@@ -25,7 +25,7 @@ from doit.exceptions import TaskFailed
 from kbimg_tasks import leftovers, lock, stamps, store
 from kbimg_tasks.cleaning import Cleaning, NotCleaned
 from kbimg_tasks.layout import Layout
-from kbimg_tasks.progress import SILENT, Display
+from kbimg_tasks.progress import READS_ONLY, SILENT, Display
 from kbimg_tasks.runner import StageFailed, perform
 from kbimg_tasks.sandbox import CONTAINMENT
 from kbimg_tasks.stage import Artifact, Stage
@@ -86,9 +86,11 @@ def outside(name: str, doc: str, target: Path, module: str, *arguments: str) -> 
 
 
 def note(name: str, doc: str, action: Callable[[], None], after: Iterable[str] = (),
-         is_done: Optional[Callable[[], bool]] = None) -> Dict[str, Any]:  # fmt: skip
+         is_done: Optional[Callable[[], bool]] = None,
+         reads_only: bool = False) -> Dict[str, Any]:  # fmt: skip
     """A task that makes no file. What it cannot do, it says by an Impossible; `after` are the tasks
-    that come before it, `is_done` tells when there is nothing to do."""
+    that come before it, `is_done` tells when there is nothing to do. One that `reads_only` what
+    builds have made asks nothing of this host, and does not wait for a build to end."""
 
     def act() -> Optional[TaskFailed]:
         try:
@@ -97,8 +99,10 @@ def note(name: str, doc: str, action: Callable[[], None], after: Iterable[str] =
             return TaskFailed(str(complaint))
         return None
 
-    return {"basename": name, "doc": doc, "actions": [(act, [])], "task_dep": [READY, *after],
-            "uptodate": [(is_done, [])] if is_done else [], "verbosity": 2}  # fmt: skip
+    return {"basename": name, "doc": doc, "actions": [(act, [])],
+            "task_dep": [*([] if reads_only else [READY]), *after],
+            "uptodate": [(is_done, [])] if is_done else [], "meta": {READS_ONLY: reads_only},
+            "verbosity": 2}  # fmt: skip
 
 
 def ready(problems: Callable[[], Tuple[str, ...]],

@@ -22,6 +22,8 @@ REDRAW_SECONDS = 0.2
 PLAIN_SECONDS = 5.0
 # A task with this in doit's `meta` is not spoken of when there was nothing to do.
 SILENT = "is_silent"
+# One with this needs no output directory of its own.
+READS_ONLY = "reads_only"
 
 
 @define
@@ -113,7 +115,10 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
             self._counts = {"made": 0, "kept": 0, "done": 0, "FAILED": 0}
 
         def initialize(self, tasks, selected_tasks: List[str]) -> None:
-            """Take the output directory, before anything is looked at."""
+            """Take the output directory, before anything is looked at, unless it is only read."""
+            if selected_tasks and all((tasks[name].meta or {}).get(READS_ONLY)
+                                      for name in selected_tasks):  # fmt: skip
+                return
             lock.hold(layout)
             stamps.settle(layout)
 
