@@ -40,7 +40,8 @@ def report(config: Config, planned: Plan, images: Collection[str], layout: Layou
            name: str, now: float) -> Report:  # fmt: skip
     """What there is of these images. `name` is what the user calls the configuration, `now` is in
     seconds since the epoch. Raises OSError where something cannot be read."""
-    stages = planned.standing_under(images)
+    checks = (stage.name for image in images for stage in planned.checks.get(image, ()))
+    stages = planned.standing_under((*images, *checks))
     results = tuple(dict.fromkeys(
         artifact.name for stage in stages for artifact in stage.artifacts
         if artifact.is_result and not artifact.is_tree and not artifact.name.endswith(SUM_SUFFIX)))

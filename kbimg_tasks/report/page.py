@@ -44,6 +44,8 @@ def write(report: Report, path: Path) -> None:
 def mib(count: int) -> str:
     """Bytes in MiB, with as many digits as tell something."""
     size = count / MIB
+    if 0 < size < 0.01:
+        return "< 0.01 MiB"
     digits = 0 if size >= 100 or not count else 1 if size >= 1 else 2
     return f"{size:,.{digits}f} MiB"
 
