@@ -37,7 +37,8 @@ def html(report: Report) -> str:
 def write(report: Report, path: Path) -> None:
     """Write the page; whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(html(report), encoding="utf-8")
+    # A file's name need not be text.
+    partial.write_text(html(report), encoding="utf-8", errors="replace")
     partial.replace(path)
 
 

@@ -98,7 +98,7 @@ def test_a_build_that_was_killed(repository, tmp_path: Path):
         process.send_signal(signal.SIGKILL)
     assert run_doit(tmp_path, "report").returncode == 0
     shown = tables(layout.out)
-    assert ["packages", "0.0 s"] == shown["run"][0][:2]
+    assert shown["run"][0][:2] == ["packages", "0.0 s"]
     assert any(row[0] == "kubeos_tar interrupted, or at work" for row in shown["run"])
     states = {row[0].split()[0]: row[1] for row in shown["stages"]}
     assert (states["packages"], states["kubeos_tar"]) == ("made", "not made")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 
@@ -11,7 +12,7 @@ from attrs import evolve
 from sample_report import HOSTILE, STAGES, sample
 
 from kbimg_tasks.report import page
-from kbimg_tasks.report.model import Report
+from kbimg_tasks.report.model import Folder, Report
 
 NOTHING = Report("kbimg.toml", "/srv/out", 0.0, (), ())
 PAGES = {"everything": sample(), "nothing": NOTHING,
@@ -127,6 +128,13 @@ def test_what_is_not_there_is_said():
     (150 << 20, "150 MiB"), (20480 << 20, "20,480 MiB")])
 def test_mib(count, shown):
     assert page.mib(count) == shown
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    name = os.fsdecode(b"/usr/\xff")
+    page.write(evolve(NOTHING, folders=(Folder("/", 0, 1), Folder(name, 1, 1))),
+               tmp_path / "report.html")
+    assert "/usr/?" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_page_is_whole_or_absent(tmp_path, monkeypatch):
