@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from kbimg_tasks import __main__ as graph_of_doit
-from kbimg_tasks import boot
+from kbimg_tasks import boot, image_diff
 from kbimg_tasks.session import Session
 
 IMAGES = ("vm-img", "pxe-img", "upgrade-img", "admin-container")
@@ -31,6 +31,8 @@ def version() -> str:
 def parser() -> argparse.ArgumentParser:
     """The command's words."""
     top = argparse.ArgumentParser(prog="kbimg", description=DESCRIPTION, allow_abbrev=False)
+    top.add_argument("-d", "--debug", action="store_true",
+                     help="with create: generate the scripts without execution")
     top.add_argument("-V", "--version", action="version", version=f"kbimg {version()}")
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
 
@@ -51,6 +53,20 @@ def parser() -> argparse.ArgumentParser:
                        help="a port of this machine that leads to the node's ssh")
     start.add_argument("--memory", type=int, metavar="MIB", default=boot.MEMORY_MIB,
                        help="memory of the machine (default: %(default)s)")
+
+    plan = verbs.add_parser("plan", help="write the scripts that build an image, and run nothing",
+                            allow_abbrev=False)
+    _configuration(plan)
+    plan.add_argument("image", metavar="IMAGE_TYPE", choices=IMAGES, help=", ".join(IMAGES))
+    _variables(plan)
+
+    judge = verbs.add_parser("check", help="judge a configuration and this host",
+                             allow_abbrev=False)
+    _configuration(judge)
+    judge.add_argument("--json", action="store_true", help="one JSON document, for programs")
+    _variables(judge)
+
+    verbs.add_parser("diff", help="tell what changed between two images", add_help=False)
 
     any_task = verbs.add_parser(
         "doit", help="doit with these tasks: kbimg doit list, clean, info, …", add_help=False)
@@ -79,8 +95,10 @@ def words_of(given: argparse.Namespace) -> List[str]:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit status."""
-    understood = parser()
-    given = understood.parse_args(argv)
+    understood, words = parser(), list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["diff"]:
+        return image_diff.main(words[1:])
+    given = understood.parse_args(words)
     if given.verb == "boot":
         # argparse gives a word that may be absent to the first that comes.
         named = [word for word in given.variables if word in BOOTED]
@@ -91,12 +109,19 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             understood.error(f"unrecognized argument: {word} (expected {VARIABLES})")
     if given.verb == "help":
         return main([given.of, "--help"] if given.of else ["--help"])
+    if given.debug and given.verb != "create":
+        understood.error("-d goes with create")
     if given.verb == "doit":
         return graph_of_doit.run(given.words)
     if given.verb == "boot":
         return _boot(given)
-    done = graph_of_doit.run([given.image.replace("-", "_"), *words_of(given)])
-    return FAILED if done else 0
+    if given.verb == "check":
+        task = ["check", *(["json=1"] if given.json else [])]
+    elif given.verb == "plan" or given.debug:
+        task = ["plan", f"image={given.image.replace('-', '_')}"]
+    else:
+        task = [given.image.replace("-", "_")]
+    return FAILED if graph_of_doit.run([*task, *words_of(given)]) else 0
 
 
 def _boot(given: argparse.Namespace) -> int:

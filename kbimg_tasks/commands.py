@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import partial
 from typing import Any, Dict, Iterable, Iterator, Tuple
 
@@ -17,7 +18,7 @@ from kbimg_tasks import (
     store,
 )
 from kbimg_tasks.reproduce import NotEqual, reproduce
-from kbimg_tasks.session import PXE, Session
+from kbimg_tasks.session import ADMIN, PXE, Session
 from kbimg_tasks.stage import Stage
 from kbimg_tasks.variables import DEFAULT_IMAGE, IMAGES, WRITE_LOCK
 
@@ -41,6 +42,9 @@ def tasks(session: Session) -> Iterator[Dict[str, Any]]:
                      [name for name in _names(planned.stages) if name == "packages"])
     yield graph.note("pxe_serve", "what pxe_img makes, served on address=IP[:PORT], with menus",
                      partial(_serve, session), _names(planned.images.get(PXE, ())))
+    yield graph.note("report", "report.html: a picture of the build as it is now",
+                     partial(_report, session),
+                     [word for word in session.words if word in planned.images], is_aside=True)
 
 
 def _names(stages: Iterable[Stage]) -> Tuple[str, ...]:
@@ -117,3 +121,21 @@ def _serve(session: Session) -> None:
     except OSError as error:
         raise graph.Impossible(f"cannot serve on {address}: {os.strerror(error.errno or 0)}; "
                                "choose another with address=IP[:PORT]") from error
+
+
+def _report(session: Session) -> None:
+    # Late: they and Jinja2 would slow down every command.
+    from kbimg_tasks.report import gathering, page
+
+    if session.refusals:
+        raise graph.Impossible("\n".join(map(str, session.refusals)))
+    # The admin container's stages depend on an engine, which is asked when it is built.
+    images = [image for image in session.plan.images if image != ADMIN]
+    try:
+        session.layout.out.mkdir(parents=True, exist_ok=True)
+        page.write(gathering.report(session.config, session.plan, images, session.layout,
+                                    str(session.asked.config), time.time()), session.layout.report)
+    except OSError as error:
+        raise graph.Impossible(f"report: {error.strerror}: {error.filename}") from error
+    session.display.say(f"wrote {session.layout.report}")
+    session.display.say(f"wrote {session.layout.report}")

@@ -54,6 +54,16 @@ class Layout:
         """Everything that the stage's programs printed in their last run."""
         return self.private / "logs" / f"{name}.log"
 
+    @property
+    def run_log(self) -> Path:
+        """When the stages of the last run were made."""
+        return self.private / "last-run.jsonl"
+
+    @property
+    def report(self) -> Path:
+        """What `doit report` writes."""
+        return self.out / "report.html"
+
     def published(self, artifact: Artifact) -> Path:
         """Where an artifact lies when it is whole."""
         return (self.out if artifact.is_result else self.stage(artifact.stage)) / artifact.name

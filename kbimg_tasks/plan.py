@@ -87,9 +87,7 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
     containers: Dict[str, Container] = {}
     checks: Dict[str, Tuple[Stage, ...]] = {}
     if config.from_repo or config.from_dockerimg:
-        sizes = config.disk_partition
-        table = plan_table(sizes.root_mib, sizes.image_gib, legacy=config.is_legacy,
-                           verity=bool(config.dm_verity))  # fmt: skip
+        table = disk_table(config)
         ids = Ids.of(table)
         if config.dm_verity:
             root, machine = verity.planned(config, config.dm_verity, given, table, ids)
@@ -130,6 +128,13 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
             stage for stage in made if any(artifact.is_result for artifact in stage.artifacts))
         containers["admin_container"] = Container(config.admin_container.img_name, made[-1])
     return Plan(stages, images, containers, checks)
+
+
+def disk_table(config: Config) -> Table:
+    """The partition table of a configuration's disk."""
+    sizes = config.disk_partition
+    return plan_table(sizes.root_mib, sizes.image_gib, legacy=config.is_legacy,
+                      verity=bool(config.dm_verity))  # fmt: skip
 
 
 def admin(asked: AdminContainer, config: Config, given: Given) -> Tuple[Stage, ...]:

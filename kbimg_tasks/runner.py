@@ -18,7 +18,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import IO, Any, Callable, Dict, List
 
-from kbimg_tasks import environment, recovery, room, stamps, store
+from kbimg_tasks import environment, recovery, room, run_log, stamps, store
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.render import Renderer, actual, command_line
 from kbimg_tasks.sandbox import BUILDER, CONTAINMENT
@@ -74,11 +74,12 @@ def _make(stage: Stage, layout: Layout, report: Report, made_from: str) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         for cache in (arg for arg in stage.args() if isinstance(arg, Cache)):
             (layout.cache / cache.name).mkdir(parents=True, exist_ok=True)
-        with open(log, "wb") as transcript:
-            for step in stage.steps:
-                _Execution(stage, step, layout, text, transcript, log, report).run()
-        _publish(stage, layout, int(text(stage.clock)))
-        stamps.write(layout, stage, made_from, time.monotonic() - started)
+        with run_log.recorded(layout, stage.name):
+            with open(log, "wb") as transcript:
+                for step in stage.steps:
+                    _Execution(stage, step, layout, text, transcript, log, report).run()
+            _publish(stage, layout, int(text(stage.clock)))
+            stamps.write(layout, stage, made_from, time.monotonic() - started)
     finally:
         # A failed stage gives its room back: the next attempt begins anew anyway.
         recovery.delete(partial)

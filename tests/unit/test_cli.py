@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -76,6 +77,37 @@ def test_variables_are_doits(tmp_path):
     done = kbimg(tmp_path, "create", "-f", "kbimg.toml", "vm-img", "arch=riscv64")
     assert done.returncode == 1
     assert 'arch=: expected one of x86_64, aarch64, found "riscv64"' in done.stdout
+
+
+def test_check(tmp_path):
+    write_config(tmp_path, SMALL)
+    done = kbimg(tmp_path, "check")
+    assert done.returncode == 0, done.stdout
+    assert "kbimg.toml: right for vm_img" in done.stdout
+    (tmp_path / "kbimg.toml").write_text("[from_repo]\nversion = 1\n")
+    done = kbimg(tmp_path, "check", "--json")
+    assert done.returncode == 1
+    assert any(problem["option"] == "from_repo.version"
+               for problem in json.loads(done.stdout)["problems"])
+
+
+@pytest.mark.parametrize("words", [("-d", "create"), ("plan",)])
+def test_plan(tmp_path, words):
+    write_config(tmp_path, SMALL)
+    done = kbimg(tmp_path, *words, "-f", "kbimg.toml", "vm-img")
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "scripts-auto/plan/build.sh").is_file()
+    assert not (tmp_path / "scripts-auto/system.img").exists()
+
+
+def test_debug_is_for_create(tmp_path):
+    assert kbimg(tmp_path, "-d", "check").returncode == 2
+
+
+def test_diff(tmp_path):
+    done = kbimg(tmp_path, "diff", "one.tar", "other.tar")
+    assert done.returncode == 2
+    assert "one.tar" in done.stdout and "Traceback" not in done.stdout
 
 
 def test_doit_itself(tmp_path):

@@ -1,0 +1,1 @@
+"""`doit report`: one HTML file about what is in the output directory."""
