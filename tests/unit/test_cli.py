@@ -88,7 +88,7 @@ def test_check(tmp_path):
     done = kbimg(tmp_path, "check", "--json")
     assert done.returncode == 1
     assert any(problem["option"] == "from_repo.version"
-               for problem in json.loads(done.stdout)["problems"])
+               for problem in json.loads(done.stdout))
 
 
 @pytest.mark.parametrize("words", [("-d", "create"), ("plan",)])

@@ -27,7 +27,7 @@ def test_nothing_but_the_plan_is_written(tmp_path: Path):
     assert [path.name for path in (tmp_path / "scripts-auto").iterdir()] == ["plan"]
     names = [path.name for path in sorted((tmp_path / "scripts-auto/plan").glob("[0-9]*"))]
     assert (names[0], names[8], names[-1]) == (
-        "01-packages.sh", "09-system_img.sh", "13-kubeos_tar_sha256.sh")
+        "01-packages.sh", "09-system_img.sh", "15-build_tools.sh")
 
 
 def test_by_another_user_on_a_host_that_cannot_build(tmp_path: Path):
@@ -70,7 +70,7 @@ def test_every_image(image, last, tmp_path: Path):
     done = run_doit(tmp_path, "plan", f"image={image}", "engine=none")
     assert done.returncode == 0, done.stdout
     names = sorted(path.stem for path in (tmp_path / "scripts-auto/plan").glob("[0-9]*"))
-    assert names[-1].partition("-")[2] == last
+    assert last in [name.partition("-")[2] for name in names]
     assert f"# {image}: " in (tmp_path / "scripts-auto/plan/build.sh").read_text()
 
 
