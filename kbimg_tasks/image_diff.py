@@ -1,6 +1,6 @@
 """Tells what changed between two images: packages, files, configuration, sizes.
 
-    python -m kbimg_tasks.image_diff OLD NEW [--json] [--all]
+    kbimg diff OLD NEW [--json] [--all]
 
 OLD and NEW are kubeos.tar, upgrade_img.tar, admin_container.tar, or output directories. Exit status
 0: equal; 1: different; 2: something could not be read.
