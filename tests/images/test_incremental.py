@@ -21,9 +21,10 @@ from kbimg_tasks.option_samples import SAMPLE, STOPS
 
 pytestmark = pytest.mark.image
 
-# What this version refuses to build an image with, or what goes with little else.
+# What goes with little else: other tables, and options that others' rows do not expect.
 REFUSED = ("from_dockerimg", "dm_verity")
-REFUSED_OPTIONS = ("admin_container.base_image",)
+LEGACY_BIOS = "from_repo.legacy_bios"
+REFUSED_OPTIONS = ("admin_container.base_image", LEGACY_BIOS)
 TREE = {"esp", "system_img", "system_qcow2", "kubeos_tar", "kubeos_tar_sha256",
         "system_qcow2_sha256", "build_tools"}  # fmt: skip
 SCRIPT = "#!/bin/sh\nset -e\necho {} > /etc/chroot-mark\n"
@@ -130,6 +131,14 @@ def test_files_that_options_name(folder):
     assert (folder / "scripts-auto/kubeos.tar.sha256").read_text() == before
     os.chown(copied, 1, 1)
     assert made(folder) == {"customised"} | TREE
+
+
+def test_legacy_bios_makes_what_the_table_says(folder):
+    before = (folder / "kbimg.toml").read_text()
+    write(folder, influence.changed(tomli.loads(before), LEGACY_BIOS))
+    assert made(folder) == expected(LEGACY_BIOS)
+    (folder / "kbimg.toml").write_text(before)
+    assert "esp" in made(folder)
 
 
 def test_kbimg_itself(folder, tmp_path):
