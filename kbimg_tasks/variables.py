@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from attrs import frozen
 
@@ -15,8 +15,6 @@ from kbimg_tasks.config.rules import Wrong
 from kbimg_tasks.config.values import new_image_name
 from kbimg_tasks.layout import CACHE, STORE_GIB, Layout
 
-KNOWN = ("config", "out", "arch", "cache", "store_gib", "offline", "lock", "force", "engine",
-         "push", "address", "json", "image")
 IMAGES = {
     "vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar",
     "pxe_img": "installation over the network: initramfs.img, vmlinuz, kubeos.tar",
@@ -25,6 +23,48 @@ IMAGES = {
 }
 DEFAULT_IMAGE = "vm_img"
 WRITE_LOCK = "write_lock"
+SWITCH = "0 or 1"
+ENGINES = (engines.AUTO, *engines.ENGINES, engines.NONE)
+
+
+@frozen
+class Word:
+    """A word NAME=VALUE: what stands for its value in messages and manuals, what it is for, what
+    holds without it, and what it takes where that is not any text."""
+
+    value: str
+    doc: str
+    default: str = ""
+    expected: str = ""
+
+
+KNOWN: Mapping[str, Word] = {
+    "config": Word("FILE", "the configuration", "kbimg.toml"),
+    "out": Word("DIR", "the output directory: results, and below .kbimg what they are made from",
+                "scripts-auto"),
+    "arch": Word("ARCHITECTURE", "the architecture of the image, also by its name amd64 or arm64; "
+                 "another than the host's is built by emulation", "the host's",
+                 f"one of {', '.join(ARCHITECTURES)}"),
+    "cache": Word("DIR", "where downloaded packages and the store lie", str(CACHE)),
+    "store_gib": Word("GIB", "what the store is kept to, in GiB: what was not used for "
+                      "longest goes first", f"{STORE_GIB:g}", "a number of GiB"),
+    "offline": Word("1", "asks no repository for newer packages", "0", SWITCH),
+    "lock": Word("FILE", "a file of exact packages: builds take just these, write_lock writes it",
+                 "kbimg.lock for write_lock, none for builds"),
+    "force": Word("1", "clean and cleanup end the processes that hold what is to be deleted", "0",
+                  SWITCH),
+    "engine": Word("NAME", "the container engine that images are loaded into, and upgrade images "
+                   "are read from; auto is the first that answers", engines.AUTO,
+                   f"one of {', '.join(ENGINES)}"),
+    "push": Word("REGISTRY/NAME:TAG", "where upgrade_img or admin_container is pushed, by skopeo",
+                 "nowhere", "an image's name with its registry, such as "
+                 "registry.example.org/kubeos-upgrade:v1"),
+    "address": Word("IP[:PORT]", "what pxe_serve listens on", "pxe_config.server_ip, port 80",
+                    "an IPv4 address, with :PORT where that is not 80"),
+    "json": Word("1", "check prints one JSON document, for programs", "0", SWITCH),
+    "image": Word("IMAGE", "the image that plan writes the scripts of", DEFAULT_IMAGE,
+                  f"one of {', '.join(IMAGES)}"),
+}
 
 
 @frozen
@@ -54,34 +94,28 @@ class Variables:
         `started_in`."""
         given = _Given(words)
         layout = Layout(
-            out=started_in / given.text("out", "scripts-auto"),
+            out=started_in / given.text("out", KNOWN["out"].default),
             cache=started_in / given.text("cache", str(CACHE)),
-            store_gib=given.checked("store_gib", STORE_GIB, _gib, "a number of GiB"))
-        architecture = given.checked("arch", of_this_machine(), named,
-                                     f"one of {', '.join(ARCHITECTURES)}")
-        is_offline = given.checked("offline", False, _switch, "0 or 1")
-        is_forced = given.checked("force", False, _switch, "0 or 1")
+            store_gib=given.checked("store_gib", STORE_GIB, _gib))
+        architecture = given.checked("arch", of_this_machine(), named)
+        is_offline = given.checked("offline", False, _switch)
+        is_forced = given.checked("force", False, _switch)
         lock = started_in / given.text("lock", "kbimg.lock")
         # The task that writes the file must not obey what it is to replace.
         is_locked = bool(given.text("lock", "")) and WRITE_LOCK not in words
         if is_locked:
             given.problems += lock_file.problems(lock)
-        choices = (engines.AUTO, *engines.ENGINES, engines.NONE)
-        engine = given.checked("engine", engines.AUTO, {name: name for name in choices}.__getitem__,
-                               f"one of {', '.join(choices)}")
-        push = given.checked("push", "", _pushed, "an image's name with its registry, such as "
-                             "registry.example.org/kubeos-upgrade:v1")
-        address = given.checked("address", "", _address,
-                                "an IPv4 address, with :PORT where that is not 80")
-        is_json = given.checked("json", False, _switch, "0 or 1")
-        image = given.checked("image", DEFAULT_IMAGE, {name: name for name in IMAGES}.__getitem__,
-                              f"one of {', '.join(IMAGES)}")
+        engine = given.checked("engine", engines.AUTO, {name: name for name in ENGINES}.__getitem__)
+        push = given.checked("push", "", _pushed)
+        address = given.checked("address", "", _address)
+        is_json = given.checked("json", False, _switch)
+        image = given.checked("image", DEFAULT_IMAGE, {name: name for name in IMAGES}.__getitem__)
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         if epoch is not None and not epoch.isdigit():
             given.problems.append(
                 f'SOURCE_DATE_EPOCH: expected seconds since 1970, found "{epoch}"')
             epoch = None
-        config = Path(given.text("config", "kbimg.toml"))
+        config = Path(given.text("config", KNOWN["config"].default))
         return cls(started_in, config, layout, architecture, lock, is_locked, is_offline, is_forced,
                    epoch, engine, push, address, is_json, image,
                    tuple(given.problems))  # fmt: skip
@@ -103,7 +137,7 @@ class _Given:
         """A word's value as it is."""
         return self._values.get(name, default)
 
-    def checked(self, name: str, default, read: Callable, expected: str):
+    def checked(self, name: str, default, read: Callable):
         """A word's value, or the default after a complaint."""
         text = self._values.get(name)
         if text is None:
@@ -111,7 +145,7 @@ class _Given:
         try:
             return read(text)
         except (KeyError, ValueError):
-            self.problems.append(f'{name}=: expected {expected}, found "{text}"')
+            self.problems.append(f'{name}=: expected {KNOWN[name].expected}, found "{text}"')
             return default
 
 
