@@ -21,21 +21,32 @@ from kbimg_tasks.reference.pages import pages
 from kbimg_tasks.report import pictures
 from kbimg_tasks.variables import KNOWN, Variables
 
-TEXTS = pages()
 SVG = TOP / "docs/graph.svg"
 
 
-@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(TOP)))
-def test_the_file_is_as_the_code_is(path: Path):
-    assert path.read_text(encoding="utf-8") == TEXTS[path], "run python -m kbimg_tasks.reference"
+@pytest.fixture(scope="module")
+def tables():
+    return configuration.tables()
 
 
-def test_every_option_has_an_effect_and_an_example():
-    found = {f"{table.name}.{option}" for table in configuration.tables()
+@pytest.fixture(scope="module")
+def drawn():
+    return picture.picture()
+
+
+def test_the_files_are_as_the_code_is():
+    found = pages()
+    assert len(found) == 4
+    outdated = [path for path, text in found.items() if path.read_text(encoding="utf-8") != text]
+    assert not outdated, "run python -m kbimg_tasks.reference"
+
+
+def test_every_option_has_an_effect_and_an_example(tables):
+    found = {f"{table.name}.{option}" for table in tables
              for effect in table.effects for option in effect.options}  # fmt: skip
     assert found == set(influence.options())
     shown = {f"{name}.{option.name}" for name, text in configuration.examples().items()
-             for table in configuration.tables() if table.name == name
+             for table in tables if table.name == name
              for option in table.options if re.search(rf"^(# )?{option.name} = ", text, re.M)}
     assert shown == set(influence.options())
 
@@ -48,8 +59,8 @@ def test_examples_are_right():
         assert text.startswith(f"[[{name}]]" if name in ARRAYS else f"[{name}]")
 
 
-def test_values_are_told_as_complaints_tell_them():
-    found = {option.name: option for table in configuration.tables() if table.name == "from_repo"
+def test_values_are_told_as_complaints_tell_them(tables):
+    found = {option.name: option for table in tables if table.name == "from_repo"
              for option in table.options}  # fmt: skip
     assert found["rpmlist"].value == "a list of package names, one or more"
     assert found["rpmlist"].is_required and not found["rpmlist"].default
@@ -96,40 +107,39 @@ def test_stages_of_every_kind_of_image():
         {"grub2"}, {"signatures"}, {"unpacked"}, {"admin_archive"}]  # fmt: skip
 
 
-def boxes():
-    for part in picture.picture().parts:
+def boxes(drawn):
+    for part in drawn.parts:
         for node in part.nodes:
             yield node, node.x + part.x, node.y + part.y
 
 
-def test_the_picture_has_every_stage_once_and_no_two_boxes_touch():
+def test_the_picture_has_every_stage_once_and_no_two_boxes_touch(drawn):
     planned = stages.usual()
     wanted = {stage.name for stage in planned.stages if stages.images_of(stage, planned)}
-    names = [node.name for node, _, _ in boxes()]
+    names = [node.name for node, _, _ in boxes(drawn)]
     assert sorted(names) == sorted(wanted | set(planned.images))
-    for (_, x, y), (_, other_x, other_y) in combinations(boxes(), 2):
+    for (_, x, y), (_, other_x, other_y) in combinations(boxes(drawn), 2):
         assert (abs(x - other_x) >= pictures.NODE_WIDTH + 4
                 or abs(y - other_y) >= pictures.NODE_HEIGHT + 4)
-    drawn = picture.picture()
     assert all(0 <= x <= drawn.width - drawn.box_width and 0 <= y <= drawn.height - drawn.box_height
-               for _, x, y in boxes())  # fmt: skip
+               for _, x, y in boxes(drawn))  # fmt: skip
 
 
-def test_arrows_are_needs():
+def test_arrows_are_needs(drawn):
     planned = stages.usual()
     needs = {stage.name: {need.stage for need in stage.needs()} for stage in planned.stages}
     needs.update({image: {stage.name for stage in made} for image, made in planned.images.items()})
-    lines = [line for part in picture.picture().parts for line in part.lines]
+    lines = [line for part in drawn.parts for line in part.lines]
     assert len(lines) > 25
     assert all(line.source in needs[line.target] for line in lines)
 
 
-def test_names_fit_into_their_boxes():
+def test_names_fit_into_their_boxes(drawn):
     """A letter of the monospaced font is 0.6 as wide as it is high."""
     style = SVG.read_text()
     sizes = {kind: float(re.search(rf"\.{kind} {{ font-size: ([\d.]+)px", style)[1])
              for kind in ("name", "files")}  # fmt: skip
-    for node, _, _ in boxes():
+    for node, _, _ in boxes(drawn):
         assert len(node.name) * 0.6 * sizes["name"] < pictures.NODE_WIDTH
         assert len(node.files) * 0.6 * sizes["files"] < pictures.NODE_WIDTH
 
