@@ -28,15 +28,15 @@ EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2
 
 def parser() -> argparse.ArgumentParser:
     """The command's words."""
-    words = argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         PROGRAM, description="Tell what changed between two images.", allow_abbrev=False,
         epilog="exit status: 0 equal, 1 different, 2 something could not be read")  # fmt: skip
     for name in ("old", "new"):
-        words.add_argument(name, type=Path, metavar=name.upper(),
-                           help="kubeos.tar, upgrade_img.tar or an output directory")
-    words.add_argument("--json", action="store_true", help="one object, for programs")
-    words.add_argument("--all", action="store_true", help="every line, however many there are")
-    return words
+        made.add_argument(name, type=Path, metavar=name.upper(),
+                          help="kubeos.tar, upgrade_img.tar or an output directory")
+    made.add_argument("--json", action="store_true", help="one object, for programs")
+    made.add_argument("--all", action="store_true", help="every line, however many there are")
+    return made
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
