@@ -85,7 +85,7 @@ def row(stage: Stage, planned: Plan) -> Row:
 
 
 def shown(artifact: Artifact) -> str:
-    """Its name, with a stroke behind a directory's."""
+    """Its name, with a slash behind a directory's."""
     return artifact.name + "/" * artifact.is_tree
 
 
