@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 import tomli
 from building import TOP
+from colours import READABLE, contrast, from_hex
 
 from kbimg_tasks import cli, influence
 from kbimg_tasks.config.document import Document
@@ -142,6 +143,16 @@ def test_names_fit_into_their_boxes(drawn):
     for node, _, _ in boxes(drawn):
         assert len(node.name) * 0.6 * sizes["name"] < pictures.NODE_WIDTH
         assert len(node.files) * 0.6 * sizes["files"] < pictures.NODE_WIDTH
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_stands_in_boxes_can_be_read(drawn, scheme):
+    light, dark = SVG.read_text().split("prefers-color-scheme: dark", 1)
+    found = {name: from_hex(value) for name, value in re.findall(
+        r"--(\w+): #(\w{6});", dark if scheme == "dark" else light)}
+    for owner in drawn.owners:
+        for text in ("ink", "soft"):
+            assert contrast(found[text], found[owner]) >= READABLE, (text, owner)
 
 
 def test_the_picture_is_xml_without_parts_elsewhere():
