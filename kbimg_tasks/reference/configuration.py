@@ -59,6 +59,11 @@ class Table:
     effects: Tuple[Effect, ...]
     example: str
 
+    @property
+    def summary(self) -> str:
+        """The first sentence of what it is for."""
+        return f"{self.doc.partition('. ')[0].rstrip('.')}."
+
 
 def tables() -> Tuple[Table, ...]:
     """All of them, in the order of the model."""
