@@ -134,8 +134,7 @@ def _report(session: Session) -> None:
     try:
         session.layout.out.mkdir(parents=True, exist_ok=True)
         page.write(gathering.report(session.config, session.plan, images, session.layout,
-                                    str(session.asked.config), time.time()), session.layout.report)
+                                    str(session.asked.config), time.time()), session.layout)
     except OSError as error:
         raise graph.Impossible(f"report: {error.strerror}: {error.filename}") from error
-    session.display.say(f"wrote {session.layout.report}")
     session.display.say(f"wrote {session.layout.report}")
