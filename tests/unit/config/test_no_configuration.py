@@ -10,7 +10,8 @@ from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
 
 NOTHING = [
-    (None, ": no such configuration file; name one with config=FILE"),
+    (None, ": no such configuration file; name one with config=FILE, or with "
+           "kbimg's -f FILE"),
     (b"[from_repo", ":1: not TOML: Expected ']' at the end of a table declaration"),
     (b"a = 1\nb = ", ":2: not TOML: Invalid value"),
     (b"a = 1\na = 2\n", ":2: not TOML: Cannot overwrite a value"),
