@@ -59,8 +59,8 @@ def test_words_that_are_not_understood(tmp_path, argv):
 def test_a_configuration_that_is_not_there(tmp_path):
     done = kbimg(tmp_path, "create", "--file", "none.toml", "vm-img")
     assert done.returncode == 1
-    assert ("none.toml: no such configuration file; name one with config=FILE, or with kbimg's -f FILE"
-            in done.stdout)  # fmt: skip
+    assert ("none.toml: no such configuration file; name one with config=FILE, or with kbimg's "
+            "-f FILE") in done.stdout
     assert "Traceback" not in done.stdout
 
 
