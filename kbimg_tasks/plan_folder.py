@@ -82,8 +82,11 @@ def _fill(folder: Path, scripts: Dict[str, str], stages: Sequence[Stage]) -> Non
     for name in script.data(stages):
         target = folder / "data" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if (DATA / name).is_dir() else shutil.copy
-        copy(DATA / name, target)
+        if (DATA / name).is_dir():
+            shutil.copytree(DATA / name, target,
+                            ignore=shutil.ignore_patterns(fingerprint.COMPILED))
+        else:
+            shutil.copy(DATA / name, target)
     for path in _programs(stages):
         target = folder / path.relative_to(PACKAGE_PARENT)
         target.parent.mkdir(parents=True, exist_ok=True)
