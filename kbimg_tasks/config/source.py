@@ -94,8 +94,8 @@ def _content(path: Path, shown: str) -> bytes:
                               "kbimg's -f FILE") from None
     except OSError as error:
         raise _refused(shown, f"cannot be read: {error.strerror}") from None
-    except ValueError as error:  # a zero byte in the name
-        raise _refused(shown, f"cannot be read: {error}") from None
+    except ValueError:
+        raise _refused(shown, "cannot be read: no name has a zero byte") from None
 
 
 def _refused(shown: str, message: str, line: int = 0,

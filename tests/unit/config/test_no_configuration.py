@@ -41,7 +41,7 @@ def test_files_that_are_no_configuration(content, message, tmp_path: Path):
 @pytest.mark.parametrize(("name", "message"), [
     (".", ".: expected a configuration file, found a directory"),
     ("/dev/null", "/dev/null: expected a configuration file, found a device or pipe"),
-    ("a\0b", "a\0b: cannot be read: embedded null byte"),
+    ("a\0b", "a\0b: cannot be read: no name has a zero byte"),
     ("a" * 300, "a" * 300 + ": cannot be read: File name too long"),
     ("file/kbimg.toml", "file/kbimg.toml: cannot be read: Not a directory"),
 ])
