@@ -174,10 +174,10 @@ class Session:
         stage."""
         yield graph.output(self.cleaning, self.plan.stages)
         yield graph.cleanup(self.cleaning)
-        yield graph.ready(self.problems, self.warn)
         demo = _index(DEMO_REPOSITORY / self.asked.architecture.name)
-        yield graph.outside("demo_repo", "packages to try kbimg with, for config/demo", demo,
+        yield graph.outside("demo_repo", "make packages to try kbimg with, for config/demo", demo,
                             "kbimg_tasks.demo_repo", f"--arch={self.asked.architecture.oci}")
+        yield graph.ready(self.problems, self.warn)
         for image in IMAGES:
             yield from self._handovers(image)
         yield from graph.tasks(self.plan.stages, self.layout, self.display,

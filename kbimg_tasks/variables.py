@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from attrs import frozen
 
@@ -23,48 +23,55 @@ IMAGES = {
 }
 DEFAULT_IMAGE = "vm_img"
 WRITE_LOCK = "write_lock"
-SWITCH = "0 or 1"
 ENGINES = (engines.AUTO, *engines.ENGINES, engines.NONE)
+SWITCH = ("0", "1")
+# How wide the words of a list are at most.
+COLUMN = 24
 
 
 @frozen
 class Word:
-    """A word NAME=VALUE: what stands for its value in messages and manuals, what it is for, what
-    holds without it, and what it takes where that is not any text."""
+    """What may stand behind NAME=, one of `choices` or what `value` names, and what it is for."""
 
-    value: str
-    doc: str
-    default: str = ""
-    expected: str = ""
+    meaning: str
+    value: str = ""
+    choices: Tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The value as a command's help has it."""
+        return self.value or "|".join(self.choices)
 
 
-KNOWN: Mapping[str, Word] = {
-    "config": Word("FILE", "the configuration", "kbimg.toml"),
-    "out": Word("DIR", "the output directory: results, and below .kbimg what they are made from",
-                "scripts-auto"),
-    "arch": Word("ARCHITECTURE", "the architecture of the image, also by its name amd64 or arm64; "
-                 "another than the host's is built by emulation", "the host's",
-                 f"one of {', '.join(ARCHITECTURES)}"),
-    "cache": Word("DIR", "where downloaded packages and the store lie", str(CACHE)),
-    "store_gib": Word("GIB", "what the store is kept to, in GiB: what was not used for "
-                      "longest goes first", f"{STORE_GIB:g}", "a number of GiB"),
-    "offline": Word("1", "asks no repository for newer packages", "0", SWITCH),
-    "lock": Word("FILE", "a file of exact packages: builds take just these, write_lock writes it",
-                 "kbimg.lock for write_lock, none for builds"),
-    "force": Word("1", "clean and cleanup end the processes that hold what is to be deleted", "0",
-                  SWITCH),
-    "engine": Word("NAME", "the container engine that images are loaded into, and upgrade images "
-                   "are read from; auto is the first that answers", engines.AUTO,
-                   f"one of {', '.join(ENGINES)}"),
-    "push": Word("REGISTRY/NAME:TAG", "where upgrade_img or admin_container is pushed, by skopeo",
-                 "nowhere", "an image's name with its registry, such as "
-                 "registry.example.org/kubeos-upgrade:v1"),
-    "address": Word("IP[:PORT]", "what pxe_serve listens on", "pxe_config.server_ip, port 80",
-                    "an IPv4 address, with :PORT where that is not 80"),
-    "json": Word("1", "check prints one JSON document, for programs", "0", SWITCH),
-    "image": Word("IMAGE", "the image that plan writes the scripts of", DEFAULT_IMAGE,
-                  f"one of {', '.join(IMAGES)}"),
+FILE, FOLDER = "FILE", "DIR"
+KNOWN = {
+    "config": Word("the configuration; kbimg.toml when not given", FILE),
+    "out": Word("where the results go; scripts-auto when not given", FOLDER),
+    "arch": Word("the machines that the image is for (also amd64, arm64); like this one when not "
+                 "given",
+                 choices=tuple(ARCHITECTURES)),
+    "offline": Word("1 asks no repository for newer packages", choices=SWITCH),
+    "lock": Word("the exact packages: write_lock writes it (kbimg.lock when not given), builds "
+                 "obey it", FILE),
+    "engine": Word("the container engine that images come from and go to; auto when not given",
+                   choices=ENGINES),
+    "push": Word("where upgrade_img or admin_container is pushed to", "REGISTRY/NAME:TAG"),
+    "cache": Word(f"downloaded packages and the store; {CACHE} when not given", FOLDER),
+    "store_gib": Word(f"what the store is kept to, in GiB; {STORE_GIB:g} when not given", "GIB"),
+    "image": Word("the image that plan writes scripts for; vm_img when not given",
+                  choices=tuple(IMAGES)),
+    "address": Word("where pxe_serve serves; pxe_config.server_ip when not given", "IP[:PORT]"),
+    "json": Word("1 makes check print one JSON document", choices=SWITCH),
+    "force": Word("1 makes clean and cleanup end what holds their files", choices=SWITCH),
 }
+
+
+def listed(names: Iterable[str] = KNOWN) -> str:
+    """These words, a line each; one with many choices takes two."""
+    rows = [(f"{name}={KNOWN[name].shown}", KNOWN[name].meaning) for name in names]
+    width = max(len(text) for text, _ in rows if len(text) <= COLUMN)
+    return "\n".join(f"{text:<{width}}  {meaning}" if len(text) <= width
+                     else f"{text}\n{'':<{width}}  {meaning}" for text, meaning in rows)
 
 
 @frozen
@@ -94,28 +101,33 @@ class Variables:
         `started_in`."""
         given = _Given(words)
         layout = Layout(
-            out=started_in / given.text("out", KNOWN["out"].default),
+            out=started_in / given.text("out", "scripts-auto"),
             cache=started_in / given.text("cache", str(CACHE)),
-            store_gib=given.checked("store_gib", STORE_GIB, _gib))
-        architecture = given.checked("arch", of_this_machine(), named)
-        is_offline = given.checked("offline", False, _switch)
-        is_forced = given.checked("force", False, _switch)
+            store_gib=given.checked("store_gib", STORE_GIB, _gib, "a number of GiB"))
+        architecture = given.checked("arch", of_this_machine(), named,
+                                     f"one of {', '.join(ARCHITECTURES)}")
+        is_offline = given.checked("offline", False, _switch, "0 or 1")
+        is_forced = given.checked("force", False, _switch, "0 or 1")
         lock = started_in / given.text("lock", "kbimg.lock")
         # The task that writes the file must not obey what it is to replace.
         is_locked = bool(given.text("lock", "")) and WRITE_LOCK not in words
         if is_locked:
             given.problems += lock_file.problems(lock)
-        engine = given.checked("engine", engines.AUTO, {name: name for name in ENGINES}.__getitem__)
-        push = given.checked("push", "", _pushed)
-        address = given.checked("address", "", _address)
-        is_json = given.checked("json", False, _switch)
-        image = given.checked("image", DEFAULT_IMAGE, {name: name for name in IMAGES}.__getitem__)
+        engine = given.checked("engine", engines.AUTO, {name: name for name in ENGINES}.__getitem__,
+                               f"one of {', '.join(ENGINES)}")
+        push = given.checked("push", "", _pushed, "an image's name with its registry, such as "
+                             "registry.example.org/kubeos-upgrade:v1")
+        address = given.checked("address", "", _address,
+                                "an IPv4 address, with :PORT where that is not 80")
+        is_json = given.checked("json", False, _switch, "0 or 1")
+        image = given.checked("image", DEFAULT_IMAGE, {name: name for name in IMAGES}.__getitem__,
+                              f"one of {', '.join(IMAGES)}")
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         if epoch is not None and not epoch.isdigit():
             given.problems.append(
                 f'SOURCE_DATE_EPOCH: expected seconds since 1970, found "{epoch}"')
             epoch = None
-        config = Path(given.text("config", KNOWN["config"].default))
+        config = Path(given.text("config", "kbimg.toml"))
         return cls(started_in, config, layout, architecture, lock, is_locked, is_offline, is_forced,
                    epoch, engine, push, address, is_json, image,
                    tuple(given.problems))  # fmt: skip
@@ -137,7 +149,7 @@ class _Given:
         """A word's value as it is."""
         return self._values.get(name, default)
 
-    def checked(self, name: str, default, read: Callable):
+    def checked(self, name: str, default, read: Callable, expected: str):
         """A word's value, or the default after a complaint."""
         text = self._values.get(name)
         if text is None:
@@ -145,7 +157,7 @@ class _Given:
         try:
             return read(text)
         except (KeyError, ValueError):
-            self.problems.append(f'{name}=: expected {KNOWN[name].expected}, found "{text}"')
+            self.problems.append(f'{name}=: expected {expected}, found "{text}"')
             return default
 
 
