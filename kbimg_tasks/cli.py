@@ -27,6 +27,7 @@ VARIABLES = "NAME=VALUE"
 OF_A_BUILD = ("out", "arch", "offline", "lock", "engine", "push", "cache", "store_gib")
 MEMORY_MIB = 2048
 FAILED, NOT_UNDERSTOOD = 1, 2
+VERBOSITIES = (0, 1, 2)
 
 
 class _Version(argparse.Action):
@@ -55,6 +56,8 @@ def parser() -> argparse.ArgumentParser:
         description="Builds an image. What is made already is not made again.",
         epilog=_told(), formatter_class=argparse.RawDescriptionHelpFormatter)
     _configuration(create, is_required=True)
+    create.add_argument("-v", "--verbosity", type=int, choices=VERBOSITIES, default=1,
+                        help="as of doit: 2 shows all that programs print (default: %(default)s)")
     create.add_argument("image", metavar="IMAGE_TYPE", choices=IMAGES, help=", ".join(IMAGES))
     _variables(create)
 
@@ -172,7 +175,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     elif given.verb == "plan" or given.debug:
         task = ["plan", f"image={given.image.replace('-', '_')}"]
     else:
-        task = [given.image.replace("-", "_")]
+        task = [f"--verbosity={given.verbosity}", given.image.replace("-", "_")]
     return FAILED if graph_of_doit.run([*task, *words_of(given)]) else 0
 
 
