@@ -57,7 +57,7 @@ def _word(action: argparse.Action) -> str:
 def _value(action: argparse.Action) -> str:
     if isinstance(action.metavar, str):
         return action.metavar
-    return action.dest.upper()
+    return "|".join(map(str, action.choices)) if action.choices else action.dest.upper()
 
 
 def _usage(action: argparse.Action) -> str:

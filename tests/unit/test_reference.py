@@ -79,7 +79,8 @@ def test_every_verb_and_word_is_told():
     found = {verb.name: verb for verb in commands.verbs()}
     listed = re.findall(r"^    (\w+)", cli.parser().format_help(), re.M)
     assert "diff" in listed and list(found) == ["kbimg", *(f"kbimg {verb}" for verb in listed)]
-    assert found["kbimg create"].usage == "kbimg create -f FILE IMAGE_TYPE [NAME=VALUE …]"
+    assert found["kbimg plan"].usage == "kbimg plan [-f FILE] IMAGE_TYPE [NAME=VALUE …]"
+    assert found["kbimg create"].usage.startswith("kbimg create -f FILE [-v 0|1|2] IMAGE_TYPE")
     assert found["kbimg diff"].usage == "kbimg diff OLD NEW [--json] [--all]"
     assert ("--memory MIB", "memory of the machine (default: 2048)") in found["kbimg boot"].words
 
