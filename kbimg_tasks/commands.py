@@ -138,4 +138,3 @@ def _report(session: Session) -> None:
     except OSError as error:
         raise graph.Impossible(f"report: {error.strerror}: {error.filename}") from error
     session.display.say(f"wrote {session.layout.report}")
-    session.display.say(f"wrote {session.layout.report}")

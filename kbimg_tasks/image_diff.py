@@ -26,17 +26,22 @@ PROGRAM = "kbimg diff"
 EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Compare two images; the exit status."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's words."""
+    made = argparse.ArgumentParser(
         PROGRAM, description="Tell what changed between two images.", allow_abbrev=False,
         epilog="exit status: 0 equal, 1 different, 2 something could not be read")  # fmt: skip
     for name in ("old", "new"):
-        parser.add_argument(name, type=Path, metavar=name.upper(),
-                            help="kubeos.tar, upgrade_img.tar or an output directory")
-    parser.add_argument("--json", action="store_true", help="one object, for programs")
-    parser.add_argument("--all", action="store_true", help="every line, however many there are")
-    asked = parser.parse_args(argv)
+        made.add_argument(name, type=Path, metavar=name.upper(),
+                          help="kubeos.tar, upgrade_img.tar or an output directory")
+    made.add_argument("--json", action="store_true", help="one object, for programs")
+    made.add_argument("--all", action="store_true", help="every line, however many there are")
+    return made
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Compare two images; the exit status."""
+    asked = parser().parse_args(argv)
     try:
         with TemporaryDirectory(prefix="kbimg-diff-") as folder:
             rooms = [Path(folder) / name for name in ("old", "new")]

@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import socket
-import sys
 from pathlib import Path
 
-import pexpect
 import pytest
 from building import digest, run_doit, write_config
-from console import BOOT_SECONDS
+from terminal import Terminal
 from test_pxe import INSTALL_SECONDS, PXE_PACKAGES, SIZES
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(1800)]
 
-KBIMG = Path(sys.executable).parent / "kbimg"
 PXE = ('[pxe_config]\nrootfs_name = "kubeos.tar"\nserver_ip = "192.168.122.50"\n'
        'route_ip = "192.168.122.1"\ndisk = "/dev/vda"\nlocal_ip = "192.168.122.100"\n'
        'netmask = "255.255.255.0"\nnet_name = "none0"\n')  # fmt: skip
-
-
-class Terminal:
-    """A terminal in which `kbimg boot` runs."""
-
-    def __init__(self, folder: Path, *words: str) -> None:
-        self.line = pexpect.spawn(str(KBIMG), ["boot", *words], cwd=str(folder), encoding="utf-8",
-                                  codec_errors="replace", timeout=BOOT_SECONDS)
-
-    def login(self) -> None:
-        self.line.expect("login: ")
-        self.line.sendline("root")
-        self.line.expect("assword: ")
-        self.line.sendline("openEuler12#$")
-        self.line.expect("[$#] ")
-        self.line.sendline("stty -echo cols 500; PS1='kbimg-''test# '; export TERM=dumb")
-        self.line.expect("kbimg-test# ")
-
-    def run(self, command: str) -> str:
-        self.line.sendline(command)
-        self.line.expect("kbimg-test# ")
-        return re.sub(r"\x1b\[\??[0-9;]*[a-zA-Z]", "", self.line.before or "").strip()
-
-    def off(self) -> None:
-        self.line.sendline("systemctl poweroff")
-        self.line.expect(pexpect.EOF)
-        self.line.close()
-        assert self.line.exitstatus == 0
 
 
 def free_port() -> int:

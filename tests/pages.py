@@ -1,0 +1,106 @@
+"""What the documentation tells its readers to write and to type, read off its pages.
+
+A fenced block's first word says what it is, and the rest is the file it is written to:
+
+    sh                 commands of root's on the host, each of which succeeds
+    console            the same with what they print, behind the prompt `# `
+    console node       what is typed on the started node, likewise
+    LANGUAGE FILE      a file that the reader writes; LANGUAGE >>FILE, what is added to its end
+
+Blocks without a file that are of no such language are shown only.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import List, Tuple
+
+from attrs import field, frozen
+from building import TOP
+from markdown_it import MarkdownIt
+
+PROMPT = "# "
+ANYTHING = "..."
+NODE = "node"
+
+
+@frozen
+class Command:
+    """A command of a transcript, and the lines that it prints."""
+
+    text: str
+    expected: Tuple[str, ...]
+
+    def agrees(self, printed: str) -> bool:
+        """Whether that is what is expected, where three dots stand for anything."""
+        pattern = ""
+        for line in self.expected:
+            if line.strip() == ANYTHING:
+                pattern += r"(?:.*\n)*?"
+            else:
+                pattern += ".*".join(map(re.escape, line.split(ANYTHING))) + r"\n"
+        lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
+        return re.fullmatch(pattern, "".join(f"{line}\n" for line in lines)) is not None
+
+
+@frozen
+class Block:
+    """A fenced block of a page."""
+
+    page: str
+    line: int
+    language: str
+    title: str
+    text: str = field(repr=False)
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether a reader types what it holds."""
+        return self.language == "console" or (self.language == "sh" and not self.title)
+
+    @property
+    def is_of_the_node(self) -> bool:
+        """Whether that is at the started node's prompt."""
+        return self.language == "console" and self.title == NODE
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a reader writes it to a file."""
+        return bool(self.title) and not self.is_typed
+
+    @property
+    def commands(self) -> Tuple[Command, ...]:
+        """The commands of a transcript; one that ends in a backslash goes on in the next line."""
+        found: List[Tuple[str, List[str]]] = []
+        for line in self.text.rstrip("\n").splitlines():
+            if found and found[-1][0].endswith("\\") and not found[-1][1]:
+                found[-1] = (f"{found[-1][0]}\n{line}", [])
+            elif line.startswith(PROMPT):
+                found.append((line[len(PROMPT):], []))
+            else:
+                assert found, f"{self}: a transcript begins with the prompt {PROMPT!r}"
+                found[-1][1].append(line.rstrip())
+        return tuple(Command(text, tuple(expected)) for text, expected in found)
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks(page: Path) -> Tuple[Block, ...]:
+    """The fenced blocks of a page, in order."""
+    name = str(page.relative_to(TOP))
+    found = []
+    for token in MarkdownIt("commonmark").parse(page.read_text()):
+        if token.type == "fence" and token.map:
+            language, _, title = token.info.partition(" ")
+            found.append(Block(name, token.map[0] + 1, language, title.strip(), token.content))
+    return tuple(found)
+
+
+def spans(page: Path) -> Tuple[str, ...]:
+    """What stands in the text of a page as code."""
+    parser = MarkdownIt("commonmark").enable("table")
+    return tuple(
+        child.content.replace("\n", " ") for token in parser.parse(page.read_text())
+        for child in token.children or () if child.type == "code_inline")  # fmt: skip
