@@ -96,7 +96,7 @@ def test_the_upgrade_image_holds_a_slot(watched):
 
 def test_enrolling_as_the_documentation_says(watched):
     """Its commands, run beside scripts-auto, make a store of variables with both certificates."""
-    text = (TOP / "docs/dm-verity.md").read_text()
+    text = (TOP / "docs/howto/dm-verity.md").read_text()
     commands = next(block.partition("```")[0] for block in text.split("```sh\n")[1:]
                     if "virt-fw-vars" in block)
     subprocess.run(["sh", "-eu", "-c", commands], cwd=watched[0], check=True)
