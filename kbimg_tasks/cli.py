@@ -21,6 +21,7 @@ BOOTED = ("vm-img", "pxe-img")
 DESCRIPTION = "Makes images of KubeOS: of virtual machines, PXE, upgrades and the admin container."
 VARIABLES = "NAME=VALUE"
 FAILED = 1
+VERBOSITIES = (0, 1, 2)
 
 
 def version() -> str:
@@ -38,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
 
     create = verbs.add_parser("create", help="create a new KubeOS image", allow_abbrev=False)
     _configuration(create, is_required=True)
+    create.add_argument("-v", "--verbosity", type=int, choices=VERBOSITIES, default=1,
+                        help="as of doit: 2 shows all that programs print (default: %(default)s)")
     create.add_argument("image", metavar="IMAGE_TYPE", choices=IMAGES, help=", ".join(IMAGES))
     _variables(create)
 
@@ -120,7 +123,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     elif given.verb == "plan" or given.debug:
         task = ["plan", f"image={given.image.replace('-', '_')}"]
     else:
-        task = [given.image.replace("-", "_")]
+        task = [f"--verbosity={given.verbosity}", given.image.replace("-", "_")]
     return FAILED if graph_of_doit.run([*task, *words_of(given)]) else 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from typing import Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 from kbimg_tasks.sandbox import BUILDER, CONTAINMENT
 
@@ -27,6 +27,22 @@ def run(argv: Sequence[str], timeout: Optional[float] = None) -> Ended[str]:
             os.killpg(process.pid, signal.SIGKILL)
             raise
     return Ended(argv, process.returncode, stdout, stderr)
+
+
+def follow(argv: Sequence[str], told: Callable[[str], None]) -> int:
+    """Run a program to its end likewise, and tell of each line when it is printed; its exit
+    status."""
+    with subprocess.Popen(
+            [*CONTAINMENT, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+            env={**os.environ, BUILDER: str(os.getpid())}) as process:  # fmt: skip
+        try:
+            for line in process.stdout or ():
+                told(line.rstrip())
+            return process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 def complaint(ended: Ended[str]) -> str:

@@ -35,6 +35,8 @@ def ext4(image: Artifact, partition: Partition, ids: Ids, clock: Arg, *, in_disk
         "-E", f"nodiscard,hash_seed={number},root_owner=0:0{place}", *filling, image,
         f"{partition.size_mib}M", MKE2FS_CONFIG=Data("mke2fs.conf"), **environment,
     )  # fmt: skip
+    if tree and not below:
+        make = make.growing(image, *tree.layers)
     # libext2fs takes the offset behind the file's name.
     made: Arg = joined(image, f"?offset={offset}") if in_disk else image
     groups, commands = Scratch("groups"), Scratch("debugfs-commands")

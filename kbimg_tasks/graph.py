@@ -22,13 +22,12 @@ from typing import (
 from doit.action import PythonAction
 from doit.exceptions import TaskFailed
 
-from kbimg_tasks import leftovers, lock, stamps, store
+from kbimg_tasks import contained, leftovers, lock, stamps, store
 from kbimg_tasks.cleaning import Cleaning, NotCleaned
 from kbimg_tasks.config.errors import Problem
 from kbimg_tasks.layout import Layout
 from kbimg_tasks.progress import ASIDE, SILENT, Display
 from kbimg_tasks.runner import StageFailed, perform
-from kbimg_tasks.sandbox import CONTAINMENT
 from kbimg_tasks.stage import Artifact, Stage
 
 READY = "ready"
@@ -69,16 +68,24 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
             "uptodate": [(_is_current, [layout, stage, (outdated or {}).get(stage.name)])],
             "clean": [_clean_stages([stage], cleaning or Cleaning(layout))]
             if stage.name in named or not stage.is_kept else [],
-            "verbosity": 2,
+            # What programs print is shown by the display, if it is to be.
+            "io": {"capture": False},
         }
 
 
-def outside(name: str, doc: str, target: Path, module: str, *arguments: str) -> Dict[str, Any]:
-    """The task of a program of ours that makes something outside the output directory, once."""
+def outside(name: str, doc: str, target: Path, say: Callable[[str], None], module: str,
+            *arguments: str) -> Dict[str, Any]:  # fmt: skip
+    """The task of a program of ours that makes something outside the output directory, once, and
+    prints little."""
+
+    def act() -> Optional[TaskFailed]:
+        status = contained.follow([sys.executable, "-m", module, *arguments], say)
+        return TaskFailed(f"{name}: exit status {status}") if status else None
+
     return {
         "basename": name,
         "doc": doc,
-        "actions": [[*CONTAINMENT, sys.executable, "-m", module, *arguments]],
+        "actions": [(act, [])],
         "targets": [str(target)],
         "task_dep": [READY],
         "uptodate": [True],
@@ -137,12 +144,12 @@ def group(image: str, doc: str, stages: Iterable[Stage], cleaning: Optional[Clea
             "task_dep": [READY, *(stage.name for stage in made), *then]}  # fmt: skip
 
 
-def cleanup(cleaning: Cleaning) -> Dict[str, Any]:
+def cleanup(cleaning: Cleaning, say: Callable[[str], None]) -> Dict[str, Any]:
     """The task that recovers from an abort and keeps what is finished."""
     return {
         "basename": "cleanup",
         "doc": "what aborted builds left: unmounted and deleted; finished results stay",
-        "actions": [(_recover, [cleaning])],
+        "actions": [(_recover, [cleaning, say])],
         "verbosity": 2,
     }
 
@@ -181,7 +188,7 @@ def _make(stage: Stage, by_name: Mapping[str, Stage], layout: Layout,
     try:
         for artifact in stage.needs():
             _check(artifact, by_name[artifact.stage], layout, display)
-        perform(stage, layout, display.advance)
+        perform(stage, layout, display)
     except StageFailed as failure:
         return TaskFailed(str(failure))
     return None
@@ -199,7 +206,7 @@ def _check(artifact: Artifact, maker: Stage, layout: Layout, display: Display) -
         if not stamps.is_intact(layout, artifact):
             display.say(f"      {maker.name:<15} {layout.published(artifact)} was changed or "
                         "emptied from outside: made again")
-            perform(maker, layout, display.advance)
+            perform(maker, layout, display)
         _checked.add(artifact)
 
 
@@ -226,9 +233,9 @@ def _stop_unless_done(do: Callable[..., None], paths: Sequence[Path]) -> None:
         raise SystemExit(str(complaint)) from None
 
 
-def _recover(cleaning: Cleaning) -> Optional[TaskFailed]:
+def _recover(cleaning: Cleaning, say: Callable[[str], None]) -> Optional[TaskFailed]:
     try:
-        cleaning.recover(leftovers.unfinished(cleaning.layout), print)
+        cleaning.recover(leftovers.unfinished(cleaning.layout), say)
     except NotCleaned as complaint:
         return TaskFailed(str(complaint))
     return None

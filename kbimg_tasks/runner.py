@@ -7,35 +7,37 @@ process (see `sandbox`), and in the stage's own folder, so an abort leaves nothi
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import signal
 import time
 from collections import deque
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
-from typing import IO, Any, Callable, Dict, List
+from typing import IO, Any, Dict, List
 
 from kbimg_tasks import environment, recovery, room, run_log, stamps, store
 from kbimg_tasks.layout import Layout
+from kbimg_tasks.programs import at_work
 from kbimg_tasks.render import Renderer, actual, command_line
 from kbimg_tasks.sandbox import BUILDER, CONTAINMENT
-from kbimg_tasks.stage import Cache, Secret, Stage, Step, Text
+from kbimg_tasks.stage import Cache, Growth, Progress, Secret, Stage, Step, Text
+from kbimg_tasks.watcher import Watcher
 
 LAST_LINES = 15
+BLOCK_BYTES = 512  # of st_blocks: inode(7)
+NOBODY = Watcher()
 PACKAGE_PARENT = Path(__file__).resolve().parent.parent
-
-Report = Callable[[str, int, int, str], None]
-"""Told of a stage's progress: its name, how many, of how many (0: unknown), of what."""
 
 
 class StageFailed(Exception):
     """A stage could not be made; the text is for the user."""
 
 
-def perform(stage: Stage, layout: Layout, report: Report) -> None:
+def perform(stage: Stage, layout: Layout, watcher: Watcher = NOBODY) -> None:
     """Make a stage and publish it. Raises StageFailed; what was published before stays."""
     if stage.is_kept and stamps.is_made(layout, stage):
         return  # even where doit was told to do everything again
@@ -43,15 +45,18 @@ def perform(stage: Stage, layout: Layout, report: Report) -> None:
     try:
         made_from = stamps.current(layout, stage)
         if not stage.is_shared:
-            _make(stage, layout, report, made_from)
+            _make(stage, layout, watcher, made_from)
             return
 
         def is_whole() -> bool:
-            return stamps.is_made(layout, stage) and all(
+            found = stamps.is_made(layout, stage) and all(
                 stamps.is_intact(layout, artifact) for artifact in stage.artifacts)
+            if found:
+                watcher.found(stage.name)
+            return found
 
         def make() -> None:
-            _make(stage, layout, report, made_from)
+            _make(stage, layout, watcher, made_from)
             store.prune(layout)
 
         store.take(layout, stage, made_from, is_whole, make)
@@ -63,7 +68,7 @@ def perform(stage: Stage, layout: Layout, report: Report) -> None:
         raise StageFailed(f"{stage.name}: {error}") from error
 
 
-def _make(stage: Stage, layout: Layout, report: Report, made_from: str) -> None:
+def _make(stage: Stage, layout: Layout, watcher: Watcher, made_from: str) -> None:
     started = time.monotonic()
     # That of a shared stage is a link into the store.
     partial, log = layout.partial(stage.name).resolve(), layout.log(stage.name)
@@ -77,9 +82,9 @@ def _make(stage: Stage, layout: Layout, report: Report, made_from: str) -> None:
         with run_log.recorded(layout, stage.name):
             with open(log, "wb") as transcript:
                 for step in stage.steps:
-                    _Execution(stage, step, layout, text, transcript, log, report).run()
-            _publish(stage, layout, int(text(stage.clock)))
-            stamps.write(layout, stage, made_from, time.monotonic() - started)
+                    _Execution(stage, step, layout, text, transcript, log, watcher).run()
+            taken = _publish(stage, layout, int(text(stage.clock)))
+            stamps.write(layout, stage, made_from, time.monotonic() - started, taken)
     finally:
         # A failed stage gives its room back: the next attempt begins anew anyway.
         recovery.delete(partial)
@@ -100,15 +105,15 @@ class _Execution:
     """One step being run."""
 
     def __init__(self, stage: Stage, step: Step, layout: Layout, text: Renderer,
-                 transcript: IO[bytes], log: Path, report: Report) -> None:  # fmt: skip
+                 transcript: IO[bytes], log: Path, watcher: Watcher) -> None:  # fmt: skip
         self.stage, self.step, self.layout, self.text = stage, step, layout, text
-        self.transcript, self.log, self.report = transcript, log, report
+        self.transcript, self.log, self.watcher = transcript, log, watcher
         self.last: deque = deque(maxlen=LAST_LINES)
 
     def run(self) -> None:
         """Run to the end, or raise StageFailed."""
-        self.transcript.write(f"$ {command_line(self.step, self.text)}\n".encode())
-        self.transcript.flush()
+        self._write(f"$ {command_line(self.step, self.text)}\n".encode())
+        self._watch()
         # Imported late: loading it is a tenth of a run in which nothing has changed.
         from plumbum.commands import CommandNotFound
 
@@ -164,17 +169,34 @@ class _Execution:
             process.stdin = None
 
     def _read(self, stream: IO[bytes]) -> None:
-        progress = self.step.progress
-        pattern = re.compile(progress.pattern.encode()) if progress else None
+        progress = self.step.progress if isinstance(self.step.progress, Progress) else None
+        pattern = re.compile(progress.pattern) if progress else None
         total = int(self.text(progress.total)) if progress else 0
         count = 0
         for line in stream:
-            self.transcript.write(line)
-            self.transcript.flush()
-            self.last.append(line.decode("utf-8", "replace").rstrip())
-            if progress and pattern and pattern.search(line):
+            text = self._write(line)
+            self.last.append(text.rstrip())
+            found = pattern.search(text) if pattern else None
+            if progress and found:
                 count += 1
-                self.report(self.stage.name, count, total, progress.unit)
+                self.watcher.advance(self.stage.name, count,
+                                     int(found.groupdict().get("total", total)), progress.unit)
+
+    def _write(self, line: bytes) -> str:
+        """Put a line into the log, and show it to the watcher."""
+        self.transcript.write(line)
+        self.transcript.flush()
+        text = line.decode("utf-8", "replace")
+        self.watcher.output(self.stage.name, text)
+        return text
+
+    def _watch(self) -> None:
+        self.watcher.step(self.stage.name, at_work(self.step))
+        growth = self.step.progress
+        if isinstance(growth, Growth):
+            total = sum(stamps.allocated(self.layout, artifact.stage).get(artifact.name, 0)
+                        for artifact in growth.made_of)
+            self.watcher.follow(self.stage.name, partial(_written, self.text(growth.file)), total)
 
     def _environment(self) -> Dict[str, str]:
         seen = {name: os.environ[name] for name in environment.PASSED_ON if name in os.environ}
@@ -194,28 +216,51 @@ class _Execution:
             f"  whole log: {self.log}")
 
 
-def _publish(stage: Stage, layout: Layout, clock: int) -> None:
-    """Put the artifacts in their places; from here on they are whole."""
+def _written(path: str) -> int:
+    """What a file takes of the disk so far, in bytes."""
+    try:
+        return _allocated(os.lstat(path))
+    except OSError:
+        return 0
+
+
+def _allocated(status: os.stat_result) -> int:
+    return status.st_blocks * BLOCK_BYTES
+
+
+def _publish(stage: Stage, layout: Layout, clock: int) -> Dict[str, int]:
+    """Put the artifacts in their places; from here on they are whole. What each takes of the disk,
+    in bytes."""
     missing: List[str] = [artifact.name for artifact in stage.artifacts
                           if not os.path.lexists(layout.unpublished(artifact))]  # fmt: skip
     if missing:
         raise StageFailed(f"{stage.name}: its programs succeeded without making {missing}")
     layout.stage(stage.name).mkdir(parents=True, exist_ok=True)
     layout.stamp(stage.name).unlink(missing_ok=True)
+    taken: Dict[str, int] = {}
     for artifact in stage.artifacts:
         made, place = layout.unpublished(artifact), layout.published(artifact)
+        taken[artifact.name] = _allocated(os.lstat(made))
         if artifact.is_private:
             made.chmod(0o700 if artifact.is_tree else 0o600)
         if artifact.is_tree:
-            if not artifact.is_kept:
-                _age(made, clock)
+            taken[artifact.name] = _age(made, math.inf if artifact.is_kept else clock)
             recovery.delete(place)
         os.replace(made, place)
+    return taken
 
 
-def _age(tree: Path, clock: int) -> None:
-    """Give everything later than the clock the clock's time: it was made by this build."""
+def _age(tree: Path, clock: float) -> int:
+    """Give everything later than the clock the clock's time: it was made by this build. What all of
+    it takes of the disk, in bytes."""
+    taken, linked = 0, set()
     for folder, _, files in os.walk(tree, topdown=False):
         for path in (*(os.path.join(folder, name) for name in files), folder):
-            if os.lstat(path).st_mtime > clock:
+            status = os.lstat(path)
+            if status.st_mtime > clock:
                 os.utime(path, (clock, clock), follow_symlinks=False)
+            if status.st_ino not in linked:
+                taken += _allocated(status)
+            if status.st_nlink > 1:
+                linked.add(status.st_ino)
+    return taken

@@ -126,11 +126,21 @@ def joined(*parts: Arg) -> Joined:
 
 @frozen
 class Progress:
-    """How a step's output tells how far it is: lines that match `pattern`, out of `total`."""
+    """How a step's output tells how far it is: lines that match `pattern`, out of `total`, or of
+    what the pattern's group of that name finds."""
 
     pattern: str
     total: Arg
     unit: str
+
+
+@frozen
+class Growth:
+    """How what a step writes tells how far it is: by the room that `file` takes on the disk, out of
+    about what the artifacts that it is made of take."""
+
+    file: Union[Artifact, Scratch]
+    made_of: Tuple[Artifact, ...]
 
 
 @frozen
@@ -142,7 +152,7 @@ class Step:
     stdout: Optional[Union[Artifact, Scratch]] = None
     env: Tuple[Tuple[str, Arg], ...] = ()
     also_runs: Tuple[Union[str, OneOf], ...] = ()
-    progress: Optional[Progress] = None
+    progress: Union[Progress, Growth, None] = None
 
     def fed(self, stdin: Stdin) -> Step:
         """The same step with its standard input taken from a file or a secret."""
@@ -163,6 +173,10 @@ class Step:
     def counting(self, pattern: str, total: Arg, unit: str) -> Step:
         """The same step with its progress read off its output."""
         return evolve(self, progress=Progress(pattern, total, unit))
+
+    def growing(self, file: Union[Artifact, Scratch], *made_of: Artifact) -> Step:
+        """The same step with its progress read off the file that it writes."""
+        return evolve(self, progress=Growth(file, made_of))
 
 
 def run(*argv: Arg, **env: Arg) -> Step:
@@ -215,7 +229,7 @@ class Stage:
             for stream in (step.stdin, step.stdout):
                 if stream is not None:
                     yield from _flat(stream)
-            if step.progress:
+            if isinstance(step.progress, Progress):
                 yield from _flat(step.progress.total)
 
     def needs(self) -> Tuple[Artifact, ...]:

@@ -18,7 +18,7 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Mapping, Optional
 
 from attrs import asdict, evolve, frozen
 
@@ -66,12 +66,15 @@ def _boot() -> str:
     return BOOT_ID.read_text(encoding="ascii").strip()
 
 
-def write(layout: Layout, stage: Stage, made_from: str, seconds: float) -> None:
-    """Say that the stage is made; its artifacts must be published."""
+def write(layout: Layout, stage: Stage, made_from: str, seconds: float,
+          taken: Mapping[str, int]) -> None:  # fmt: skip
+    """Say that the stage is made; its artifacts must be published. `taken` is what each takes of
+    the disk, in bytes."""
     artifacts = {
         artifact.name: {
             "identity": fingerprint.of_artifact(layout.published(artifact), made_from),
             "is_result": artifact.is_result and not artifact.is_kept,
+            "allocated_bytes": taken[artifact.name],
             **_status(layout.published(artifact)),
             **({"census": census(layout.published(artifact))} if stage.is_shared else {}),
         }
@@ -84,6 +87,13 @@ def _save(path: Path, stamp: Stamp) -> None:
     partial = path.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps(asdict(stamp), indent=1) + "\n", encoding="utf-8")
     os.replace(partial, path)
+
+
+def allocated(layout: Layout, stage: str) -> Dict[str, int]:
+    """What each artifact of a stage took of the disk when it was made, in bytes."""
+    stamp = read(layout, stage)
+    return {name: found["allocated_bytes"] for name, found in stamp.artifacts.items()
+            if "allocated_bytes" in found} if stamp else {}  # fmt: skip
 
 
 def settle(layout: Layout) -> None:

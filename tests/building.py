@@ -115,6 +115,12 @@ def made(output: str) -> list:
     return [line.split()[1] for line in output.splitlines() if line.startswith("made ")]
 
 
+def kept(output: str) -> list:
+    """The stages and tasks that a build says were up to date."""
+    return [name for line in output.splitlines() if line.startswith("kept ")
+            for name in line[len("kept  "):].split(", ")]
+
+
 def digest(path: Path) -> str:
     """A digest of a sparse file's content, whichever of its zeros are holes."""
     found = hashlib.sha256(b"%d" % path.stat().st_size)

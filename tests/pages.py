@@ -4,7 +4,7 @@ A fenced block's first word says what it is, and the rest is the file it is writ
 
     sh                 commands of root's on the host, each of which succeeds
     console            the same with what they print, behind the prompt `# `
-    console node       what is typed on the started node, likewise
+    sh node            what is typed on the started node; console node, likewise
     LANGUAGE FILE      a file that the reader writes; LANGUAGE >>FILE, what is added to its end
 
 Blocks without a file that are of no such language are shown only.
@@ -57,12 +57,13 @@ class Block:
     @property
     def is_typed(self) -> bool:
         """Whether a reader types what it holds."""
-        return self.language == "console" or (self.language == "sh" and not self.title)
+        return self.language == "console" or (
+            self.language == "sh" and self.title in ("", NODE))
 
     @property
     def is_of_the_node(self) -> bool:
         """Whether that is at the started node's prompt."""
-        return self.language == "console" and self.title == NODE
+        return self.is_typed and self.title == NODE
 
     @property
     def is_file(self) -> bool:
@@ -71,11 +72,14 @@ class Block:
 
     @property
     def commands(self) -> Tuple[Command, ...]:
-        """The commands of a transcript; one that ends in a backslash goes on in the next line."""
+        """What is typed, each with what it is to print; a command that ends in a backslash goes on
+        in the next line."""
         found: List[Tuple[str, List[str]]] = []
         for line in self.text.rstrip("\n").splitlines():
             if found and found[-1][0].endswith("\\") and not found[-1][1]:
                 found[-1] = (f"{found[-1][0]}\n{line}", [])
+            elif self.language == "sh":
+                found.append((line, []))
             elif line.startswith(PROMPT):
                 found.append((line[len(PROMPT):], []))
             else:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from building import DEMO, TOP
-from pages import Block
+from pages import Block, Command
 from terminal import Terminal
 
 BOOT = ("kbimg", "boot")
@@ -67,17 +67,18 @@ class Reader:
             return
         for command in block.commands:
             printed, _ = self._type(command.text)
-            assert command.agrees(printed), _difference(block, command.text, command.expected,
-                                                        printed)  # fmt: skip
+            assert command.agrees(printed), _difference(block, command, printed)
 
     def _on_the_node(self, block: Block) -> None:
         if self._node is None:
             self._start(" ".join(BOOT))
         assert self._node
         for command in block.commands:
-            printed = self._node.run(command.text)
-            assert command.agrees(printed), _difference(block, command.text, command.expected,
-                                                        printed)  # fmt: skip
+            printed, status = self._node.result(command.text)
+            if block.language == "sh":
+                assert status == 0, f"{block}: {command.text}: exit status {status}\n{printed}"
+            else:
+                assert command.agrees(printed), _difference(block, command, printed)
 
     def _start(self, command: str) -> None:
         self._node = Terminal(self._here(), *shlex.split(command)[len(BOOT):])
@@ -107,8 +108,8 @@ class Reader:
         return Path(self._type("pwd -P")[0].strip())
 
 
-def _difference(block: Block, command: str, expected: Sequence[str], printed: str) -> str:
-    return (f"{block}: {command}\n--- the page says\n" + "\n".join(expected)
+def _difference(block: Block, command: Command, printed: str) -> str:
+    return (f"{block}: {command.text}\n--- the page says\n" + "\n".join(command.expected)
             + f"\n--- it printed\n{printed}")
 
 

@@ -35,7 +35,7 @@ def tree_to(tree: Sandbox, target: Artifact) -> Step:
         "tar", "--create", "--file", target, "--directory", tree.root,
         "--format=posix", "--sort=name", "--numeric-owner",
         "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
-        "--xattrs", "--xattrs-include=*", "--acls", "."))  # fmt: skip
+        "--xattrs", "--xattrs-include=*", "--acls", ".").growing(target, *tree.layers))  # fmt: skip
 
 
 def files(made: Stage) -> Step:

@@ -54,4 +54,4 @@ def system_qcow2(disk: Stage) -> Stage:
     image = Artifact(name, "system.qcow2", is_result=True, holds_tree=True)
     return Stage(name, "system.qcow2, the same disk for QEMU", "0", (image,),
                  (run("qemu-img", "convert", "-f", "raw", "-O", "qcow2",
-                      disk["system.img"], image),))  # fmt: skip
+                      disk["system.img"], image).growing(image, disk["system.img"]),))  # fmt: skip

@@ -36,7 +36,7 @@ RPM_DATABASE = "_dbpath /var/lib/rpm"
 MOUNTED = "_netsharedpath /dev:/proc:/sys"
 # A package as `rpm --verbose` prints it when it has been installed.
 INSTALLED = r"^[^\s:]+-[^\s-]+-[^\s-]+$"
-DOWNLOADED = r"^\(\d+/\d+\): "
+DOWNLOADED = r"^\((?P<count>\d+)/(?P<total>\d+)\): "
 
 
 def packages(
@@ -93,7 +93,7 @@ def packages(
         artifacts=(lock, listing, count, clock, indexes),
         steps=(
             where.wrap(dnf).behind("flock", "--no-fork", DNF_CACHE)
-            .counting(DOWNLOADED, "0", "packages downloaded"),
+            .counting(DOWNLOADED, "0", "packages"),
             tool("lock_packages", resolved, joined("--lock=", lock), joined("--list=", listing),
                  joined("--count=", count), joined("--clock=", clock), *exact),
         ),
@@ -159,7 +159,7 @@ def _installed(
         steps=(
             *before,
             unsynced(Sandbox(root=tree, kernel=True, machine=architecture.name).wrap(rpm))
-            .counting(INSTALLED, Content(resolved["count"]), "packages installed"),
+            .counting(INSTALLED, Content(resolved["count"]), "packages"),
             tool("finish_install", tree, *finish),
         ),
         is_shared=True,

@@ -1,5 +1,5 @@
 """A node takes a new version into its other slot, runs it, and goes back: what os-agent does, by
-hand, as docs/upgrading.md has it."""
+hand, in the words of docs/upgrading.md."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import web
-from building import build, run_doit, write_config
+from building import TOP, build, run_doit, write_config
 from console import Node, with_console
+from pages import Block, blocks
 
 from kbimg_tasks.vm import Machine
 
@@ -32,9 +33,9 @@ rm = true
 root = {root}
 img_size = 8
 """
-NAME = "kubeos-upgrade:v2"
-FULL_NAME = f"docker.io/library/{NAME}"
 LONG = 900
+TYPED = [block for block in blocks(TOP / "docs/upgrading.md") if block.is_of_the_node]
+SLOT, FETCHING, FILLING, CHANGING, BACK = TYPED
 
 
 def image(folder: Path, version: str, *packages: str) -> Path:
@@ -71,7 +72,7 @@ def version(node: Node) -> str:
 
 def slot(node: Node) -> str:
     """2 or 3, as os-agent reads it off the device that is mounted on /."""
-    return node.run("findmnt --noheadings --output SOURCE /")[-1]
+    return node.run(SLOT.commands[0].text)[-1]
 
 
 def is_well(node: Node) -> None:
@@ -83,34 +84,15 @@ def identity(node: Node) -> str:
     return node.run("cat /etc/machine-id; cat /etc/ssh/ssh_host_ed25519_key.pub")
 
 
-def fetch(node: Node, port: int) -> None:
-    """os.tar out of the upgrade image, by the node's containerd; its sum from the server."""
-    node.run("systemctl start containerd", 300)
-    node.run("mkdir -p /persist/upgrade/image && cd /persist/upgrade")
-    for name in ("upgrade_img.tar", "kubeos.tar.sha256"):
-        node.run(f"curl --fail --silent --show-error --remote-name http://10.0.2.2:{port}/{name}",
-                 LONG)
-    node.run("ctr -n k8s.io images import upgrade_img.tar && rm upgrade_img.tar", LONG)
-    node.run(f"ctr -n k8s.io images mount {FULL_NAME} image", LONG)
-    node.run("sed 's,kubeos.tar,image/os.tar,' kubeos.tar.sha256 | sha256sum --check", LONG)
-
-
-def fill_slot_b(node: Node) -> None:
-    """As os-agent does: an image of the partition's size, filled, then written."""
-    disk = node.run("findmnt --noheadings --output SOURCE /")[:-1]
-    node.run("mkdir -p /run/rootfs && cd /persist/upgrade")
-    node.run(f"truncate --size={ROOT_MIB}M update.img && mkfs.ext4 -q -L ROOT-B update.img", LONG)
-    node.run("mount -o loop update.img /run/rootfs")
-    node.run("tar --extract --file image/os.tar --directory /run/rootfs --numeric-owner "
-             "--xattrs --xattrs-include='*' --acls", LONG)
-    node.run("umount /run/rootfs", LONG)
-    node.run(f"dd if=update.img of={disk}3 bs=8M conv=fsync status=none", LONG)
-    node.run(f"ctr -n k8s.io images unmount image && ctr -n k8s.io images rm {FULL_NAME}", LONG)
-    node.run("cd / && rm -r /persist/upgrade")
-
-
-def next_boot(node: Node, saved: str) -> None:
-    node.run(f"grub2-editenv /boot/efi/EFI/openEuler/grubenv set saved_entry={saved}")
+def follow(node: Node, block: Block, **known: object) -> None:
+    """Type what a block of the page says, with what the reader knows better; the node is restarted
+    by the caller."""
+    for command in block.commands:
+        text = command.text
+        for name, value in known.items():
+            text = text.replace(name, str(value))
+        if text != "systemctl reboot":
+            node.run(text, LONG)
 
 
 def test_a_node_upgrades_and_goes_back(first: Path, second: Path, tmp_path: Path):
@@ -128,9 +110,11 @@ def test_a_node_upgrades_and_goes_back(first: Path, second: Path, tmp_path: Path
         node.run("echo of the node > /etc/kbimg-test/changed-by-the-node")
         node.run("echo of the node > /etc/made-by-the-node")
         node.run("echo of the node > /var/lib/kbimg-test/in-both")
-        fetch(node, server.port)
-        fill_slot_b(node)
-        next_boot(node, "B")
+        node.run("systemctl start containerd", 300)
+        assert FILLING.text.count("2560M") == 1
+        follow(node, FETCHING, SERVER=f"10.0.2.2:{server.port}")
+        follow(node, FILLING, **{"2560M": f"{ROOT_MIB}M"})
+        follow(node, CHANGING)
 
         node.reboot()
         is_well(node)
@@ -145,7 +129,7 @@ def test_a_node_upgrades_and_goes_back(first: Path, second: Path, tmp_path: Path
         assert identity(node) == before
         assert node.run("readlink /var/lib/rpm") == "/usr/share/factory/var/lib/rpm"
         node.run("echo of v2 > /var/lib/made-in-v2")
-        next_boot(node, "A")
+        follow(node, BACK)
 
         node.reboot()
         is_well(node)

@@ -43,10 +43,6 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
-def silent(*_told) -> None:
-    """No progress."""
-
-
 def test_a_full_disk_at_every_stage(repository, disk):
     path = write_config(disk, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
     command = ("vm_img", "system_img_sha256", "cache=cache")
@@ -65,7 +61,7 @@ def test_a_full_disk_at_every_stage(repository, disk):
             recovery.delete(layout.published(artifact))
         ballast = fill(disk)
         with pytest.raises(StageFailed) as failure:
-            perform(stage, layout, silent)
+            perform(stage, layout)
         text = str(failure.value)
         assert text.startswith(f"{stage.name}: the disk is full: it needs "), text
         assert "MiB were left" in text
@@ -73,7 +69,7 @@ def test_a_full_disk_at_every_stage(repository, disk):
         assert not layout.stamp(stage.name).exists()
         assert not layout.partial(stage.name).exists()
         ballast.unlink()
-        perform(stage, layout, silent)
+        perform(stage, layout)
     assert results(layout.out) == before
     assert made(run_doit(disk, *command).stdout) == []
 

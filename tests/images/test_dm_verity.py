@@ -15,6 +15,7 @@ from typing import Set
 import pytest
 import secure_boot
 from building import DEMO, SMALL, TOP, run_doit, write_config
+from pages import blocks
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
 
@@ -96,10 +97,9 @@ def test_the_upgrade_image_holds_a_slot(watched):
 
 def test_enrolling_as_the_documentation_says(watched):
     """Its commands, run beside scripts-auto, make a store of variables with both certificates."""
-    text = (TOP / "docs/howto/dm-verity.md").read_text()
-    commands = next(block.partition("```")[0] for block in text.split("```sh\n")[1:]
-                    if "virt-fw-vars" in block)
-    subprocess.run(["sh", "-eu", "-c", commands], cwd=watched[0], check=True)
+    block, = (block for block in blocks(TOP / "docs/howto/dm-verity.md")
+              if "virt-fw-vars" in block.text)  # fmt: skip
+    subprocess.run(["sh", "-eu", "-c", block.text], cwd=watched[0], check=True)
     told = secure_boot.run("virt-fw-vars", "--input", watched[0] / "variables.fd", "--print",
                            "--verbose")
     for variable in ("PK", "KEK", "db", "dbx"):

@@ -148,7 +148,7 @@ def test_states(tmp_path: Path):
     assert states() == [State.NOT_MADE] * 4
     assert not layout.out.exists()
     for stage in stages[:3]:
-        runner.perform(stage, layout, lambda *_: None)
+        runner.perform(stage, layout)
     assert states() == [State.MADE, State.MADE, State.MADE, State.NOT_MADE]
     found = gathering.states(stages, layout)
     assert found[2].needs == ("first", "second")

@@ -33,10 +33,9 @@ def test_no_run_no_log(layout):
 
 def test_what_was_made_and_what_failed(layout):
     artifact = Artifact("one", "one")
-    runner.perform(Stage("one", "", "0", (artifact,), (run("touch", artifact),)), layout,
-                   lambda *_: None)
+    runner.perform(Stage("one", "", "0", (artifact,), (run("touch", artifact),)), layout)
     with pytest.raises(runner.StageFailed):
-        runner.perform(Stage("other", "", "0", (), (run("false"),)), layout, lambda *_: None)
+        runner.perform(Stage("other", "", "0", (), (run("false"),)), layout)
     assert told(layout) == [("one", "begun"), ("one", "made"), ("other", "begun"),
                             ("other", "failed")]
     assert stat.S_IMODE(layout.run_log.stat().st_mode) == 0o600
@@ -74,8 +73,7 @@ def test_of_a_killed_build_it_tells_what_was_begun(layout, tmp_path):
                "from kbimg_tasks.layout import Layout; from kbimg_tasks.stage import Stage, run\n"
                f"layout = Layout(Path({str(layout.out)!r}), Path({str(layout.cache)!r}))\n"
                "for name, seconds in (('one', '0'), ('two', '98')):\n"
-               "    runner.perform(Stage(name, '', '0', (), (run('sleep', seconds),)), layout,\n"
-               "                   lambda *_: None)\n")
+               "    runner.perform(Stage(name, '', '0', (), (run('sleep', seconds),)), layout)\n")
     with subprocess.Popen([sys.executable, "-c", program]) as process:
         try:
             deadline = time.monotonic() + 20

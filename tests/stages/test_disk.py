@@ -29,10 +29,6 @@ FILES = ("usr/bin/tool", "etc/conf", "boot/efi/EFI/openEuler/grub.cfg", "boot/ef
          "usr/share/z", "usr/share/a")  # fmt: skip
 
 
-def silent(*_: object) -> None:
-    """Nobody watches the progress."""
-
-
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     return Layout(tmp_path / "out", tmp_path / "cache")
@@ -63,7 +59,7 @@ def make_all(layout: Layout) -> Path:
     img = disk.system_img(TABLE, images, IDS, CLOCK, TREE)
     tar = archive.kubeos_tar(TREE, 256, CLOCK)
     for stage in (esp, slot_b, persist, img, tar):
-        perform(stage, layout, silent)
+        perform(stage, layout)
     return layout.out / "system.img"
 
 

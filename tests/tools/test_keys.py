@@ -25,7 +25,7 @@ def made(tmp_path_factory) -> Path:
     """A folder of keys as a build makes it."""
     layout = Layout(tmp_path_factory.mktemp("out"), tmp_path_factory.mktemp("cache"))
     stage = keys.kept(Secret("efi", EFI), Secret("grub", GRUB), 3)
-    perform(stage, layout, lambda *_: None)
+    perform(stage, layout)
     return layout.out / "keys"
 
 

@@ -188,7 +188,7 @@ def both(tmp_path: Path, shell: None) -> Tuple[Path, Path]:
     stages = example(tmp_path)
     layout = Layout(tmp_path / "runner", tmp_path / "cache")
     for stage in stages:
-        perform(stage, layout, lambda *_: None)
+        perform(stage, layout)
     folder = written(tmp_path, stages)
     secrets = tmp_path / "out/secrets"
     secrets.mkdir(parents=True)

@@ -1,0 +1,87 @@
+"""The lines that stay: of each stage that has ended, and of the build as a whole. Pure text."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Iterator, Optional, Sequence, Tuple
+
+from attrs import frozen
+
+from kbimg_tasks.progress.figures import duration, size
+
+# Columns of a line: how a stage has ended and its name, its time, its size; then words.
+NAME_ENDS, TIME_WIDTH, SIZE_WIDTH = 26, 8, 9
+INDENT = 6
+# On a narrower terminal a line has no room for words, nor a running stage for a bar.
+NARROW = 60
+BAR_WIDTH = 16
+
+
+@frozen
+class Ended:
+    """A stage or task that is over: `made`, `done` (it makes no file), `FAILED` or `stopped`.
+
+    `taken` is in seconds and `allocated` in bytes on the disk; None is unknown.
+    """
+
+    how: str
+    stage: str
+    taken: Optional[float] = None
+    allocated: Optional[int] = None
+
+    @property
+    def figures(self) -> Tuple[str, str]:
+        """Its time and its size."""
+        return ("" if self.taken is None else duration(self.taken),
+                "" if self.allocated is None else size(self.allocated))  # fmt: skip
+
+
+def ended(one: Ended, words: str, columns: Optional[int] = None) -> str:
+    """One line, which fits into so many columns."""
+    if columns is not None and columns < NARROW:
+        line = " ".join(filter(None, (f"{one.how:<{INDENT - 1}}", one.stage, *one.figures)))
+    else:
+        line = _row(f"{one.how:<{INDENT - 1}} {one.stage}", *one.figures, words)
+    return fitting(line, columns)
+
+
+def _row(name: str, taken: str, allocated: str, words: str) -> str:
+    return (f"{name:<{NAME_ENDS}}{taken:>{TIME_WIDTH}}{allocated:>{SIZE_WIDTH}}  {words}").rstrip()
+
+
+def fitting(line: str, columns: Optional[int]) -> str:
+    """The line, cut so that a terminal does not wrap it."""
+    if columns is None or len(line) < columns:
+        return line
+    return f"{line[: max(columns - 2, 0)].rstrip()}…"
+
+
+def kept(stages: Sequence[str], columns: Optional[int] = None) -> str:
+    """What was up to date: one line, or as many as the columns ask for."""
+    names = ", ".join(stages)
+    head = f"{'kept':<{INDENT}}"
+    if columns is None:
+        return f"{head}{names}"
+    return textwrap.fill(names, max(columns - 1, INDENT + 1), initial_indent=head,
+                         subsequent_indent=" " * INDENT, break_long_words=False,
+                         break_on_hyphens=False)
+
+
+def table(stages: Sequence[Ended], bar: str, columns: Optional[int] = None) -> Iterator[str]:
+    """Where the time went, the longest first; `bar` is the letter that bars are made of."""
+    longest = sorted(stages, key=lambda one: one.taken or 0, reverse=True)
+    most = longest[0].taken or 1.0
+    is_narrow = columns is not None and columns < NARROW
+    yield fitting(_row(" " * INDENT + "stage", "time", "size", ""), columns)
+    for one in longest:
+        name, lasting = " " * INDENT + one.stage, round(BAR_WIDTH * (one.taken or 0) / most)
+        yield fitting(_row(name, *one.figures, "" if is_narrow else bar * lasting), columns)
+
+
+def results(found: Sequence[Tuple[Path, Optional[int]]]) -> Iterator[str]:
+    """What there is to take away: where each lies, and what it takes of the disk."""
+    longest = max((len(str(path)) for path, _ in found), default=0)
+    for path, allocated in found:
+        taken = "" if allocated is None else size(allocated)
+        yield f"{' ' * INDENT}{path!s:<{longest}}{taken:>{SIZE_WIDTH}}".rstrip()

@@ -1,0 +1,56 @@
+"""A build's lines where no terminal is: in a file, a pipe, a CI system's log."""
+
+from __future__ import annotations
+
+from typing import Dict, Optional, Sequence, TextIO
+
+from attrs import define
+
+from kbimg_tasks.diagnostics import writable
+from kbimg_tasks.progress.figures import elapsed
+from kbimg_tasks.progress.lines import INDENT
+from kbimg_tasks.progress.running import Running
+
+# How often a stage that counts says how far it is, and any other one that it is alive.
+COUNTING_SECONDS, ALIVE_SECONDS = 5.0, 30.0
+
+
+@define
+class _Said:
+    detail: str
+    time: float
+
+
+class Plain:
+    """One line for each event; a stage that takes long says so now and then."""
+
+    columns: Optional[int] = None
+    has_colours = False
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._said: Dict[str, _Said] = {}
+
+    def write(self, text: str, running: Sequence[Running], now: float) -> None:
+        """Whole lines, at once."""
+        self._stream.write(f"{writable(text, self._stream)}\n")
+        self._stream.flush()
+
+    stream = write
+
+    def draw(self, running: Sequence[Running], now: float) -> None:
+        """The signs of life that are due."""
+        names = [one.stage for one in running]
+        self._said = {stage: said for stage, said in self._said.items() if stage in names}
+        for one in running:
+            said = self._said.setdefault(one.stage, _Said("", one.since))
+            if not one.detail:  # a server, say, of which nothing is to be told
+                continue
+            is_new = bool(one.unit or one.written) and one.detail != said.detail
+            if now - said.time >= (COUNTING_SECONDS if is_new else ALIVE_SECONDS):
+                said.detail, said.time = one.detail, now
+                self.write(f"{' ' * INDENT}{one.stage}: {one.detail}, {elapsed(now - one.since)}",
+                           running, now)
+
+    def close(self, now: float) -> None:
+        """Nothing is left to be written."""

@@ -1,0 +1,142 @@
+"""A build's lines on a terminal: the stages that run now stand below all others, and are redrawn.
+
+The cursor is never hidden, so that a build may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, TextIO, Tuple
+
+from kbimg_tasks.diagnostics import may_colour, writable
+from kbimg_tasks.progress.figures import elapsed
+from kbimg_tasks.progress.lines import BAR_WIDTH, INDENT, NAME_ENDS, NARROW, TIME_WIDTH
+from kbimg_tasks.progress.running import Running
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+# A build that has nothing to do is over by then, and need not wait until rich is loaded.
+QUIET_SECONDS = 0.3
+
+
+class Terminal:
+    """Lines that stay, and below them a row for each running stage."""
+
+    def __init__(self, stream: TextIO, environment: Any) -> None:
+        self._stream = stream
+        self.has_colours = may_colour(stream, environment)
+        self._live: Optional[Live] = None
+        self._waiting: List[str] = []
+        self._drawn: Tuple[object, ...] = ()
+
+    @property
+    def columns(self) -> int:
+        """The terminal's width, which can change at any time."""
+        return self._live.console.width if self._live else shutil.get_terminal_size().columns
+
+    def write(self, text: str, running: Sequence[Running], now: float) -> None:
+        """Whole lines, in their order with those that wait."""
+        text = "\n".join((*self._waiting, text))
+        self._waiting = []
+        text = f"{writable(text, self._stream)}\n"
+        if self._live is None:
+            self._stream.write(text)
+            self._stream.flush()
+            return
+        self._set(running, now)
+        self._live.console.print(_as_it_is(text), end="", soft_wrap=True)
+
+    def stream(self, text: str, running: Sequence[Running], now: float) -> None:
+        """A line of many: they are written together at the next drawing."""
+        self._waiting.append(text)
+
+    def draw(self, running: Sequence[Running], now: float) -> None:
+        """The rows of the running stages, where anything of them has changed."""
+        if self._live is None and any(now - one.since >= QUIET_SECONDS for one in running):
+            self._live = _live(self._stream, self.has_colours)
+            self._live.start()
+        if self._waiting:
+            *self._waiting, last = self._waiting
+            self.write(last, running, now)
+        elif self._live and self._set(running, now):
+            self._live.refresh()
+
+    def close(self, now: float) -> None:
+        """Take the rows away; all other lines stay."""
+        live, self._live = self._live, None
+        if live:
+            live.stop()
+        if self._waiting:
+            *self._waiting, last = self._waiting
+            self.write(last, (), now)
+
+    def _set(self, running: Sequence[Running], now: float) -> bool:
+        """What is drawn from now on; whether that is something else than before."""
+        assert self._live
+        shown = (self._live.console.size,
+                 *((one.stage, one.detail, one.share, elapsed(now - one.since))
+                   for one in running))  # fmt: skip
+        if shown == self._drawn:
+            return False
+        self._drawn = shown
+        self._live.update(_rows(running, now, self._live.console.width))
+        return True
+
+
+def _live(stream: TextIO, has_colours: bool) -> Live:
+    from rich.console import Console
+    from rich.live import Live
+
+    class Plainly(Console):
+        """A terminal whose cursor stays visible."""
+
+        def show_cursor(self, show: bool = True) -> bool:
+            return False
+
+    console: Console = Plainly(file=stream, force_terminal=True, no_color=not has_colours,
+                               highlight=False, markup=False, emoji=False)
+    return Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False,
+                redirect_stderr=False, vertical_overflow="ellipsis")
+
+
+def _as_it_is(text: str) -> RenderableType:
+    from rich.console import ConsoleOptions, RenderResult
+    from rich.segment import Segment
+
+    class AsItIs:
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+            yield Segment(text)
+
+    return AsItIs()
+
+
+def _rows(running: Sequence[Running], now: float, columns: int) -> RenderableType:
+    """A row for each: its name, since when, how far, what."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    is_narrow = columns < NARROW
+    indent = 0 if is_narrow else INDENT
+    name = max((len(one.stage) for one in running), default=0) if is_narrow else NAME_ENDS - INDENT
+    widths = [indent, name, TIME_WIDTH, 2]
+    has_bars = not is_narrow and any(one.share is not None for one in running)
+    widths += [BAR_WIDTH, 2] if has_bars else []
+    table = Table.grid(padding=0)
+    for width in widths:
+        table.add_column(width=width, no_wrap=True, overflow="ellipsis")
+    # Rows are no longer than need be: a terminal that becomes narrower wraps what is too long.
+    table.add_column(max_width=max(columns - 1 - sum(widths), 1), no_wrap=True,
+                     overflow="ellipsis")
+    for one in running:
+        bar: List[RenderableType] = []
+        if has_bars:
+            bar = [ProgressBar(total=1.0, completed=one.share, width=BAR_WIDTH)
+                   if one.share is not None else "", ""]  # fmt: skip
+        table.add_row("", Text(one.stage, style="bold"),
+                      Text(f"{elapsed(now - one.since):>{TIME_WIDTH}}"), "", *bar, Text(one.detail))
+    # The cursor stands in an empty line, where what the user types (^C, say) breaks nothing.
+    return Group(table, "") if running else ""

@@ -1,0 +1,62 @@
+"""The other pages with something to type: followed here, or by the test that reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, Dict, List
+
+import pytest
+from building import TOP
+from pages import Block, blocks
+from reader import Reader, checkout, demonstration
+
+# Where a reader of a page stands at its beginning.
+FOLLOWED: Dict[str, Callable[[Path], Path]] = {
+    "README.md": checkout,
+    "docs/machines.md": checkout,
+    "docs/migration.md": demonstration,
+    "docs/plan.md": demonstration,
+}
+# Tests that read pages, and have machines, networks and engines for what is typed.
+READ_BY = {
+    "docs/containers.md": "tests/images/test_admin_container.py",
+    "docs/dm-verity.md": "tests/images/test_dm_verity.py",
+    "docs/pxe.md": "tests/boot/test_pxe_serve.py",
+    "docs/tutorial.md": "tests/documents/test_tutorial.py",
+    "docs/upgrading.md": "tests/boot/test_upgrade.py",
+}
+CHINESE = "README.zh.md"
+PAGES = {str(page.relative_to(TOP)): page
+         for page in (*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md"))}  # fmt: skip
+
+
+def is_of_the_tests(block: Block) -> bool:
+    """Whether it is the command that this test itself is run by."""
+    return "pytest" in block.text
+
+
+@pytest.mark.image
+@pytest.mark.parametrize("page", FOLLOWED)
+def test_what_is_typed_succeeds(page: str, repository: Path, tmp_path: Path):
+    with Reader(FOLLOWED[page](tmp_path / "place")) as reader:
+        reader.follow([block for block in blocks(PAGES[page]) if not is_of_the_tests(block)])
+
+
+def typed(page: str) -> List[str]:
+    return [block.text for block in blocks(PAGES[page]) if block.is_typed]
+
+
+def test_no_page_is_left_out():
+    with_commands = {page for page in PAGES if typed(page) and not page.startswith("docs/howto/")}
+    assert with_commands == {*FOLLOWED, *READ_BY, CHINESE}
+    for page, test in READ_BY.items():
+        assert page in (TOP / test).read_text(), f"{test} does not read {page}"
+
+
+def test_both_languages_type_the_same():
+    assert typed(CHINESE) == typed("README.md")
+
+
+def test_the_readme_passes_the_tests_as_ci_does():
+    command, = (block.text for block in blocks(PAGES["README.md"]) if is_of_the_tests(block))
+    assert f"exec {command}" in (TOP / ".ci/run").read_text()

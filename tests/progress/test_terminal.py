@@ -1,0 +1,173 @@
+"""A build on a terminal, looked at in its middle and at its end."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+RUNNING = ("2 of 5 items", "2 of 4 MiB")
+
+
+def rows(terminal, *stages: str) -> list:
+    """The rows of running stages on the screen: they alone begin with blanks and a stage's name."""
+    return sorted(row for row in terminal.shown if row.split()[:1] and row.split()[0] in stages)
+
+
+def figures(row: str) -> list:
+    return re.findall(r"\d+\.\d s|\d+(?:\.\d)? [KM]iB", row)
+
+
+def test_the_middle_and_the_end(project, terminal):
+    build = terminal()
+    build.wait_for(*RUNNING, "a line of its own")
+    counted, written = rows(build, "counted", "written")
+    assert re.fullmatch(r" {6}counted +\d+ s  ━{6}[╸╺]━{9}  2 of 5 items", counted), counted
+    assert re.fullmatch(r" {6}written +\d+ s  ━{8}[╸╺]?━{7,8}  2 of 4 MiB", written), written
+    assert sorted(build.shown[-2:]) == [counted, written]
+    assert any(row.startswith("made  base") and figures(row) and row.endswith(
+        "4.0 MiB  what others are made of") for row in build.shown)
+    assert "a line of its own" in build.shown
+    (project / "go").touch()
+    assert build.end() == 0
+    text = "\n".join(build.shown)
+    for stage in ("base", "counted", "written", "final"):
+        (line,) = [row for row in build.shown if row.startswith(f"made  {stage} ")]
+        assert len(figures(line)) == 2, line
+    table = text[text.index("      stage "):].splitlines()
+    assert {row.split()[0] for row in table[1:5]} == {"base", "counted", "written", "final"}
+    times = [float(figures(row)[0].split()[0]) for row in table[1:5]]
+    assert times == sorted(times, reverse=True)
+    assert table[1].endswith("━" * 16)
+    assert re.search(rb"\x1b\[32mmade\x1b\[0m  final", build.raw)
+    assert f"{project}/out/final" in text.replace("\n", "")
+    assert re.fullmatch(r"4 made, 1 done in \d+\.\d s; output directory .*", next(
+        row for row in build.shown if "output directory" in row))
+    assert "of 5 items" not in text
+    assert not build.screen.cursor.hidden
+    assert b"\x1b[?25l" not in build.raw
+
+
+def test_forty_columns_without_colours(project, terminal):
+    build = terminal(40, NO_COLOR="1")
+    build.wait_for(*RUNNING)
+    assert sorted(row.split()[0] for row in build.shown[-2:]) == ["counted", "written"]
+    assert build.shown[0].startswith(("made  base", "kept"))
+    (project / "go").touch()
+    assert build.end() == 0
+    for stage in ("base", "counted", "written", "final"):
+        (line,) = [row for row in build.shown if row.startswith(f"made  {stage} ")]
+        assert len(figures(line)) == 2, line
+    assert "of 5 items" not in "\n".join(build.shown)
+    assert not re.search(rb"\x1b\[[0-9;]*3[0-9]", build.raw)  # no colours either
+
+
+def test_nothing_is_drawn_that_has_not_changed(terminal):
+    build = terminal()
+    build.wait_for(*RUNNING)
+    drawn = build.read(2.2)
+    # The seconds, and nothing else: each change rewrites two rows.
+    assert 1 <= drawn.count(b"counted") <= 6
+
+
+def test_a_window_that_changes_its_size(project, terminal):
+    build = terminal(100)
+    build.wait_for(*RUNNING)
+    before = build.shown[:-2]
+    build.resize(50, 24)
+    build.read(1.3)
+    assert sorted(row.split()[0] for row in build.shown[-2:]) == ["counted", "written"]
+    assert "2 of 5 items" in rows(build, "counted")[0]
+    assert [row[:50].rstrip() for row in before] == build.shown[: len(before)]
+    build.resize(90, 24)
+    build.read(1.3)
+    assert re.search("━{8}.*  2 of 4 MiB", rows(build, "written")[0])
+    (project / "go").touch()
+    assert build.end() == 0
+    assert "of 5 items" not in "\n".join(build.shown)
+
+
+def test_a_failure_is_shown_whole(project, terminal):
+    (project / "count.sh").write_text(
+        "echo item 1; for i in 1 2 3; do echo a long line of a complaint, number $i, which is "
+        "wider than the terminal by some words; done; exit 3")
+    build = terminal(60)
+    build.wait_for("FAILED counted", "written ")
+    (project / "go").touch()
+    assert build.end() == 1
+    text = "".join(row.ljust(60) for row in build.shown)
+    assert "counted: a program ended with exit status 3. Its last lines:" in text
+    for number in (1, 2, 3):
+        assert (f"a long line of a complaint, number {number}, which is wider than the terminal "
+                "by some words") in text
+    assert f"whole log: {project}/out/.kbimg/logs/counted.log" in text
+    assert re.search("2 made,( 1 done,)? FAILED: counted in .* s; output directory", text)
+    assert not build.screen.cursor.hidden
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_an_interrupt(terminal, columns):
+    build = terminal(columns)
+    build.wait_for(*RUNNING)
+    build.process.sendintr()
+    assert build.end() != 0
+    stopped = [row for row in build.shown if row.startswith("stopped")]
+    assert sorted(row.split()[1] for row in stopped) == ["counted", "written"]
+    assert rows(build, "counted", "written") == []
+    assert build.shown[-1] == "interrupted; what was finished stays"
+    assert any(row.startswith("made  base") for row in build.shown)
+    assert "stopped: " in "".join(build.shown) and "out/final" not in "".join(build.shown)
+    assert not build.screen.cursor.hidden and build.screen.cursor.x == 0
+    assert "Traceback" not in "\n".join(build.shown)
+
+
+def test_an_error_of_ours_leaves_the_terminal_whole(project, terminal):
+    path = project / "dodo.py"
+    path.write_text(path.read_text().replace(
+        'lambda: display.say("a line of its own")',
+        "lambda: (__import__('time').sleep(0.6), {}['missing'])"))
+    (project / "go").touch()
+    build = terminal()
+    assert build.end() != 0
+    text = "\n".join(build.shown)
+    assert "FAILED remark" in text and "KeyError: 'missing'" in text
+    assert not build.screen.cursor.hidden and build.screen.cursor.x == 0
+
+
+def test_all_that_programs_print(project, terminal):
+    (project / "count.sh").write_text(
+        "cat > /dev/null; for i in $(seq 300); do echo \"number $i\"; done; "
+        "printf 'one\\rother\\n\\033[2J\\033[Hred \\033[31mletters\\033[0m\\n'; "
+        "echo item 1; echo item 2; WAIT; echo whole > $1")
+    build = terminal(80, 24, "--verbosity", "2")
+    build.wait_for("counted | item 2", "2 of 5 items")
+    assert sorted(row.split()[0] for row in build.shown[-2:]) == ["counted", "written"]
+    (project / "go").touch()
+    assert build.end() == 0
+    told = [row for row in build.everything if row.startswith("counted | ")]
+    assert [row for row in told if "number" in row and "$" not in row] == [
+        f"counted | number {number}" for number in range(1, 301)]
+    assert "counted | other" in told and "counted | one" not in told
+    assert "counted | red letters" in told
+    assert any(row.startswith("written | $ sh -c") for row in build.everything)
+    assert "hidden words" not in "\n".join(build.everything)
+    assert "$KBIMG_SECRETS/password" in "".join(row.ljust(80) for row in build.everything)
+
+
+def test_what_a_terminal_cannot_do(project, terminal):
+    (project / "go").touch()
+    build = terminal(TERM="dumb")
+    assert build.end() == 0
+    assert b"\x1b" not in build.raw
+    assert sum(row.startswith("made  ") for row in build.shown) == 4
+
+
+def test_nothing_changed(project, terminal):
+    (project / "go").touch()
+    assert terminal().end() == 0
+    again = terminal(80, 24, "final")
+    assert again.end() == 0
+    assert again.shown[0].startswith("kept  base, ")
+    assert sorted(again.shown[0][6:].split(", ")) == ["base", "counted", "final", "written"]
+    assert re.fullmatch(r"4 kept in 0\.\d s; output directory .*", again.shown[1])
+    assert "rich" not in (project / "loaded").read_text().split()
