@@ -161,7 +161,8 @@ class CopyFile:
     mode: Optional[int] = option(
         values.file_mode, "Octal mode such as \"0644\"; the source's less 022 when absent.", None)
     owner: Optional[str] = option(
-        values.owner, "Owner, or owner:group, by names of the image; root:root when absent.", None)
+        values.owner, "Owner, or owner:group, by names of the image, its [[users]] too; "
+        "root:root when absent.", None)
 
 
 @frozen
