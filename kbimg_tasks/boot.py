@@ -27,7 +27,6 @@ from kbimg_tasks.tools import pipe
 from kbimg_tasks.vm import BOARDS, Kernel, Machine, NoMachine, firmware
 
 BYTES_A_MIB = 1 << 20
-MEMORY_MIB = 2048
 # What the installer holds to be the least (data/dracut/91kubeos-install), rounded up.
 INSTALL_AT_LEAST_MIB = 8192
 OWNER = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # EFI_GLOBAL_VARIABLE, UEFI specification 3.3
@@ -46,8 +45,8 @@ class Request:
     config: Config
     layout: Layout
     architecture: Architecture
-    ssh_port: Optional[int] = None
-    memory_mib: int = MEMORY_MIB
+    ssh_port: Optional[int]
+    memory_mib: int
 
 
 def boot_disk(asked: Request, say: Callable[[str], None]) -> int:

@@ -121,7 +121,8 @@ class Source:
         if self.is_there or from_image.TAR not in (stage.name for stage in unmade):
             return
         answering = [engine.name for engine in engines.usable(self.asked)]
-        why = (f"{' and '.join(answering)} know no such image" if answering
+        verb = "knows" if len(answering) == 1 else "know"
+        why = (f"{' and '.join(answering)} {verb} no such image" if answering
                else engines.why_none(self.asked))
         yield self.document.problem(
             ("from_dockerimg", "upgrade_img"),

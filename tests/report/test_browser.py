@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageChops
 from sample_report import sample
 
-from kbimg_tasks.layout import DATA
+from kbimg_tasks.layout import DATA, Layout
 from kbimg_tasks.report import page
 
 pytestmark = pytest.mark.image
@@ -38,7 +38,7 @@ def chromium(folder: Path, *argv: str) -> str:
 def shots(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """A picture of the page for each scheme and width."""
     folder = tmp_path_factory.mktemp("browser")
-    page.write(sample(), folder / "report.html")
+    page.write(sample(), Layout(folder))
     taken = {}
     for scheme, number in SCHEMES.items():
         for width in WIDTHS:

@@ -37,11 +37,27 @@ def test_help(tmp_path, argv):
     assert "create a new KubeOS image" in done.stdout
 
 
+def test_nothing_said(tmp_path):
+    done = kbimg(tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == kbimg(tmp_path, "-h").stdout
+
+
 @pytest.mark.parametrize("argv", [("create", "-h"), ("help", "create")])
 def test_help_of_create(tmp_path, argv):
     done = kbimg(tmp_path, *argv)
     assert done.returncode == 0
     assert "vm-img, pxe-img, upgrade-img, admin-container" in done.stdout
+    assert "  out=DIR " in done.stdout
+    assert "address=" not in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["boot", "check", "completion", "diff", "doit", "help", "plan"])
+def test_help_of_every_verb(tmp_path, verb):
+    done = kbimg(tmp_path, "help", verb)
+    assert done.returncode == 0, done.stdout
+    assert f"kbimg {verb} " in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("argv", [
@@ -59,7 +75,8 @@ def test_words_that_are_not_understood(tmp_path, argv):
 def test_a_configuration_that_is_not_there(tmp_path):
     done = kbimg(tmp_path, "create", "--file", "none.toml", "vm-img")
     assert done.returncode == 1
-    assert "none.toml: no such configuration file" in done.stdout
+    assert ("none.toml: no such configuration file; name one with config=FILE, or with kbimg's "
+            "-f FILE") in done.stdout
     assert "Traceback" not in done.stdout
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from building import TOP, run_doit, write_config
 
+from kbimg_tasks import variables
+
 STAGES = ["packages", "rootfs", "initramfs", "grub", "customised", "esp", "root_b", "persist",
           "system_img", "system_qcow2", "kubeos_tar"]  # fmt: skip
 
@@ -20,6 +22,22 @@ def test_list_works_without_a_configuration(tmp_path: Path):
     rows = dict(line.split(None, 1) for line in done.stdout.splitlines())
     assert [name for name in rows if name in STAGES] == STAGES
     assert all(rows.values())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_users_name_is_listed_before_what_builds_make(tmp_path: Path):
+    names = [line.split()[0] for line in run_doit(tmp_path, "list").stdout.splitlines()]
+    assert names[:6] == [*variables.IMAGES, "check", "words"]
+    first = names.index("ready")
+    assert all(name not in names[:first] for name in STAGES)
+    assert not set(names[first:]) & {"plan", "report", "store", "prune", "cleanup", "demo_repo"}
+
+
+def test_the_words_of_the_command_line(tmp_path: Path):
+    printed = run_doit(tmp_path, "words").stdout
+    assert [line.split("=")[0] for line in printed.splitlines()
+            if "=" in line.split("  ")[0]] == list(variables.KNOWN)  # fmt: skip
+    assert "arch=x86_64|aarch64" in printed
     assert list(tmp_path.iterdir()) == []
 
 
@@ -37,7 +55,8 @@ def test_info(tmp_path: Path):
     write_config(tmp_path)
     done = run_doit(tmp_path, "info", "rootfs", "config=kbimg.toml")
     assert "the packages installed into one tree" in done.stdout
-    assert "packages" in done.stdout
+    assert "    - made, from what there is now (" in done.stdout
+    assert "Artifact(" not in done.stdout and " at 0x" not in done.stdout
     assert "$1$xyz" not in run_doit(tmp_path, "info", "customised").stdout
 
 
