@@ -80,6 +80,14 @@ def test_a_configuration_that_is_not_there(tmp_path):
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.parametrize("image, where", [
+    ("upgrade-img", "docs/upgrading.md"), ("admin-container", "docs/containers.md")])
+def test_what_no_machine_starts_is_led_to_where_it_goes(tmp_path, image, where):
+    done = kbimg(tmp_path, "boot", image)
+    assert done.returncode == 2
+    assert where in done.stdout
+
+
 @pytest.mark.parametrize("image", cli.IMAGES)
 def test_mistakes_are_told_as_doit_tells_them(tmp_path, image):
     path = write_config(tmp_path, SMALL)
@@ -140,8 +148,8 @@ def test_nothing_to_boot(tmp_path):
     write_config(tmp_path, SMALL)
     done = kbimg(tmp_path, "boot")
     assert done.returncode == 1
-    assert done.stdout == (f"kbimg: there is no {tmp_path}/scripts-auto/system.img: build vm_img "
-                           "first\n")
+    assert done.stdout == (f"kbimg: there is no {tmp_path}/scripts-auto/system.img: build it "
+                           "first, by kbimg create -f kbimg.toml vm-img\n")
     done = kbimg(tmp_path, "boot", "pxe-img")
     assert done.returncode == 1
     assert "kbimg.toml: pxe_img needs a table [pxe_config]" in done.stdout
