@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 
+import pyte
 import pytest
+
+from kbimg_tasks.progress import terminal as view
+from kbimg_tasks.progress.running import Running
 
 RUNNING = ("2 of 5 items", "2 of 4 MiB")
 
@@ -60,6 +65,27 @@ def test_forty_columns_without_colours(project, terminal):
         assert len(figures(line)) == 2, line
     assert "of 5 items" not in "\n".join(build.shown)
     assert not re.search(rb"\x1b\[[0-9;]*3[0-9]", build.raw)  # no colours either
+
+
+class Stream(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_line_comes_with_the_rows_of_its_time():
+    stream, screen = Stream(newline="\r\n"), pyte.Screen(80, 24)
+    one, other = Running("one", 0.0, program="cp"), Running("other", 0.0, program="tar")
+    shown = view.Terminal(stream, {"TERM": "xterm"})
+    shown.draw([one, other], 1.0)
+    shown.write("made  one", [other], 2.0)
+    pyte.Stream(screen).feed(stream.getvalue())
+    first, second, *rest = [row.split() for row in screen.display]
+    assert (first, second) == (["made", "one"], ["other", "2", "s", "tar"])
+    assert not any(rest)
+    shown.write("made  other", [], 2.1)
+    pyte.Stream(screen).feed(stream.getvalue())
+    shown.close(2.2)
+    assert stream.getvalue().count("tar") == 2
 
 
 def test_nothing_is_drawn_that_has_not_changed(terminal):
@@ -138,7 +164,7 @@ def test_all_that_programs_print(project, terminal):
     (project / "count.sh").write_text(
         "cat > /dev/null; for i in $(seq 300); do echo \"number $i\"; done; "
         "printf 'one\\rother\\n\\033[2J\\033[Hred \\033[31mletters\\033[0m\\n'; "
-        "echo item 1; echo item 2; WAIT; echo whole > $1")
+        "echo item 1; echo item 2 of 5; WAIT; echo whole > $1")
     build = terminal(80, 24, "--verbosity", "2")
     build.wait_for("counted | item 2", "2 of 5 items")
     assert sorted(row.split()[0] for row in build.shown[-2:]) == ["counted", "written"]

@@ -47,6 +47,7 @@ def test_help_of_create(tmp_path, argv):
 @pytest.mark.parametrize("argv", [
     (), ("create",), ("create", "vm-img"), ("create", "-f", "kbimg.toml"),
     ("create", "-f", "kbimg.toml", "iso-img"), ("create", "-f", "kbimg.toml", "vm-img", "word"),
+    ("create", "-v", "3", "-f", "kbimg.toml", "vm-img"), ("check", "-v", "2"),
     ("make",), ("boot", "upgrade-img"), ("boot", "--memory", "much"),
 ])
 def test_words_that_are_not_understood(tmp_path, argv):
@@ -61,6 +62,13 @@ def test_a_configuration_that_is_not_there(tmp_path):
     assert done.returncode == 1
     assert "none.toml: no such configuration file" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("words", [("-v", "2"), ("--verbosity=0",)])
+def test_verbosity_is_doits(tmp_path, words):
+    done = kbimg(tmp_path, "create", *words, "-f", "none.toml", "vm-img")
+    assert done.returncode == 1
+    assert "none.toml: no such configuration file" in done.stdout
 
 
 @pytest.mark.parametrize("image", cli.IMAGES)
