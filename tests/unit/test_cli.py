@@ -63,6 +63,7 @@ def test_help_of_every_verb(tmp_path, verb):
 @pytest.mark.parametrize("argv", [
     (), ("create",), ("create", "vm-img"), ("create", "-f", "kbimg.toml"),
     ("create", "-f", "kbimg.toml", "iso-img"), ("create", "-f", "kbimg.toml", "vm-img", "word"),
+    ("create", "-v", "3", "-f", "kbimg.toml", "vm-img"), ("check", "-v", "2"),
     ("make",), ("boot", "upgrade-img"), ("boot", "--memory", "much"),
 ])
 def test_words_that_are_not_understood(tmp_path, argv):
@@ -86,6 +87,13 @@ def test_what_no_machine_starts_is_led_to_where_it_goes(tmp_path, image, where):
     done = kbimg(tmp_path, "boot", image)
     assert done.returncode == 2
     assert where in done.stdout
+
+
+@pytest.mark.parametrize("words", [("-v", "2"), ("--verbosity=0",)])
+def test_verbosity_is_doits(tmp_path, words):
+    done = kbimg(tmp_path, "create", *words, "-f", "none.toml", "vm-img")
+    assert done.returncode == 1
+    assert "none.toml: no such configuration file" in done.stdout
 
 
 @pytest.mark.parametrize("image", cli.IMAGES)
