@@ -52,10 +52,10 @@ class Request:
 def boot_disk(asked: Request, say: Callable[[str], None]) -> int:
     """Start system.img of the output directory; QEMU's exit status. Raises NotStarted."""
     with _folder(asked.layout) as folder:
-        disk = _copy(_result(asked.layout, "system.img", "vm_img"), folder)
+        disk = _copy(_result(asked, "system.img", "vm-img"), folder)
         legacy, enrolled = asked.config.is_legacy, None
         if asked.config.dm_verity:
-            enrolled = _enrolled(_result(asked.layout, "update-boot.img", "vm_img"), folder,
+            enrolled = _enrolled(_result(asked, "update-boot.img", "vm-img"), folder,
                                  asked.architecture)
         else:
             _speak(disk, folder, asked.architecture, is_legacy=legacy)
@@ -75,7 +75,7 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
         raise NotStarted(f"{asked.config.where('pxe_config.disk')}: pxe_config.disk: booting knows "
                          f"{' and '.join(ADAPTERS)}, found {pxe.disk}")
     for name in ("vmlinuz", "initramfs.img", "kubeos.tar"):
-        _result(layout, name, "pxe_img")
+        _result(asked, name, "pxe-img")
     sizes = asked.config.disk_partition
     table = plan_table(sizes.root_mib, sizes.image_gib)
     words = f"console=tty0 console={asked.architecture.serial},115200"
@@ -146,10 +146,11 @@ def _folder(layout: Layout) -> Iterator[Path]:
         recovery.delete(folder)
 
 
-def _result(layout: Layout, name: str, image: str) -> Path:
-    path = layout.out / name
+def _result(asked: Request, name: str, image: str) -> Path:
+    path = asked.layout.out / name
     if not path.exists():
-        raise NotStarted(f"there is no {path}: build {image} first")
+        raise NotStarted(f"there is no {path}: build it first, by "
+                         f"kbimg create -f {asked.config.path.name} {image}")
     return path
 
 

@@ -16,6 +16,12 @@ from kbimg_tasks import completion, variables
 
 IMAGES = tuple(name.replace("_", "-") for name in variables.IMAGES)
 BOOTED = ("vm-img", "pxe-img")
+# What no machine starts, and where it goes instead.
+NOT_BOOTED = {
+    "upgrade-img": "an upgrade image is no disk, but what a node fills its other slot with "
+                   "(docs/upgrading.md); vm-img starts the same root file system",
+    "admin-container": "a container engine starts the admin container (docs/containers.md)",
+}
 DESCRIPTION = "Makes images of KubeOS: of virtual machines, PXE, upgrades and the admin container."
 FIRST = """first steps:
   kbimg check                           is kbimg.toml right, and this host?
@@ -24,10 +30,10 @@ FIRST = """first steps:
   kbimg help create                     what else there is to say
 """
 VARIABLES = "NAME=VALUE"
+VERBOSITIES = (0, 1, 2)
 OF_A_BUILD = ("out", "arch", "offline", "lock", "engine", "push", "cache", "store_gib")
 MEMORY_MIB = 2048
 FAILED, NOT_UNDERSTOOD = 1, 2
-VERBOSITIES = (0, 1, 2)
 
 
 class _Version(argparse.Action):
@@ -152,6 +158,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         given.image = named[0] if named else BOOTED[0]
         given.variables = [word for word in given.variables if word not in named[:1]]
     for word in getattr(given, "variables", ()):
+        if given.verb == "boot" and word in NOT_BOOTED:
+            understood.error(NOT_BOOTED[word])
         if "=" not in word or word.startswith("-"):
             understood.error(f"unrecognized argument: {word} (expected {VARIABLES})")
     if given.verb == "help":
