@@ -19,8 +19,8 @@ PAGES = sorted((*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")))
 # What stands for something that the reader fills in.
 PLACEHOLDER = re.compile(r"[A-Z0-9_:./|]*[A-Z]{2}[A-Z0-9_:./|]*|…|\.\.\.")
 DOIT_VERBS = {"list", "info", "clean", "help", "run", "forget", "ignore", "tabcompletion"}
-DOIT_OPTIONS = {"-n", "-f", "-v", "--verbosity", "-s", "--status", "--all", "--shell"}
-VALUED = {"-f", "--file", "-v", "--verbosity", "--shell", "--ssh-port", "--memory"}
+DOIT_OPTIONS = {"-n", "-P", "-f", "-v", "--verbosity", "-s", "--status", "--all", "--shell"}
+VALUED = {"-P", "-f", "--file", "-v", "--verbosity", "--shell", "--ssh-port", "--memory"}
 
 
 def commands(page: Path) -> Iterator[str]:
