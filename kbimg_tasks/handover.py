@@ -11,9 +11,9 @@ from kbimg_tasks import engines, graph, registry
 from kbimg_tasks.architectures import Architecture, of_this_machine
 from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.errors import Problem
-from kbimg_tasks.config.model import Config
+from kbimg_tasks.config.model import ADMIN_BASE, Config
 from kbimg_tasks.layout import Layout
-from kbimg_tasks.plan import ADMIN_BASE, Container, admin_repository
+from kbimg_tasks.plan import Container, admin_repository
 from kbimg_tasks.stage import Stage
 from kbimg_tasks.stages import from_image
 from kbimg_tasks.stages.container import DIGESTS

@@ -47,11 +47,14 @@ FILE, FOLDER = "FILE", "DIR"
 KNOWN = {
     "config": Word("the configuration; kbimg.toml when not given", FILE),
     "out": Word("where the results go; scripts-auto when not given", FOLDER),
-    "arch": Word("the machines that the image is for; like this one when not given",
+    "arch": Word("the machines that the image is for (also amd64, arm64); like this one when not "
+                 "given",
                  choices=tuple(ARCHITECTURES)),
     "offline": Word("1 asks no repository for newer packages", choices=SWITCH),
-    "lock": Word("the exact packages: write_lock writes it, builds obey it", FILE),
-    "engine": Word("the container engine that images come from and go to", choices=ENGINES),
+    "lock": Word("the exact packages: write_lock writes it (kbimg.lock when not given), builds "
+                 "obey it", FILE),
+    "engine": Word("the container engine that images come from and go to; auto when not given",
+                   choices=ENGINES),
     "push": Word("where upgrade_img or admin_container is pushed to", "REGISTRY/NAME:TAG"),
     "cache": Word(f"downloaded packages and the store; {CACHE} when not given", FOLDER),
     "store_gib": Word(f"what the store is kept to, in GiB; {STORE_GIB:g} when not given", "GIB"),

@@ -74,6 +74,12 @@ mode = "0640"
 owner = "root:wheel"
 
 [[copy_files]]
+src = "hello.txt"
+dst = "/home/foo/hello.txt"
+owner = "foo:foo"
+mode = "0600"
+
+[[copy_files]]
 src = "own.service"
 dst = "/etc/systemd/system"
 

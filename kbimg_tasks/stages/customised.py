@@ -47,10 +47,13 @@ def customised(config: Config, architecture: Architecture, ids: Ids, layers: Tup
         tree.wrap(_set_password(root, "root", Secret("root_passwd",
                                 config.from_repo.root_passwd.reveal() + "\n"), clock)),
     ]  # fmt: skip
-    for entry in config.copy_files:
-        steps.append(tree.wrap(_copy(root, entry)))
+    users = {user.name for user in config.users}
+    # A file may bring what making users reads (/etc/skel, a group), or may be a user's own.
+    theirs = [entry for entry in config.copy_files if users & set((entry.owner or "").split(":"))]
+    steps += [tree.wrap(_copy(root, entry)) for entry in config.copy_files if entry not in theirs]
     for user in config.users:
         steps += _user(tree, inside, root, user, ids, clock)
+    steps += [tree.wrap(_copy(root, entry)) for entry in theirs]
     if config.systemd_service.name:
         steps.append(inside.wrap(
             run("systemctl", "enable", "--", *config.systemd_service.name)))

@@ -123,6 +123,8 @@ def test_a_user_logs_in(node):
 def test_what_the_configuration_put_there(node):
     assert node.run("cat /usr/share/kbimg-test/deep/hello.txt") == "hello from a copied file"
     assert node.run("stat -c '%a %U:%G' /usr/share/kbimg-test/deep/hello.txt") == "640 root:wheel"
+    assert node.run("stat -c '%a %U:%G' /home/foo/hello.txt") == "600 foo:foo"
+    assert node.run("stat -c '%U' /home/foo /home/foo/.bashrc").split() == ["foo", "foo"]
     assert node.run("cat /etc/chroot-mark") == "0"
     assert node.run("cat /var/lib/from-script") == "factory"
     assert node.result("test -e /mark.sh")[1] == 1

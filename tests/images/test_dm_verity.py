@@ -97,7 +97,8 @@ def test_the_upgrade_image_holds_a_slot(watched):
 
 def test_enrolling_as_the_documentation_says(watched):
     """Its commands, run beside scripts-auto, make a store of variables with both certificates."""
-    block, = (block for block in blocks(TOP / "docs/dm-verity.md") if "virt-fw-vars" in block.text)
+    block, = (block for block in blocks(TOP / "docs/howto/dm-verity.md")
+              if "virt-fw-vars" in block.text)  # fmt: skip
     subprocess.run(["sh", "-eu", "-c", block.text], cwd=watched[0], check=True)
     told = secure_boot.run("virt-fw-vars", "--input", watched[0] / "variables.fd", "--print",
                            "--verbose")
