@@ -30,10 +30,10 @@ FIRST = """first steps:
   kbimg help create                     what else there is to say
 """
 VARIABLES = "NAME=VALUE"
-VERBOSITIES = (0, 1, 2)
 OF_A_BUILD = ("out", "arch", "offline", "lock", "engine", "push", "cache", "store_gib")
 MEMORY_MIB = 2048
 FAILED, NOT_UNDERSTOOD = 1, 2
+VERBOSITIES = (0, 1, 2)
 
 
 class _Version(argparse.Action):
