@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List
 
+from kbimg_tasks.architectures import of_this_machine
 from kbimg_tasks.config.load import load
-from kbimg_tasks.plan import PACKAGES_UEFI
 from kbimg_tasks.sandbox import CONTAINMENT
 from kbimg_tasks.stages.packages import RPM_DATABASE
 
@@ -51,7 +51,7 @@ def dnf_alone(folder: Path) -> None:
          "dnf", "--noplugins", f"--installroot={root}", f"--config={DEMO / 'demo.repo'}",
          "--setopt=reposdir=/nonexistent", "--setopt=cachedir=/var/cache/dnf",
          "--setopt=keepcache=True", "--setopt=install_weak_deps=False", "--assumeyes", "install",
-         *config.from_repo.rpmlist, *PACKAGES_UEFI],
+         *config.from_repo.rpmlist, *of_this_machine().packages()],
         check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8"})
 

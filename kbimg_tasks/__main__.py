@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from doit.cmd_base import TaskLoader2
+from doit.cmd_clean import Clean
+from doit.cmd_help import Help
+from doit.cmd_info import Info
+from doit.cmd_list import List as ListTasks
+from doit.cmd_run import Run
 from doit.doit_cmd import DoitMain
 from doit.loader import generate_tasks
 from doit.task import Task
@@ -41,12 +46,32 @@ class Tasks(TaskLoader2):
 
     def load_tasks(self, cmd: Any, pos_args: Sequence[str]) -> List[Task]:
         """All tasks."""
-        return list(generate_tasks("kbimg", self._dictionaries()))
+        return list(generate_tasks("kbimg", self.dictionaries()))
 
-    def _dictionaries(self) -> Iterator[Dict[str, Any]]:
+    def dictionaries(self) -> Iterator[Dict[str, Any]]:
+        """The same as doit's users write them."""
         yield from self.session.image_tasks()
         yield from commands.tasks(self.session)
         yield from self.session.stage_tasks()
+
+
+class Doit(DoitMain):
+    """doit with those of its commands that mean something here: what was made is told by stamps, so
+    there is no database to dump or to forget things of."""
+
+    BIN_NAME = "kbimg doit"
+    DOIT_CMDS = (Help, Run, ListTasks, Info, Clean)
+
+
+def command_names() -> List[str]:
+    """The words that are commands of doit."""
+    return [command.get_name() for command in Doit.DOIT_CMDS]
+
+
+def task_names(words: Sequence[str], started_in: Path) -> List[str]:
+    """The tasks that users may name, for a configuration and architecture among the words."""
+    names = [task["basename"] for task in Tasks(words, started_in).dictionaries()]
+    return [name for name in names if not name.startswith("_")]
 
 
 def run(words: Sequence[str], started_in: Optional[Path] = None) -> int:
@@ -55,7 +80,7 @@ def run(words: Sequence[str], started_in: Optional[Path] = None) -> int:
     tie_workers()
     tell_of_interrupts()
     loader = Tasks(words, started_in or Path.cwd())
-    return int(DoitMain(loader, config_filenames=()).run(list(words)) or 0)
+    return int(Doit(loader, config_filenames=()).run(list(words)) or 0)
 
 
 if __name__ == "__main__":

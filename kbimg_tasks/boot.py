@@ -27,7 +27,6 @@ from kbimg_tasks.tools import pipe
 from kbimg_tasks.vm import BOARDS, Kernel, Machine, NoMachine, firmware
 
 BYTES_A_MIB = 1 << 20
-MEMORY_MIB = 2048
 # What the installer holds to be the least (data/dracut/91kubeos-install), rounded up.
 INSTALL_AT_LEAST_MIB = 8192
 OWNER = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # EFI_GLOBAL_VARIABLE, UEFI specification 3.3
@@ -46,17 +45,17 @@ class Request:
     config: Config
     layout: Layout
     architecture: Architecture
-    ssh_port: Optional[int] = None
-    memory_mib: int = MEMORY_MIB
+    ssh_port: Optional[int]
+    memory_mib: int
 
 
 def boot_disk(asked: Request, say: Callable[[str], None]) -> int:
     """Start system.img of the output directory; QEMU's exit status. Raises NotStarted."""
     with _folder(asked.layout) as folder:
-        disk = _copy(_result(asked.layout, "system.img", "vm_img"), folder)
+        disk = _copy(_result(asked, "system.img", "vm-img"), folder)
         legacy, enrolled = asked.config.is_legacy, None
         if asked.config.dm_verity:
-            enrolled = _enrolled(_result(asked.layout, "update-boot.img", "vm_img"), folder,
+            enrolled = _enrolled(_result(asked, "update-boot.img", "vm-img"), folder,
                                  asked.architecture)
         else:
             _speak(disk, folder, asked.architecture, is_legacy=legacy)
@@ -76,7 +75,7 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
         raise NotStarted(f"{asked.config.where('pxe_config.disk')}: pxe_config.disk: booting knows "
                          f"{' and '.join(ADAPTERS)}, found {pxe.disk}")
     for name in ("vmlinuz", "initramfs.img", "kubeos.tar"):
-        _result(layout, name, "pxe_img")
+        _result(asked, name, "pxe-img")
     sizes = asked.config.disk_partition
     table = plan_table(sizes.root_mib, sizes.image_gib)
     words = f"console=tty0 console={asked.architecture.serial},115200"
@@ -147,10 +146,11 @@ def _folder(layout: Layout) -> Iterator[Path]:
         recovery.delete(folder)
 
 
-def _result(layout: Layout, name: str, image: str) -> Path:
-    path = layout.out / name
+def _result(asked: Request, name: str, image: str) -> Path:
+    path = asked.layout.out / name
     if not path.exists():
-        raise NotStarted(f"there is no {path}: build {image} first")
+        raise NotStarted(f"there is no {path}: build it first, by "
+                         f"kbimg create -f {asked.config.path.name} {image}")
     return path
 
 

@@ -9,6 +9,7 @@ from attrs import frozen
 from kbimg_tasks import preflight
 from kbimg_tasks.config.errors import ERROR, WARNING, Problem, in_order
 from kbimg_tasks.config.load import configured
+from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.source import name_as_typed
 from kbimg_tasks.diagnostics import Painter
 from kbimg_tasks.session import DEFAULT_IMAGE, Session, needed_mib
@@ -44,7 +45,7 @@ def judge(asked: Variables) -> Judgement:
     stages: List[Stage] = []
     unmade: List[Stage] = []
     for image, session in sessions:
-        found += (*session.refusals, *session.warnings)
+        found += (*session.refusals, *session.warnings, *_passed_over(session.config))
         if not session.refusals:
             to_make = session.unmade((image,))
             found += session.source.problems(to_make)
@@ -57,6 +58,13 @@ def judge(asked: Variables) -> Judgement:
         name_as_typed(asked.config, asked.started_in), images, asked.architecture.name,
         len(preflight.programs(wanted)), not any(session.refusals for _, session in sessions),
         (*in_order(found), *map(Problem.of_no_file, host)))
+
+
+def _passed_over(config: Config) -> Iterator[Problem]:
+    """What belongs to an image that the others of the same file exclude."""
+    if config.dm_verity and config.pxe_config:
+        yield config.problem(("pxe_config",), "passed over: dm-verity is for virtual machines, and "
+                             "pxe_img is not made with it", WARNING)
 
 
 def report(found: Judgement, painter: Painter) -> str:

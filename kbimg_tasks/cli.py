@@ -8,87 +8,131 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib import metadata
 from pathlib import Path
-from typing import List, Optional, Sequence
+from textwrap import indent
+from typing import Any, List, Optional, Sequence
 
-from kbimg_tasks import __main__ as graph_of_doit
-from kbimg_tasks import boot, image_diff
-from kbimg_tasks.session import Session
+from kbimg_tasks import completion, variables
 
-IMAGES = ("vm-img", "pxe-img", "upgrade-img", "admin-container")
+IMAGES = tuple(name.replace("_", "-") for name in variables.IMAGES)
 BOOTED = ("vm-img", "pxe-img")
+# What no machine starts, and where it goes instead.
+NOT_BOOTED = {
+    "upgrade-img": "an upgrade image is no disk, but what a node fills its other slot with "
+                   "(docs/upgrading.md); vm-img starts the same root file system",
+    "admin-container": "a container engine starts the admin container (docs/containers.md)",
+}
 DESCRIPTION = "Makes images of KubeOS: of virtual machines, PXE, upgrades and the admin container."
+FIRST = """first steps:
+  kbimg check                           is kbimg.toml right, and this host?
+  kbimg create -f kbimg.toml vm-img     build; the results are in scripts-auto
+  kbimg boot                            start what was built, in QEMU
+  kbimg help create                     what else there is to say
+"""
 VARIABLES = "NAME=VALUE"
-FAILED = 1
+OF_A_BUILD = ("out", "arch", "offline", "lock", "engine", "push", "cache", "store_gib")
+MEMORY_MIB = 2048
+FAILED, NOT_UNDERSTOOD = 1, 2
 VERBOSITIES = (0, 1, 2)
 
 
-def version() -> str:
-    """The version of the installed package."""
-    return metadata.version("kbimg")
+class _Version(argparse.Action):
+    """Prints the version of the installed package."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib import metadata
+
+        print(f"kbimg {metadata.version('kbimg')}")
+        parser.exit()
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words."""
-    top = argparse.ArgumentParser(prog="kbimg", description=DESCRIPTION, allow_abbrev=False)
+    """The command's words, and in `completer` of each what TAB offers for it."""
+    top = argparse.ArgumentParser(
+        prog="kbimg", description=DESCRIPTION, epilog=FIRST, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("-d", "--debug", action="store_true",
                      help="with create: generate the scripts without execution")
-    top.add_argument("-V", "--version", action="version", version=f"kbimg {version()}")
+    top.add_argument("-V", "--version", action=_Version, nargs=0,
+                     help="print the version and exit")
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
 
-    create = verbs.add_parser("create", help="create a new KubeOS image", allow_abbrev=False)
+    create = verbs.add_parser(
+        "create", help="create a new KubeOS image", allow_abbrev=False,
+        description="Builds an image. What is made already is not made again.",
+        epilog=_told(), formatter_class=argparse.RawDescriptionHelpFormatter)
     _configuration(create, is_required=True)
     create.add_argument("-v", "--verbosity", type=int, choices=VERBOSITIES, default=1,
                         help="as of doit: 2 shows all that programs print (default: %(default)s)")
     create.add_argument("image", metavar="IMAGE_TYPE", choices=IMAGES, help=", ".join(IMAGES))
     _variables(create)
 
+    judge = verbs.add_parser("check", help="judge a configuration and this host",
+                             allow_abbrev=False,
+                             description="Judges a configuration and this host, builds nothing.")
+    _configuration(judge)
+    judge.add_argument("--json", action="store_true", help="one JSON document, for programs")
+    _variables(judge)
+
     start = verbs.add_parser(
         "boot", help="start a built image in QEMU, on this terminal", allow_abbrev=False,
         description="Starts what was built in QEMU, with the terminal as its serial line; what the "
                     "machine changes is thrown away.")
     _configuration(start)
-    start.add_argument("variables", metavar="IMAGE_TYPE | NAME=VALUE", nargs="*", default=[],
-                       help=f"{' or '.join(BOOTED)} (the first unless it is named), and what doit "
-                            "takes: out=DIR, arch=aarch64")
+    what: Any = start.add_argument(
+        "variables", metavar="IMAGE_TYPE | NAME=VALUE", nargs="*", default=[],
+        help=f"{' or '.join(BOOTED)} (the first unless it is named), and what doit takes: out=DIR, "
+             "arch=aarch64")
+    what.completer = lambda prefix, **_: [*BOOTED, *completion.variables(prefix)]
     start.add_argument("--ssh-port", type=int, metavar="PORT",
                        help="a port of this machine that leads to the node's ssh")
-    start.add_argument("--memory", type=int, metavar="MIB", default=boot.MEMORY_MIB,
+    start.add_argument("--memory", type=int, metavar="MIB", default=MEMORY_MIB,
                        help="memory of the machine (default: %(default)s)")
 
-    plan = verbs.add_parser("plan", help="write the scripts that build an image, and run nothing",
-                            allow_abbrev=False)
+    plan = verbs.add_parser(
+        "plan", help="write the scripts that build an image, and run nothing", allow_abbrev=False,
+        description="Writes OUT/plan, the build as shell scripts, and runs nothing.")
     _configuration(plan)
     plan.add_argument("image", metavar="IMAGE_TYPE", choices=IMAGES, help=", ".join(IMAGES))
     _variables(plan)
 
-    judge = verbs.add_parser("check", help="judge a configuration and this host",
-                             allow_abbrev=False)
-    _configuration(judge)
-    judge.add_argument("--json", action="store_true", help="one JSON document, for programs")
-    _variables(judge)
-
-    verbs.add_parser("diff", help="tell what changed between two images", add_help=False)
+    diff = verbs.add_parser("diff", help="tell what changed between two images", add_help=False)
+    diff.add_argument("files", nargs=argparse.REMAINDER)
 
     any_task = verbs.add_parser(
         "doit", help="doit with these tasks: kbimg doit list, clean, info, …", add_help=False)
-    any_task.add_argument("words", nargs=argparse.REMAINDER)
+    word: Any = any_task.add_argument("words", nargs=argparse.REMAINDER)
+    word.completer = completion.tasks
+
+    shell = verbs.add_parser(
+        "completion", help="print what makes a shell complete kbimg's words", allow_abbrev=False,
+        description='Prints shell code: eval "$(kbimg completion bash)" switches completion on.')
+    shell.add_argument("shell", metavar="SHELL", choices=completion.SHELLS,
+                       help=" or ".join(completion.SHELLS))
 
     helped = verbs.add_parser("help", help="print this message or the help of a command")
-    helped.add_argument("of", nargs="?", choices=tuple(verbs.choices))
+    helped.add_argument("of", metavar="COMMAND", nargs="?", choices=tuple(verbs.choices),
+                        help="the command to tell of")
     return top
 
 
+def _told() -> str:
+    images = "\n".join(f"{name:<16} {variables.IMAGES[name.replace('-', '_')]}" for name in IMAGES)
+    return "\n".join(f"{title}:\n{indent(rows, '  ')}\n" for title, rows in (
+        ("IMAGE_TYPE", images), (VARIABLES, variables.listed(OF_A_BUILD))))
+
+
 def _configuration(verb: argparse.ArgumentParser, *, is_required: bool = False) -> None:
-    verb.add_argument("-f", "--file", metavar="FILE", required=is_required, default="kbimg.toml",
-                      help="path of the TOML configuration"
-                           + ("" if is_required else " (default: %(default)s)"))
+    file: Any = verb.add_argument(
+        "-f", "--file", metavar="FILE", required=is_required, default="kbimg.toml",
+        help=f"path of the TOML configuration{'' if is_required else ' (default: %(default)s)'}")
+    file.completer = completion.configurations
 
 
 def _variables(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("variables", metavar=VARIABLES, nargs="*", default=[],
-                      help="what doit takes: out=DIR, arch=aarch64, engine=none, …")
+    word: Any = verb.add_argument("variables", metavar=VARIABLES, nargs="*", default=[],
+                                  help="what doit takes: out=DIR, arch=aarch64, engine=none, …")
+    word.completer = completion.variables
 
 
 def words_of(given: argparse.Namespace) -> List[str]:
@@ -99,7 +143,13 @@ def words_of(given: argparse.Namespace) -> List[str]:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit status."""
     understood, words = parser(), list(sys.argv[1:] if argv is None else argv)
+    completion.answer_if_asked(understood)
+    if not words:
+        understood.print_help(sys.stderr)
+        return NOT_UNDERSTOOD
     if words[:1] == ["diff"]:
+        from kbimg_tasks import image_diff
+
         return image_diff.main(words[1:])
     given = understood.parse_args(words)
     if given.verb == "boot":
@@ -108,12 +158,22 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         given.image = named[0] if named else BOOTED[0]
         given.variables = [word for word in given.variables if word not in named[:1]]
     for word in getattr(given, "variables", ()):
+        if given.verb == "boot" and word in NOT_BOOTED:
+            understood.error(NOT_BOOTED[word])
         if "=" not in word or word.startswith("-"):
             understood.error(f"unrecognized argument: {word} (expected {VARIABLES})")
     if given.verb == "help":
-        return main([given.of, "--help"] if given.of else ["--help"])
+        asked = ["--help"] if given.of is None else (
+            ["doit", "help"] if given.of == "doit" else [given.of, "--help"])
+        return main(asked)
     if given.debug and given.verb != "create":
         understood.error("-d goes with create")
+    if given.verb == "completion":
+        print(completion.code(given.shell))
+        return 0
+    # Late: the graph and its libraries take most of the time of a command that does little.
+    from kbimg_tasks import __main__ as graph_of_doit
+
     if given.verb == "doit":
         return graph_of_doit.run(given.words)
     if given.verb == "boot":
@@ -128,6 +188,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _boot(given: argparse.Namespace) -> int:
+    from kbimg_tasks import boot
+    from kbimg_tasks.session import Session
+
     session = Session.started([given.image.replace("-", "_"), *words_of(given)], Path.cwd())
     if session.refusals:
         print("\n".join(map(str, session.refusals)), file=sys.stderr)

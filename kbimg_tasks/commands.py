@@ -16,6 +16,7 @@ from kbimg_tasks import (
     pxe_serve,
     recovery,
     store,
+    variables,
 )
 from kbimg_tasks.reproduce import NotEqual, reproduce
 from kbimg_tasks.session import ADMIN, PXE, Session
@@ -26,25 +27,27 @@ from kbimg_tasks.variables import DEFAULT_IMAGE, IMAGES, WRITE_LOCK
 def tasks(session: Session) -> Iterator[Dict[str, Any]]:
     """One task for each."""
     planned = session.plan
-    yield graph.note("check", "the configuration and this host, judged; json=1 for programs",
+    yield graph.note("check", "judge the configuration and this host, and build nothing",
                      partial(_check, session), is_aside=True)
-    yield graph.note("plan", "scripts that build image= by hand, written and not run",
+    yield graph.note("words", "list the words NAME=VALUE that commands take",
+                     partial(_list_words, session), is_aside=True)
+    yield graph.note("plan", "write scripts that build image= by hand, and run none",
                      partial(_plan, session), is_aside=True)
-    yield graph.note("store", "what all output directories share, with sizes",
-                     partial(_show_store, session))
-    yield graph.note("prune", "the store brought down to store_gib= GiB, oldest use first",
-                     partial(_prune_store, session))
-    yield graph.note("reproduce", "vm_img built twice and compared, by file where they differ",
-                     partial(_reproduce, session), _names(session.kept))
-    yield graph.note(WRITE_LOCK,
-                     "the exact packages written to lock=FILE, for later builds to obey",
-                     partial(_write_lock, session),
-                     [name for name in _names(planned.stages) if name == "packages"])
-    yield graph.note("pxe_serve", "what pxe_img makes, served on address=IP[:PORT], with menus",
-                     partial(_serve, session), _names(planned.images.get(PXE, ())))
-    yield graph.note("report", "report.html: a picture of the build as it is now",
+    yield graph.note("report", "draw the build as it is now, in report.html",
                      partial(_report, session),
                      [word for word in session.words if word in planned.images], is_aside=True)
+    yield graph.note("pxe_serve", "serve what pxe_img makes on address=IP[:PORT], with menus",
+                     partial(_serve, session), _names(planned.images.get(PXE, ())))
+    yield graph.note(WRITE_LOCK,
+                     "write the exact packages to lock=FILE, for later builds to obey",
+                     partial(_write_lock, session),
+                     [name for name in _names(planned.stages) if name == "packages"])
+    yield graph.note("reproduce", "build vm_img twice and compare, by file where they differ",
+                     partial(_reproduce, session), _names(session.kept))
+    yield graph.note("store", "list what all output directories share, with sizes",
+                     partial(_show_store, session))
+    yield graph.note("prune", "bring the store down to store_gib= GiB, oldest use first",
+                     partial(_prune_store, session))
 
 
 def _names(stages: Iterable[Stage]) -> Tuple[str, ...]:
@@ -60,6 +63,10 @@ def _check(session: Session) -> None:
     session.display.say(diagnostics.writable(text, stream))
     if found.has_errors:
         raise graph.Impossible("")
+
+
+def _list_words(session: Session) -> None:
+    session.display.say(variables.listed())
 
 
 def _plan(session: Session) -> None:
@@ -134,7 +141,7 @@ def _report(session: Session) -> None:
     try:
         session.layout.out.mkdir(parents=True, exist_ok=True)
         page.write(gathering.report(session.config, session.plan, images, session.layout,
-                                    str(session.asked.config), time.time()), session.layout.report)
+                                    str(session.asked.config), time.time()), session.layout)
     except OSError as error:
         raise graph.Impossible(f"report: {error.strerror}: {error.filename}") from error
     session.display.say(f"wrote {session.layout.report}")

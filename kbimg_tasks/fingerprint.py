@@ -24,6 +24,8 @@ from kbimg_tasks.render import command_line, symbolic
 from kbimg_tasks.stage import Artifact, Data, Secret, Source, Stage
 
 TOOLS = Path(__file__).resolve().parent / "tools"
+# What Python, or pip when it installs us, writes beside a program; it is not the same twice.
+COMPILED = "__pycache__"
 SMALL_BYTES = 1 << 20
 # A file of the user's above this counts with its size, inode and times: reading an upgrade image of
 # a GiB would take seconds at every start.
@@ -57,7 +59,7 @@ def _parts(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> Ite
         elif isinstance(arg, Source):
             yield tree(arg.path)
         elif isinstance(arg, Data):
-            yield tree(DATA / arg.name)
+            yield tree(DATA / arg.name, COMPILED)
         elif isinstance(arg, str):
             for name in _TOOL_NAME.findall(arg):
                 yield code(TOOLS / f"{name}.py")
@@ -72,11 +74,11 @@ def of_artifact(path: Path, made_from: str) -> str:
     return f"{made_from}/{path.name}"
 
 
-def tree(path: Path) -> str:
+def tree(path: Path, passed_over: str = "") -> str:
     """A digest of a file's or directory's content, modes, owners and links; of times only where a
-    file is too large to be read."""
+    file is too large to be read. Directories called `passed_over` do not count."""
     digest = hashlib.sha256()
-    for name, full in _walk(path):
+    for name, full in _walk(path, passed_over):
         try:
             status = os.lstat(full)
         except FileNotFoundError:
@@ -95,12 +97,12 @@ def tree(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _walk(path: Path) -> Iterator[tuple]:
+def _walk(path: Path, passed_over: str) -> Iterator[tuple]:
     # A link that the user names stands for what it leads to, one inside a directory for itself.
     top = os.path.realpath(path)
     yield "", top
     for folder, folders, files in os.walk(top):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if name != passed_over)
         for name in sorted(folders + files):
             full = os.path.join(folder, name)
             yield os.path.relpath(full, top), full

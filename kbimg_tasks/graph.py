@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import (
     Any,
@@ -19,6 +20,7 @@ from typing import (
     Tuple,
 )
 
+from attrs import frozen
 from doit.action import PythonAction
 from doit.exceptions import TaskFailed
 
@@ -34,6 +36,20 @@ READY = "ready"
 _checking = threading.Lock()
 _checked: Set[Artifact] = set()
 OUTPUT = "_output"
+
+
+@frozen
+class Condition:
+    """What must hold for a task to have nothing to do; `doit info` says it when it does not."""
+
+    words: str
+    holds: Callable[[], bool]
+
+    def __call__(self) -> bool:
+        return self.holds()
+
+    def __str__(self) -> str:
+        return self.words
 
 
 class Impossible(Exception):
@@ -65,7 +81,8 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
             "targets": [str(layout.published(artifact)) for artifact in stage.artifacts],
             "task_dep": [READY, *filter(None, outside), *(checked_first or {}).get(stage.name, ()),
                          *dict.fromkeys(need.stage for need in stage.needs())],
-            "uptodate": [(_is_current, [layout, stage, (outdated or {}).get(stage.name)])],
+            "uptodate": [Condition("made, from what there is now", partial(
+                _is_current, layout, stage, (outdated or {}).get(stage.name)))],
             "clean": [_clean_stages([stage], cleaning or Cleaning(layout))]
             if stage.name in named or not stage.is_kept else [],
             # What programs print is shown by the display, if it is to be.
@@ -109,7 +126,7 @@ def note(name: str, doc: str, action: Callable[[], None], after: Iterable[str] =
 
     return {"basename": name, "doc": doc, "actions": [(act, [])],
             "task_dep": [*(() if is_aside else (READY,)), *after],
-            "uptodate": [(is_done, [])] if is_done else [],
+            "uptodate": [Condition("done before", is_done)] if is_done else [],
             "meta": {ASIDE: is_aside}, "verbosity": 2}  # fmt: skip
 
 
@@ -127,9 +144,9 @@ def ready(problems: Callable[[], Tuple[Problem, ...]],
 
     return {
         "basename": READY,
-        "doc": "the configuration and this host, checked before anything is built",
+        "doc": "look at the configuration and this host, as every build does first",
         "actions": [(_refuse, [problems])],
-        "uptodate": [(is_ready, [])],
+        "uptodate": [Condition("nothing is wrong", is_ready)],
         "meta": {SILENT: True},
         "verbosity": 2,
     }
@@ -139,7 +156,13 @@ def group(image: str, doc: str, stages: Iterable[Stage], cleaning: Optional[Clea
           then: Iterable[str] = ()) -> Dict[str, Any]:  # fmt: skip
     """The task of one image: all its results, and the tasks that do something with them."""
     made = tuple(stages)
+
+    def is_made() -> bool:
+        return cleaning is not None and bool(made) and all(
+            stamps.is_made(cleaning.layout, stage) for stage in made)
+
     return {"basename": image, "doc": doc, "actions": None,
+            "uptodate": [Condition("all its results made, from what there is now", is_made)],
             "clean": [_clean_stages(made, cleaning)] if cleaning else [],
             "task_dep": [READY, *(stage.name for stage in made), *then]}  # fmt: skip
 
@@ -148,7 +171,7 @@ def cleanup(cleaning: Cleaning, say: Callable[[str], None]) -> Dict[str, Any]:
     """The task that recovers from an abort and keeps what is finished."""
     return {
         "basename": "cleanup",
-        "doc": "what aborted builds left: unmounted and deleted; finished results stay",
+        "doc": "unmount and delete what aborted builds left; finished results stay",
         "actions": [(_recover, [cleaning, say])],
         "verbosity": 2,
     }

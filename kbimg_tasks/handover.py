@@ -11,9 +11,9 @@ from kbimg_tasks import engines, graph, registry
 from kbimg_tasks.architectures import Architecture, of_this_machine
 from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.errors import Problem
-from kbimg_tasks.config.model import Config
+from kbimg_tasks.config.model import ADMIN_BASE, Config
 from kbimg_tasks.layout import Layout
-from kbimg_tasks.plan import ADMIN_BASE, Container, admin_repository
+from kbimg_tasks.plan import Container, admin_repository
 from kbimg_tasks.stage import Stage
 from kbimg_tasks.stages import from_image
 from kbimg_tasks.stages.container import DIGESTS
@@ -121,7 +121,8 @@ class Source:
         if self.is_there or from_image.TAR not in (stage.name for stage in unmade):
             return
         answering = [engine.name for engine in engines.usable(self.asked)]
-        why = (f"{' and '.join(answering)} know no such image" if answering
+        verb = "knows" if len(answering) == 1 else "know"
+        why = (f"{' and '.join(answering)} {verb} no such image" if answering
                else engines.why_none(self.asked))
         yield self.document.problem(
             ("from_dockerimg", "upgrade_img"),

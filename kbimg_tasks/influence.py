@@ -1,10 +1,9 @@
-"""Which stages are made again when an option of the configuration changes: docs/options.md.
+"""Which stages are made again when an option of the configuration changes.
 
 Derived from the plans before and after the change, by the rules of `fingerprint`: a stage whose own
 steps differ is made, and so is one that needs a large artifact of a stage that is made. Behind a
 small artifact, whose identity is its content, a build may find that nothing changed and stop.
-
-    python -m kbimg_tasks.influence     writes docs/options.md
+docs/reference/configuration.md tells it.
 """
 
 from __future__ import annotations
@@ -27,35 +26,10 @@ from kbimg_tasks.plan import Plan, plan
 from kbimg_tasks.root_tree import Given
 from kbimg_tasks.stage import Artifact, Secret, Source, Stage
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "docs/options.md"
 IMAGE = "vm_img"
 # The image that reads an option, or a table, where vm_img does not.
 READERS = {"admin_container": "admin_container", "pxe_config": "pxe_img",
            "from_repo.upgrade_img": "upgrade_img"}  # fmt: skip
-HEAD = """\
-# What a change makes again
-
-Written by `python -m kbimg_tasks.influence` from the plans with one option changed; do not edit. It
-is about `doit vm_img`, or about the image that reads the option where that is another. A comment,
-the order of tables and keys, and the order of `rpmlist` make nothing again.
-
-A stage *may stop earlier* when it depends on the change by small files only (the list of packages,
-the clock). kbimg compares their content: a stage that was made again with the same small files
-makes nothing further. So another `repo_path` with the same packages costs resolving them, and a
-package added to `rpmlist` leaves slot B alone unless that package is the newest. Where a stage that
-may stop is made after all, what stands on its large files is made too.
-
-| option | stages made again | may stop earlier |
-|---|---|---|
-"""
-TAIL = """
-A file that an option names counts with its name, content, mode and owner, not with its times, nor
-with the folder it lies in; one of more than 64 MiB with its size and times instead of its content.
-That goes for modes and owners which the image does not show, too (`copy_files` with its own `mode`
-and `owner`, `agent_path`): the stage is made again and comes out the same. Files of
-`kbimg_tasks/data` count likewise. The programs in `kbimg_tasks/tools`, with the modules of kbimg
-that they import, count with their code, without comments and docstrings.
-"""
 
 
 @frozen
@@ -152,20 +126,3 @@ def row(option: str, image: str = "") -> Influence:
     """The influence of one option of the sample configuration on the image that it is about."""
     values = sample(option)
     return influence(read(values), read(changed(values, option)), image or reader_of(option))
-
-
-def document() -> str:
-    """docs/options.md."""
-    return HEAD + "".join(_line(option, row(option)) for option in options()) + TAIL
-
-
-def _line(option: str, found: Influence) -> str:
-    if not found.sure:
-        return f"| `{option}` | not read by {reader_of(option)} | |\n"
-    made, may_stop = (", ".join(f"`{name}`" for name in part)
-                      for part in (found.sure, found.possible))
-    return f"| `{option}` | {made} | {may_stop} |\n"
-
-
-if __name__ == "__main__":
-    DOCUMENT.write_text(document(), encoding="utf-8")

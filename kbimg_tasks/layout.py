@@ -64,6 +64,11 @@ class Layout:
         """What `doit report` writes."""
         return self.out / "report.html"
 
+    @property
+    def partial_report(self) -> Path:
+        """Where it is being written."""
+        return self.out / ".report.html.partial"
+
     def published(self, artifact: Artifact) -> Path:
         """Where an artifact lies when it is whole."""
         return (self.out if artifact.is_result else self.stage(artifact.stage)) / artifact.name

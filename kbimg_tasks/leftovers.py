@@ -18,6 +18,9 @@ FORMER_LOCK = "test.lock"
 # The only place where the former tool works. In another directory a folder `mnt` is the user's,
 # unless the former tool's lock lies beside it.
 FORMER_PLACE = "scripts-auto"
+# What the head of a report has, by which it is known from a user's file of that name.
+REPORT_MARK = b'<meta name="generator" content="kbimg">'
+HEAD_BYTES = 1024
 
 
 def former_trees(layout: Layout) -> Tuple[Path, ...]:
@@ -40,7 +43,8 @@ def everything(layout: Layout, results: Collection[str]) -> Tuple[Path, ...]:
     """
     names = {*results, *_stamped_results(layout)}
     found = [*former(layout), *_there(layout.out / name for name in sorted(names)),
-             *filter(plan_folder.is_ours, [layout.out / plan_folder.NAME])]
+             *filter(plan_folder.is_ours, [layout.out / plan_folder.NAME]),
+             *filter(_is_report, [layout.report]), *_half_written(layout)]
     if not _is_folder(layout.private):
         return (*found, *_there([layout.private]))
     found += _stages(layout)
@@ -60,7 +64,7 @@ def of_stage(stage: Stage, layout: Layout) -> Tuple[Path, ...]:
 def unfinished(layout: Layout) -> Tuple[Path, ...]:
     """What no finished result needs: partial files, stages that were never stamped, the former
     tool's leftovers."""
-    found = list(former(layout))
+    found = [*former(layout), *_half_written(layout)]
     if _is_own(layout, layout.private / "partial"):
         found += _there([layout.private / "partial"])
     for path in _stages(layout):
@@ -69,6 +73,19 @@ def unfinished(layout: Layout) -> Tuple[Path, ...]:
         else:
             found += sorted(path.glob("stamp.[0-9]*"))  # a stamp half written
     return tuple(found)
+
+
+def _half_written(layout: Layout) -> Tuple[Path, ...]:
+    """Plans and reports whose writing was killed."""
+    plans = (path for path in _entries(layout.out) if plan_folder.is_partial(path))
+    return (*plans, *_there([layout.partial_report]))
+
+
+def _is_report(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with open(path, "rb") as page:
+        return REPORT_MARK in page.read(HEAD_BYTES)
 
 
 def _stamped_results(layout: Layout) -> Iterator[str]:

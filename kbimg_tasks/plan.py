@@ -8,7 +8,7 @@ from typing import Dict, Iterable, Optional, Tuple
 from attrs import evolve, frozen
 
 from kbimg_tasks import verity
-from kbimg_tasks.config.model import AdminContainer, Config, PxeConfig
+from kbimg_tasks.config.model import ADMIN_BASE, AdminContainer, Config, PxeConfig
 from kbimg_tasks.ids import Ids
 from kbimg_tasks.partitions import Table, plan_table
 from kbimg_tasks.programs import programs
@@ -33,9 +33,6 @@ from kbimg_tasks.stages import (
     packages,
     pxe,
 )
-
-# The base image that the existing tool takes.
-ADMIN_BASE = "openeuler/openeuler:24.03-lts"
 
 
 @frozen

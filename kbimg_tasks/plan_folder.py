@@ -6,6 +6,7 @@ It is written beside its place and renamed. Nothing of a build is done, and no s
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from kbimg_tasks.stage import Stage
 
 NAME = "plan"
 RUN_ALL, COMMON = "build.sh", "environment.sh"
+_PARTIAL = re.compile(rf"\.{NAME}\.[0-9]+")
 PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 
 
@@ -27,6 +29,12 @@ class NotWritten(Exception):
 def is_ours(folder: Path) -> bool:
     """Whether a folder of that name is a plan, and no one else's."""
     return not folder.is_symlink() and all((folder / name).is_file() for name in (RUN_ALL, COMMON))
+
+
+def is_partial(folder: Path) -> bool:
+    """Whether it is a plan that is being written, or whose writing was killed."""
+    return (bool(_PARTIAL.fullmatch(folder.name)) and folder.is_dir()
+            and not folder.is_symlink())  # fmt: skip
 
 
 def files(image: str, summary: str, stages: Sequence[Stage], layout: Layout) -> Dict[str, str]:
@@ -74,8 +82,11 @@ def _fill(folder: Path, scripts: Dict[str, str], stages: Sequence[Stage]) -> Non
     for name in script.data(stages):
         target = folder / "data" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if (DATA / name).is_dir() else shutil.copy
-        copy(DATA / name, target)
+        if (DATA / name).is_dir():
+            shutil.copytree(DATA / name, target,
+                            ignore=shutil.ignore_patterns(fingerprint.COMPILED))
+        else:
+            shutil.copy(DATA / name, target)
     for path in _programs(stages):
         target = folder / path.relative_to(PACKAGE_PARENT)
         target.parent.mkdir(parents=True, exist_ok=True)

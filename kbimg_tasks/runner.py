@@ -179,8 +179,8 @@ class _Execution:
             found = pattern.search(text) if pattern else None
             if progress and found:
                 count += 1
-                self.watcher.advance(self.stage.name, count,
-                                     int(found.groupdict().get("total", total)), progress.unit)
+                total = int(found.groupdict().get("total") or total)
+                self.watcher.advance(self.stage.name, count, total, progress.unit)
 
     def _write(self, line: bytes) -> str:
         """Put a line into the log, and show it to the watcher."""

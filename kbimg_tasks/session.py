@@ -174,11 +174,11 @@ class Session:
         stage."""
         yield graph.output(self.cleaning, self.plan.stages)
         yield graph.cleanup(self.cleaning, self.display.say)
-        yield graph.ready(self.problems, self.warn)
         demo = _index(DEMO_REPOSITORY / self.asked.architecture.name)
-        yield graph.outside("demo_repo", "packages to try kbimg with, for config/demo", demo,
+        yield graph.outside("demo_repo", "make packages to try kbimg with, for config/demo", demo,
                             self.display.say, "kbimg_tasks.demo_repo",
                             f"--arch={self.asked.architecture.oci}")
+        yield graph.ready(self.problems, self.warn)
         for image in IMAGES:
             yield from self._handovers(image)
         yield from graph.tasks(self.plan.stages, self.layout, self.display,

@@ -126,8 +126,8 @@ def joined(*parts: Arg) -> Joined:
 
 @frozen
 class Progress:
-    """How a step's output tells how far it is: lines that match `pattern`, out of `total`, or of
-    what the pattern's group of that name finds."""
+    """How a step's output tells how far it is: lines that match `pattern`, out of `total`, or out
+    of what the pattern's group of that name has found."""
 
     pattern: str
     total: Arg

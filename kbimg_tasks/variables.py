@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from attrs import frozen
 
@@ -15,8 +15,6 @@ from kbimg_tasks.config.rules import Wrong
 from kbimg_tasks.config.values import new_image_name
 from kbimg_tasks.layout import CACHE, STORE_GIB, Layout
 
-KNOWN = ("config", "out", "arch", "cache", "store_gib", "offline", "lock", "force", "engine",
-         "push", "address", "json", "image")
 IMAGES = {
     "vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar",
     "pxe_img": "installation over the network: initramfs.img, vmlinuz, kubeos.tar",
@@ -25,6 +23,55 @@ IMAGES = {
 }
 DEFAULT_IMAGE = "vm_img"
 WRITE_LOCK = "write_lock"
+ENGINES = (engines.AUTO, *engines.ENGINES, engines.NONE)
+SWITCH = ("0", "1")
+# How wide the words of a list are at most.
+COLUMN = 24
+
+
+@frozen
+class Word:
+    """What may stand behind NAME=, one of `choices` or what `value` names, and what it is for."""
+
+    meaning: str
+    value: str = ""
+    choices: Tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The value as a command's help has it."""
+        return self.value or "|".join(self.choices)
+
+
+FILE, FOLDER = "FILE", "DIR"
+KNOWN = {
+    "config": Word("the configuration; kbimg.toml when not given", FILE),
+    "out": Word("where the results go; scripts-auto when not given", FOLDER),
+    "arch": Word("the machines that the image is for (also amd64, arm64); like this one when not "
+                 "given",
+                 choices=tuple(ARCHITECTURES)),
+    "offline": Word("1 asks no repository for newer packages", choices=SWITCH),
+    "lock": Word("the exact packages: write_lock writes it (kbimg.lock when not given), builds "
+                 "obey it", FILE),
+    "engine": Word("the container engine that images come from and go to; auto when not given",
+                   choices=ENGINES),
+    "push": Word("where upgrade_img or admin_container is pushed to", "REGISTRY/NAME:TAG"),
+    "cache": Word(f"downloaded packages and the store; {CACHE} when not given", FOLDER),
+    "store_gib": Word(f"what the store is kept to, in GiB; {STORE_GIB:g} when not given", "GIB"),
+    "image": Word("the image that plan writes scripts for; vm_img when not given",
+                  choices=tuple(IMAGES)),
+    "address": Word("where pxe_serve serves; pxe_config.server_ip when not given", "IP[:PORT]"),
+    "json": Word("1 makes check print one JSON document", choices=SWITCH),
+    "force": Word("1 makes clean and cleanup end what holds their files", choices=SWITCH),
+}
+
+
+def listed(names: Iterable[str] = KNOWN) -> str:
+    """These words, a line each; one with many choices takes two."""
+    rows = [(f"{name}={KNOWN[name].shown}", KNOWN[name].meaning) for name in names]
+    width = max(len(text) for text, _ in rows if len(text) <= COLUMN)
+    return "\n".join(f"{text:<{width}}  {meaning}" if len(text) <= width
+                     else f"{text}\n{'':<{width}}  {meaning}" for text, meaning in rows)
 
 
 @frozen
@@ -66,9 +113,8 @@ class Variables:
         is_locked = bool(given.text("lock", "")) and WRITE_LOCK not in words
         if is_locked:
             given.problems += lock_file.problems(lock)
-        choices = (engines.AUTO, *engines.ENGINES, engines.NONE)
-        engine = given.checked("engine", engines.AUTO, {name: name for name in choices}.__getitem__,
-                               f"one of {', '.join(choices)}")
+        engine = given.checked("engine", engines.AUTO, {name: name for name in ENGINES}.__getitem__,
+                               f"one of {', '.join(ENGINES)}")
         push = given.checked("push", "", _pushed, "an image's name with its registry, such as "
                              "registry.example.org/kubeos-upgrade:v1")
         address = given.checked("address", "", _address,

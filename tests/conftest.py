@@ -11,6 +11,7 @@ from typing import Iterator
 import engines
 import pytest
 import secure_boot
+import wheels
 from building import KUBERNETES, PACKAGES, build, write_config, write_custom
 
 from kbimg_tasks.architectures import AARCH64, X86_64, Architecture
@@ -37,6 +38,12 @@ def made_repository(architecture: Architecture) -> Path:
         subprocess.run([sys.executable, "-m", "kbimg_tasks.demo_repo", "--if-missing",
                         f"--arch={architecture.oci}"], check=True, cwd="/")
     return REPOSITORIES / architecture.name
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, as it is installed from."""
+    return wheels.built(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="session")

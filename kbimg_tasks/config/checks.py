@@ -47,10 +47,11 @@ def all_problems(drafts: Drafts, values: Values, images: Collection[str],
 
 
 def configured(values: Values) -> Iterator[str]:
-    """The images that there are tables for, whether these are right or not."""
+    """The images that there are tables for, whether these are right or not; an installer is none of
+    a verified machine's images."""
     if any(source in values for source in SOURCES):
         yield "vm_img"
-    if "pxe_config" in values:
+    if "pxe_config" in values and "dm_verity" not in values:
         yield "pxe_img"
     repo = values.get("from_repo")
     if isinstance(repo, dict) and "upgrade_img" in repo:

@@ -23,6 +23,8 @@ from kbimg_tasks.partitions import DEFAULT_ROOT_MIB
 
 __all__ = ["Config", "Secret"]
 DEFAULT_IMAGE_GIB = 20
+# The base image that the existing tool takes.
+ADMIN_BASE = "openeuler/openeuler:24.03-lts"
 SMALLEST_ROOT_MIB = 256
 LARGEST_MIB = 1 << 24  # 16 TiB, the largest file that ext4 holds
 # A certificate lasts as long as the nodes that trust it: its end keeps new versions from being
@@ -53,13 +55,15 @@ def names(attribute: Any) -> Tuple[str, ...]:
 
 @frozen
 class FromRepo:
-    """[from_repo]: an image out of packages."""
+    """[from_repo]: an image out of packages. Excludes [from_dockerimg]."""
 
     agent_path: Path = option(
-        values.host_path, "KubeOS's os-agent on this machine; becomes /usr/bin/os-agent.",
+        values.host_path, "KubeOS's os-agent on this machine; becomes /usr/bin/os-agent, of "
+        "root:root and mode 500.",
         file="agent", for_images=FROM_PACKAGES)
     repo_path: Path = option(
-        values.host_path, "Repository file of dnf's format, with at least one enabled repository.",
+        values.host_path, "Repository file of dnf's format, with one enabled repository or more; "
+        "gpgcheck is obeyed.",
         file="file", for_images=FROM_PACKAGES)
     root_passwd: Secret = option(
         values.shadow, "Hash of root's password, as in /etc/shadow: openssl passwd -6.",
@@ -68,8 +72,8 @@ class FromRepo:
         values.version, "Version of the image: VERSION_ID in its /etc/os-release.")
     rpmlist: Tuple[str, ...] = option(
         list_of(values.package, "package names", at_least=1),
-        "Packages to install: whatever dnf takes, such as names, versions, globs, @groups and "
-        "RPM files.")
+        "Packages to install: whatever dnf takes, such as names, versions, globs, @groups, "
+        "files in packages, and RPM files.")
     legacy_bios: bool = option(boolean, "Start by a BIOS instead of UEFI (x86-64 only).", False)
     upgrade_img: Optional[str] = option(
         values.new_image_name, "Name of the upgrade container image; upgrade_img needs it.", None)
@@ -78,7 +82,9 @@ class FromRepo:
 @frozen
 class FromDockerimg:
     """[from_dockerimg]: an image out of an upgrade image, by its name in the container engine or
-    out of an archive of it; with both, by its name in the archive."""
+    out of an archive of it; with both, by its name in the archive. The tree is taken as it is:
+    excludes [from_repo], [[users]], [[copy_files]], [grub], [systemd_service], [chroot_script] and
+    [dm_verity]."""
 
     upgrade_img: Optional[str] = option(
         values.image_name, "Name of the upgrade image in the container engine, or in archive.",
@@ -102,13 +108,13 @@ class AdminContainer:
         values.host_path, "Repository file: build the container out of packages. Excludes "
         "base_image.", None, file="file", for_images=("admin_container",))
     base_image: Optional[str] = option(
-        values.image_name, "Container image that a container engine builds on. Excludes "
-        "repo_path.", None)
+        values.image_name, f"Container image that a container engine builds on; {ADMIN_BASE} when "
+        "absent. Excludes repo_path.", None)
 
 
 @frozen
 class PxeConfig:
-    """[pxe_config]: what the machine to be installed is told."""
+    """[pxe_config]: what the machine that pxe_img is to be installed on is told."""
 
     server_ip: str = option(values.ipv4, "IPv4 address of the HTTP server with the image.")
     rootfs_name: str = option(
@@ -134,7 +140,8 @@ class User:
     passwd: Secret = option(
         values.password, "Password in plain text; only its hash gets into the image.", secret=True)
     primary_group: Optional[str] = option(
-        values.group_name, "Primary group; a new one of the user's name when absent.", None,
+        values.group_name, "Primary group: one that exists, or a new one of the user's name, as "
+        "when it is absent.", None,
         also=("primary_groups",))
     groups: Tuple[str, ...] = option(
         list_of(values.group_name, "group names"), "Further groups, which must exist.", ())
@@ -142,7 +149,8 @@ class User:
 
 @frozen
 class CopyFile:
-    """[[copy_files]]: a file or directory of this machine, copied into the root tree."""
+    """[[copy_files]]: a file or directory of this machine, copied into the root tree,
+    which PERSIST and the ESP are no part of."""
 
     dst: str = option(values.tree_path, "Where in the image, as `cp -r` takes it: absolute.")
     src: Path = option(
@@ -153,12 +161,14 @@ class CopyFile:
     mode: Optional[int] = option(
         values.file_mode, "Octal mode such as \"0644\"; the source's less 022 when absent.", None)
     owner: Optional[str] = option(
-        values.owner, "Owner, or owner:group, by names of the image; root:root when absent.", None)
+        values.owner, "Owner, or owner:group, by names of the image, its [[users]] too; "
+        "root:root when absent.", None)
 
 
 @frozen
 class Grub:
-    """[grub]: the password without which the boot menu cannot be edited."""
+    """[grub]: the password without which the boot menu cannot be edited. Slots A and B start
+    without it."""
 
     passwd: Secret = option(
         values.password, "Password of the superuser root in plain text; only its hash gets into "
@@ -171,7 +181,8 @@ class SystemdService:
 
     name: Tuple[str, ...] = option(
         list_of(values.service, "names of systemd units"),
-        "Units to enable, with or without the suffix .service.", ())
+        "Units to enable, with or without the suffix .service; os-agent and kubelet are anyway.",
+        ())
 
 
 @frozen
@@ -193,7 +204,8 @@ class DiskPartition:
         "Size of each of the root slots A and B, in MiB.", DEFAULT_ROOT_MIB, key="root")
     image_gib: int = option(
         number(1, LARGEST_MIB >> 10, "GiB"),
-        "Size of the whole disk, in GiB; PERSIST gets what the rest leaves.", DEFAULT_IMAGE_GIB,
+        "Size of the whole disk, in GiB; PERSIST gets the rest, 2100 MiB or more.",
+        DEFAULT_IMAGE_GIB,
         key="img_size")
 
 
@@ -209,7 +221,7 @@ class PersistMkdir:
 @frozen
 class DmVerity:
     """[dm_verity]: a verified boot, from Secure Boot to the last block of the root file system;
-    needs [grub]."""
+    needs [grub]. Excludes legacy_bios, [from_dockerimg] and the image pxe_img."""
 
     efi_key: Secret = option(
         values.password, "Passphrase of the Secure Boot key.", secret=True)
@@ -217,8 +229,9 @@ class DmVerity:
         values.password, "Passphrase of the OpenPGP key that GRUB's files are signed with.",
         secret=True)
     keys_dir: Optional[Path] = option(
-        values.host_path, "Directory with the keys of an earlier build; new ones are made when "
-        "absent.", None, file="directory", for_images=("vm_img", "upgrade_img"))
+        values.host_path, "Directory with the keys of an earlier build; when absent, new ones are "
+        "made once, in the output directory's folder keys.", None,
+        file="directory", for_images=("vm_img", "upgrade_img"))
     cert_years: int = option(
         number(1, LONGEST_CERT_YEARS, "years"), "How long the certificate of new keys lasts, in "
         "years.", CERT_YEARS)

@@ -1,9 +1,7 @@
 """The JSON Schema of kbimg.toml, for editors and other programs: config/kbimg.schema.json.
 
 It is made of the model: whatever a rule takes, the schema takes too. What options demand of each
-other, and of files, only `doit check` knows.
-
-    python -m kbimg_tasks.config.schema     writes config/kbimg.schema.json
+other, and of files, only `doit check` knows. `python -m kbimg_tasks.reference` writes the file.
 """
 
 from __future__ import annotations
@@ -72,7 +70,3 @@ def option(attribute: Any, name: str) -> Schema:
 def text() -> str:
     """The file."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")

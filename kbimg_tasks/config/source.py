@@ -90,11 +90,12 @@ def _content(path: Path, shown: str) -> bytes:
         with open(path, "rb") as stream:
             return stream.read(LARGEST_BYTES + 1)
     except FileNotFoundError:
-        raise _refused(shown, "no such configuration file; name one with config=FILE") from None
+        raise _refused(shown, "no such configuration file; name one with config=FILE, or with "
+                              "kbimg's -f FILE") from None
     except OSError as error:
         raise _refused(shown, f"cannot be read: {error.strerror}") from None
-    except ValueError as error:  # a zero byte in the name
-        raise _refused(shown, f"cannot be read: {error}") from None
+    except ValueError:
+        raise _refused(shown, "cannot be read: no name has a zero byte") from None
 
 
 def _refused(shown: str, message: str, line: int = 0,

@@ -37,17 +37,18 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
             self._ended: List[Ended] = []
             self._kept = 0
             self._results: Dict[Path, Optional[int]] = {}
-            self._is_aside = False
+            # Nothing is said of a build that cannot have its output directory.
+            self._is_aside = True
 
         def initialize(self, tasks, selected_tasks: List[str]) -> None:
             """Take the output directory, before anything is looked at; unless all is done aside,
             where others may be building."""
-            self._is_aside = bool(selected_tasks) and all(
+            is_aside = bool(selected_tasks) and all(
                 (tasks[name].meta or {}).get(ASIDE) for name in selected_tasks)
-            if self._is_aside:
-                return
-            lock.hold(layout)
-            stamps.settle(layout)
+            if not is_aside:
+                lock.hold(layout)
+                stamps.settle(layout)
+            self._is_aside = is_aside
 
         def execute_task(self, task) -> None:
             if task.actions and not self._is_aside:

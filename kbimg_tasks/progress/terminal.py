@@ -30,6 +30,7 @@ class Terminal:
         self._live: Optional[Live] = None
         self._waiting: List[str] = []
         self._drawn: Tuple[object, ...] = ()
+        self._rows: RenderableType = ""
 
     @property
     def columns(self) -> int:
@@ -55,7 +56,7 @@ class Terminal:
     def draw(self, running: Sequence[Running], now: float) -> None:
         """The rows of the running stages, where anything of them has changed."""
         if self._live is None and any(now - one.since >= QUIET_SECONDS for one in running):
-            self._live = _live(self._stream, self.has_colours)
+            self._live = _live(self, self._stream, self.has_colours)
             self._live.start()
         if self._waiting:
             *self._waiting, last = self._waiting
@@ -81,11 +82,15 @@ class Terminal:
         if shown == self._drawn:
             return False
         self._drawn = shown
-        self._live.update(_rows(running, now, self._live.console.width))
+        self._rows = _rows(running, now, self._live.console.width)
         return True
 
+    def __rich__(self) -> RenderableType:
+        """The rows as they are now: what rich asks for whenever it writes."""
+        return self._rows
 
-def _live(stream: TextIO, has_colours: bool) -> Live:
+
+def _live(rows: RenderableType, stream: TextIO, has_colours: bool) -> Live:
     from rich.console import Console
     from rich.live import Live
 
@@ -97,7 +102,7 @@ def _live(stream: TextIO, has_colours: bool) -> Live:
 
     console: Console = Plainly(file=stream, force_terminal=True, no_color=not has_colours,
                                highlight=False, markup=False, emoji=False)
-    return Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False,
+    return Live(rows, console=console, auto_refresh=False, transient=True, redirect_stdout=False,
                 redirect_stderr=False, vertical_overflow="ellipsis")
 
 

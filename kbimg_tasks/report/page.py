@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from kbimg_tasks.layout import DATA
+from kbimg_tasks.layout import DATA, Layout
 from kbimg_tasks.report import pictures
 from kbimg_tasks.report.model import Report
 
@@ -34,12 +33,11 @@ def html(report: Report) -> str:
         installed_bytes=sum(package.installed_bytes for package in report.packages))
 
 
-def write(report: Report, path: Path) -> None:
+def write(report: Report, layout: Layout) -> None:
     """Write the page; whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
     # A file's name need not be text.
-    partial.write_text(html(report), encoding="utf-8", errors="replace")
-    partial.replace(path)
+    layout.partial_report.write_text(html(report), encoding="utf-8", errors="replace")
+    layout.partial_report.replace(layout.report)
 
 
 def mib(count: int) -> str:

@@ -312,7 +312,7 @@ def test_a_wrong_name(by_dhcp: Path, tmp_path: Path):
 @pytest.mark.parametrize(("content", "has_sum", "message"), [
     (b"other " * 100_000, False, "kubeos.tar has the SHA-256 sum [0-9a-f]{64}, and .* says "),
     (b"other " * 100_000, True, "kubeos.tar is no tar that can be unpacked: "),
-])
+], ids=["of another sum", "of the right sum"])
 def test_a_file_that_is_damaged(by_dhcp: Path, tmp_path: Path, content, has_sum, message):
     (tmp_path / "damaged").write_bytes(content)
     (tmp_path / "sum").write_text(f"{hashlib.sha256(content).hexdigest()}  kubeos.tar\n")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from building import TOP, run_doit
+from building import TOP, run_doit, write_config
 
 
 def stage(out: Path, name: str, **results: str) -> None:
@@ -72,6 +72,26 @@ def test_all_that_builds_made_goes_and_all_else_stays(out, tmp_path, configurati
     before = snapshot(tmp_path)
     assert f"nothing to delete in {out}" in succeeds(tmp_path, "clean")
     assert snapshot(tmp_path) == before
+
+
+def test_a_report_and_a_plan_go_and_what_is_not_ours_stays(tmp_path):
+    write_config(tmp_path)
+    out = tmp_path / "scripts-auto"
+    for task in ("report", "plan"):
+        succeeds(tmp_path, task)
+    (out / ".plan.4194304").mkdir()
+    (out / ".report.html.partial").write_text("<!DOCT")
+    assert {"report.html", "plan", ".plan.4194304", ".report.html.partial"} <= {*os.listdir(out)}
+    succeeds(tmp_path, "cleanup")
+    assert {path.name for path in out.glob("[!.]*")} == {"report.html", "plan"}
+    assert not any(out.glob(".[!k]*"))
+    succeeds(tmp_path, "clean")
+    assert not out.exists()
+    (out / "plan").mkdir(parents=True)
+    (out / ".plan.new").mkdir()
+    (out / "report.html").write_text("<html>of another program</html>")
+    succeeds(tmp_path, "clean")
+    assert sorted(os.listdir(out)) == [".plan.new", "plan", "report.html"]
 
 
 def test_an_empty_output_directory_goes_too(out, tmp_path):

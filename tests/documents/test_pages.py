@@ -20,7 +20,6 @@ FOLLOWED: Dict[str, Callable[[Path], Path]] = {
 # Tests that read pages, and have machines, networks and engines for what is typed.
 READ_BY = {
     "docs/containers.md": "tests/images/test_admin_container.py",
-    "docs/dm-verity.md": "tests/images/test_dm_verity.py",
     "docs/pxe.md": "tests/boot/test_pxe_serve.py",
     "docs/tutorial.md": "tests/documents/test_tutorial.py",
     "docs/upgrading.md": "tests/boot/test_upgrade.py",

@@ -1,4 +1,4 @@
-"""Just those stages are made again that a change reaches: docs/options.md, tried out."""
+"""Just those stages are made again that a change reaches, as the manual has it."""
 
 from __future__ import annotations
 

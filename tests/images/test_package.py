@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 from building import SMALL, TOP, digest, run_doit, write_config
+from wheels import clone, run
 
 pytestmark = pytest.mark.image
 
 SIZES = "[disk_partition]\nroot = 1024\nimg_size = 5\n"
-
-
-def run(*argv: object, cwd: Path) -> str:
-    done = subprocess.run([str(word) for word in argv], cwd=cwd, text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    run("git", "-c", "safe.directory=*", "clone", "--quiet", TOP, source, cwd=folder)
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source,
-        cwd=folder)
-    (made,) = folder.glob("kbimg-*.whl")
-    return made
 
 
 def test_the_wheel_carries_every_file(wheel):
@@ -54,3 +34,20 @@ def test_an_installed_kbimg_builds(wheel, repository, tmp_path):
     assert digest(installed / "scripts-auto/system.img") == digest(
         checkout / "scripts-auto/system.img")
     assert {path.name for path in installed.iterdir()} == {"kbimg.toml", "scripts-auto"}
+
+
+def test_pipx_gives_a_working_kbimg(tmp_path):
+    folders = {"PIPX_HOME": str(tmp_path / "home"), "PIPX_BIN_DIR": str(tmp_path / "bin"),
+               "PIPX_MAN_DIR": str(tmp_path / "man")}  # fmt: skip
+    source, empty = clone(tmp_path), tmp_path / "empty"
+    empty.mkdir()
+    write_config(empty, SMALL, SIZES)
+    run(sys.executable, "-m", "pipx", "install", ".", cwd=source, **folders)
+    assert [path.name for path in (tmp_path / "bin").iterdir()] == ["kbimg"]
+    kbimg = tmp_path / "bin/kbimg"
+    assert "kbimg.toml: right for vm_img" in run(kbimg, "check", cwd=empty)
+    run(kbimg, "plan", "-f", "kbimg.toml", "vm-img", cwd=empty)
+    assert (empty / "scripts-auto/plan/build.sh").is_file()
+    assert "_python_argcomplete kbimg" in run(kbimg, "completion", "bash", cwd=empty)
+    run(sys.executable, "-m", "pipx", "uninstall", "kbimg", cwd=empty, **folders)
+    assert list((tmp_path / "bin").iterdir()) == []

@@ -35,7 +35,7 @@ stages = [
           (run("head", "--bytes=4M", "/dev/urandom").into(base),)),
     Stage("counted", "a stage whose output is counted", "1000", (counted,),
           (run("sh", "-c", COUNT, "sh", counted, base).fed(Secret("password", "hidden words"))
-           .counting("^item", "5", "items"),)),
+           .counting(r"^item \\d(?: of (?P<total>\\d))?", "0", "items"),)),
     Stage("written", "a stage that writes a file", "1000", (written,),
           (run("sh", "-c", f"head --bytes=2M $1 > $2; {WAIT}", "sh", base, written)
            .growing(written, base),)),
@@ -44,6 +44,7 @@ stages = [
 ]
 def task_all():
     yield graph.ready(lambda: ())
+    yield graph.outside("elsewhere", "made outside", here / "made", display.say, "maker")
     yield graph.note("remark", "says something", lambda: display.say("a line of its own"),
                      ["base"])
     yield from graph.tasks(stages, layout, display)
@@ -52,7 +53,7 @@ def task_all():
 def tell():
     (here / "loaded").write_text(" ".join(sys.modules))
 '''
-COUNT = "cat > /dev/null; echo item 1; echo 'item 2'; WAIT; echo whole > $1"
+COUNT = "cat > /dev/null; echo item 1; echo 'item 2 of 5'; WAIT; echo whole > $1"
 
 
 class Terminal:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from kbimg_tasks.programs import at_work
 from kbimg_tasks.progress import lines
 from kbimg_tasks.progress.display import harmless
 from kbimg_tasks.progress.figures import MIB, duration, size
 from kbimg_tasks.progress.lines import Ended
 from kbimg_tasks.progress.plain import Plain
 from kbimg_tasks.progress.running import Running
+from kbimg_tasks.sandbox import Sandbox, unsynced
+from kbimg_tasks.stage import Artifact, OneOf, run, tool
+from kbimg_tasks.stages import packages
 
 
-def doit(project: Path, *argv: str) -> str:
+def doit(project: Path, *argv: str, check: bool = True) -> str:
     done = subprocess.run([sys.executable, "-m", "doit", *argv], cwd=project, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    assert done.returncode == 0, done.stdout
+    assert (done.returncode == 0) == check, done.stdout
     assert "\033" not in done.stdout
     assert "hidden words" not in done.stdout
     return done.stdout
@@ -44,10 +49,36 @@ def test_one_line_for_each_event(project, options):
 def test_all_that_programs_print(project):
     (project / "go").touch()
     rows = doit(project, "-v", "2").splitlines()
-    assert rows.index("counted | item 1") < rows.index("counted | item 2")
+    assert rows.index("counted | item 1") < rows.index("counted | item 2 of 5")
     assert any(row.startswith("written | $ sh -c ") for row in rows)
     log = (project / "out/.kbimg/logs/counted.log").read_text()
     assert log == "".join(f"{row[10:]}\n" for row in rows if row.startswith("counted | "))
+
+
+def test_a_program_of_ours_is_heard_while_it_works(project):
+    (project / "maker.py").write_text(
+        "import sys\nprint('to begin with', file=sys.stderr, flush=True)\nprint('in the end')\n")
+    rows = doit(project, "elsewhere").splitlines()
+    assert rows[:2] == ["to begin with", "in the end"] and rows[2].startswith("made  elsewhere ")
+    (project / "maker.py").write_text("import sys\nsys.exit('no reason')\n")
+    rows = doit(project, "elsewhere", check=False).splitlines()
+    assert rows[0] == "no reason" and rows[1].startswith("FAILED elsewhere ")
+    assert rows[2] == "elsewhere: exit status 1"
+
+
+@pytest.mark.parametrize(("step", "program"), [
+    (run("/usr/bin/tar", "-c"), "tar"), (tool("sum_file", "x"), "sum_file"),
+    (unsynced(run(OneOf(("dnf", "yum")), "--", "x")), "dnf"),
+    (run("mke2fs").behind("flock", "--no-fork", "lock"), "mke2fs"),
+    (Sandbox(root="/r", layers=(Artifact("a", "b"),), chroot=True).wrap(run("useradd")), "useradd"),
+])
+def test_the_program_at_work(step, program):
+    assert at_work(step) == program
+
+
+def test_downloads_tell_how_many_there_are():
+    found = re.match(packages.DOWNLOADED, "(12/210): kernel-6.6.rpm   1.2 MB/s |  30 MB   00:25")
+    assert found and found["total"] == "210"
 
 
 def said(*moments: float, running: Running) -> str:

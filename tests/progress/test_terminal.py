@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 
-import pytest
+import pyte
+
+from kbimg_tasks.progress import terminal as view
+from kbimg_tasks.progress.running import Running
 
 RUNNING = ("2 of 5 items", "2 of 4 MiB")
 
@@ -28,6 +32,8 @@ def test_the_middle_and_the_end(project, terminal):
     assert any(row.startswith("made  base") and figures(row) and row.endswith(
         "4.0 MiB  what others are made of") for row in build.shown)
     assert "a line of its own" in build.shown
+    # Nothing is drawn that has not changed: the seconds of two stages, in this time.
+    assert 1 <= build.read(1.2).count(b"counted") <= 4
     (project / "go").touch()
     assert build.end() == 0
     text = "\n".join(build.shown)
@@ -62,12 +68,25 @@ def test_forty_columns_without_colours(project, terminal):
     assert not re.search(rb"\x1b\[[0-9;]*3[0-9]", build.raw)  # no colours either
 
 
-def test_nothing_is_drawn_that_has_not_changed(terminal):
-    build = terminal()
-    build.wait_for(*RUNNING)
-    drawn = build.read(2.2)
-    # The seconds, and nothing else: each change rewrites two rows.
-    assert 1 <= drawn.count(b"counted") <= 6
+class Stream(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_line_comes_with_the_rows_of_its_time():
+    stream, screen = Stream(newline="\r\n"), pyte.Screen(80, 24)
+    one, other = Running("one", 0.0, program="cp"), Running("other", 0.0, program="tar")
+    shown = view.Terminal(stream, {"TERM": "xterm"})
+    shown.draw([one, other], 1.0)
+    shown.write("made  one", [other], 2.0)
+    pyte.Stream(screen).feed(stream.getvalue())
+    first, second, *rest = [row.split() for row in screen.display]
+    assert (first, second) == (["made", "one"], ["other", "2", "s", "tar"])
+    assert not any(rest)
+    shown.write("made  other", [], 2.1)
+    pyte.Stream(screen).feed(stream.getvalue())
+    shown.close(2.2)
+    assert stream.getvalue().count("tar") == 2
 
 
 def test_a_window_that_changes_its_size(project, terminal):
@@ -75,12 +94,12 @@ def test_a_window_that_changes_its_size(project, terminal):
     build.wait_for(*RUNNING)
     before = build.shown[:-2]
     build.resize(50, 24)
-    build.read(1.3)
+    build.read(0.7)
     assert sorted(row.split()[0] for row in build.shown[-2:]) == ["counted", "written"]
     assert "2 of 5 items" in rows(build, "counted")[0]
     assert [row[:50].rstrip() for row in before] == build.shown[: len(before)]
     build.resize(90, 24)
-    build.read(1.3)
+    build.read(0.7)
     assert re.search("━{8}.*  2 of 4 MiB", rows(build, "written")[0])
     (project / "go").touch()
     assert build.end() == 0
@@ -105,9 +124,8 @@ def test_a_failure_is_shown_whole(project, terminal):
     assert not build.screen.cursor.hidden
 
 
-@pytest.mark.parametrize("columns", [80, 40])
-def test_an_interrupt(terminal, columns):
-    build = terminal(columns)
+def test_an_interrupt(terminal):
+    build = terminal(50)
     build.wait_for(*RUNNING)
     build.process.sendintr()
     assert build.end() != 0
@@ -138,7 +156,7 @@ def test_all_that_programs_print(project, terminal):
     (project / "count.sh").write_text(
         "cat > /dev/null; for i in $(seq 300); do echo \"number $i\"; done; "
         "printf 'one\\rother\\n\\033[2J\\033[Hred \\033[31mletters\\033[0m\\n'; "
-        "echo item 1; echo item 2; WAIT; echo whole > $1")
+        "echo item 1; echo item 2 of 5; WAIT; echo whole > $1")
     build = terminal(80, 24, "--verbosity", "2")
     build.wait_for("counted | item 2", "2 of 5 items")
     assert sorted(row.split()[0] for row in build.shown[-2:]) == ["counted", "written"]
@@ -154,17 +172,12 @@ def test_all_that_programs_print(project, terminal):
     assert "$KBIMG_SECRETS/password" in "".join(row.ljust(80) for row in build.everything)
 
 
-def test_what_a_terminal_cannot_do(project, terminal):
+def test_nothing_changed_after_a_build_on_a_terminal_that_cannot_be_redrawn(project, terminal):
     (project / "go").touch()
-    build = terminal(TERM="dumb")
-    assert build.end() == 0
-    assert b"\x1b" not in build.raw
-    assert sum(row.startswith("made  ") for row in build.shown) == 4
-
-
-def test_nothing_changed(project, terminal):
-    (project / "go").touch()
-    assert terminal().end() == 0
+    first = terminal(TERM="dumb")
+    assert first.end() == 0
+    assert b"\x1b" not in first.raw
+    assert sum(row.startswith("made  ") for row in first.shown) == 4
     again = terminal(80, 24, "final")
     assert again.end() == 0
     assert again.shown[0].startswith("kept  base, ")

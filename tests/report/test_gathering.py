@@ -60,7 +60,8 @@ def test_fat_as_mtools_tell_it(tmp_path: Path, bits, mib):
 
 @pytest.mark.parametrize("content", [
     b"", b"\x55\xaa", bytes(510) + b"\x55\xaa", b"\xff" * 510 + b"\x55\xaa" + b"\xff" * 2000,
-    bytes(1024 + 0x38) + b"\x53\xef" + bytes(2000), os.urandom(4096)])
+    bytes(1024 + 0x38) + b"\x53\xef" + bytes(2000), os.urandom(4096)],
+    ids=["empty", "short", "boot sector", "full boot sector", "ext4 mark", "random"])  # fmt: skip
 def test_what_is_no_file_system(tmp_path: Path, content):
     (tmp_path / "image").write_bytes(content)
     with open(tmp_path / "image", "rb") as stream:

@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 from sample_report import HOSTILE, STAGES, sample
 
+from kbimg_tasks.layout import Layout
 from kbimg_tasks.report import page
 from kbimg_tasks.report.model import Folder, Report
 
@@ -133,14 +134,14 @@ def test_mib(count, shown):
 def test_a_name_that_is_no_text(tmp_path):
     name = os.fsdecode(b"/usr/\xff")
     page.write(evolve(NOTHING, folders=(Folder("/", 0, 1), Folder(name, 1, 1))),
-               tmp_path / "report.html")
+               Layout(tmp_path))
     assert "/usr/?" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_page_is_whole_or_absent(tmp_path, monkeypatch):
-    page.write(NOTHING, tmp_path / "report.html")
+    page.write(NOTHING, Layout(tmp_path))
     before = (tmp_path / "report.html").read_text()
     with pytest.raises(AttributeError):
-        page.write(evolve(NOTHING, stages=("no stage",)), tmp_path / "report.html")
+        page.write(evolve(NOTHING, stages=("no stage",)), Layout(tmp_path))
     assert (tmp_path / "report.html").read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

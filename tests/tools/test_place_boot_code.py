@@ -69,7 +69,7 @@ def test_the_table_stays_and_the_gap_is_enough(disk, tmp_path):
     (boot_sector(), b"x" * (GAP * 512 + 1), "GRUB's image has 2048 sectors, and there are 2047 "
      "before the first partition"),
     (boot_sector(), b"", "GRUB's image has 0 sectors, and there are 2047"),
-])
+], ids=["two sectors", "no mark", "image elsewhere", "image too large", "no image"])
 def test_what_would_not_start_is_refused(disk, tmp_path, capsys, boot, image, message):
     before = first_mib(disk)
     assert place(tmp_path, boot, image) == 1

@@ -92,6 +92,24 @@ def test_a_warning_is_no_error(tmp_path: Path):
     assert "kbimg.toml: right for vm_img and pxe_img" in done.stdout
 
 
+def test_an_image_that_another_table_excludes_is_no_error(tmp_path: Path):
+    verity = '[grub]\npasswd = "x"\n[dm_verity]\nefi_key = "a"\ngrub_key = "b"\n'
+    path = write_config(tmp_path, more=PXE + verity)
+    (warning,) = found(tmp_path)
+    assert (warning["severity"], warning["option"]) == ("warning", "pxe_config")
+    assert path.read_text().splitlines()[warning["line"] - 1] == "[pxe_config]"
+    done = run_doit(tmp_path, "check")
+    assert done.returncode == 0
+    assert done.stdout.startswith("warning: passed over: dm-verity is for virtual machines")
+    assert "kbimg.toml: right for vm_img on " in done.stdout
+    refused = run_doit(tmp_path, "pxe_img")
+    assert refused.returncode == 1
+    assert "dm_verity: excludes pxe_img" in refused.stdout
+    path.write_text(path.read_text().replace("dhcp = true", "dhcp = 7"))
+    assert [(one["severity"], one["option"]) for one in found(tmp_path)] == [
+        ("error", "pxe_config.dhcp")]
+
+
 @pytest.mark.parametrize(("argv", "message"), [
     (("config=none.toml",), "no such configuration file; name one with config=FILE"),
     (("confg=x",), "unknown option confg= on the command line; known are config=, "),

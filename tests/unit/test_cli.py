@@ -37,16 +37,33 @@ def test_help(tmp_path, argv):
     assert "create a new KubeOS image" in done.stdout
 
 
+def test_nothing_said(tmp_path):
+    done = kbimg(tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == kbimg(tmp_path, "-h").stdout
+
+
 @pytest.mark.parametrize("argv", [("create", "-h"), ("help", "create")])
 def test_help_of_create(tmp_path, argv):
     done = kbimg(tmp_path, *argv)
     assert done.returncode == 0
     assert "vm-img, pxe-img, upgrade-img, admin-container" in done.stdout
+    assert "  out=DIR " in done.stdout
+    assert "address=" not in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["boot", "check", "completion", "diff", "doit", "help", "plan"])
+def test_help_of_every_verb(tmp_path, verb):
+    done = kbimg(tmp_path, "help", verb)
+    assert done.returncode == 0, done.stdout
+    assert f"kbimg {verb} " in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("argv", [
     (), ("create",), ("create", "vm-img"), ("create", "-f", "kbimg.toml"),
     ("create", "-f", "kbimg.toml", "iso-img"), ("create", "-f", "kbimg.toml", "vm-img", "word"),
+    ("create", "-v", "3", "-f", "kbimg.toml", "vm-img"), ("check", "-v", "2"),
     ("make",), ("boot", "upgrade-img"), ("boot", "--memory", "much"),
 ])
 def test_words_that_are_not_understood(tmp_path, argv):
@@ -59,8 +76,24 @@ def test_words_that_are_not_understood(tmp_path, argv):
 def test_a_configuration_that_is_not_there(tmp_path):
     done = kbimg(tmp_path, "create", "--file", "none.toml", "vm-img")
     assert done.returncode == 1
-    assert "none.toml: no such configuration file" in done.stdout
+    assert ("none.toml: no such configuration file; name one with config=FILE, or with kbimg's "
+            "-f FILE") in done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("image, where", [
+    ("upgrade-img", "docs/upgrading.md"), ("admin-container", "docs/containers.md")])
+def test_what_no_machine_starts_is_led_to_where_it_goes(tmp_path, image, where):
+    done = kbimg(tmp_path, "boot", image)
+    assert done.returncode == 2
+    assert where in done.stdout
+
+
+@pytest.mark.parametrize("words", [("-v", "2"), ("--verbosity=0",)])
+def test_verbosity_is_doits(tmp_path, words):
+    done = kbimg(tmp_path, "create", *words, "-f", "none.toml", "vm-img")
+    assert done.returncode == 1
+    assert "none.toml: no such configuration file" in done.stdout
 
 
 @pytest.mark.parametrize("image", cli.IMAGES)
@@ -123,8 +156,8 @@ def test_nothing_to_boot(tmp_path):
     write_config(tmp_path, SMALL)
     done = kbimg(tmp_path, "boot")
     assert done.returncode == 1
-    assert done.stdout == (f"kbimg: there is no {tmp_path}/scripts-auto/system.img: build vm_img "
-                           "first\n")
+    assert done.stdout == (f"kbimg: there is no {tmp_path}/scripts-auto/system.img: build it "
+                           "first, by kbimg create -f kbimg.toml vm-img\n")
     done = kbimg(tmp_path, "boot", "pxe-img")
     assert done.returncode == 1
     assert "kbimg.toml: pxe_img needs a table [pxe_config]" in done.stdout

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from building import TOP, run_doit, write_config
 
+from kbimg_tasks import variables
+
 STAGES = ["packages", "rootfs", "initramfs", "grub", "customised", "esp", "root_b", "persist",
           "system_img", "system_qcow2", "kubeos_tar"]  # fmt: skip
 
@@ -23,21 +25,40 @@ def test_list_works_without_a_configuration(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_users_name_is_listed_before_what_builds_make(tmp_path: Path):
+    names = [line.split()[0] for line in run_doit(tmp_path, "list").stdout.splitlines()]
+    assert names[:6] == [*variables.IMAGES, "check", "words"]
+    first = names.index("ready")
+    assert all(name not in names[:first] for name in STAGES)
+    assert not set(names[first:]) & {"plan", "report", "store", "prune", "cleanup", "demo_repo"}
+
+
+def test_the_words_of_the_command_line(tmp_path: Path):
+    printed = run_doit(tmp_path, "words").stdout
+    assert [line.split("=")[0] for line in printed.splitlines()
+            if "=" in line.split("  ")[0]] == list(variables.KNOWN)  # fmt: skip
+    assert "arch=x86_64|aarch64" in printed
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_list_works_with_a_broken_configuration(tmp_path: Path):
     (tmp_path / "kbimg.toml").write_text("[from_repo\n")
     assert run_doit(tmp_path, "list").returncode == 0
 
 
-def test_readme_shows_the_list(tmp_path: Path):
-    listed = run_doit(tmp_path, "list").stdout.strip()
-    assert listed in (TOP / "README.md").read_text()
+def test_the_manual_has_all_that_is_listed(tmp_path: Path):
+    manual = (TOP / "docs/reference/commands.md").read_text()
+    for line in run_doit(tmp_path, "list").stdout.splitlines():
+        name, doc = line.split(None, 1)
+        assert f"| `{name}` | {doc} |" in manual
 
 
 def test_info(tmp_path: Path):
     write_config(tmp_path)
     done = run_doit(tmp_path, "info", "rootfs", "config=kbimg.toml")
     assert "the packages installed into one tree" in done.stdout
-    assert "packages" in done.stdout
+    assert "    - made, from what there is now (" in done.stdout
+    assert "Artifact(" not in done.stdout and " at 0x" not in done.stdout
     assert "$1$xyz" not in run_doit(tmp_path, "info", "customised").stdout
 
 

@@ -193,6 +193,7 @@ def test_the_second_build_in_a_directory_says_who_holds_it(project):
             output = doit(project, check=False)
         finally:
             process.kill()
+    assert output.count("\n") == 1
     assert f"another build is at work here: process {process.pid}," in output
     assert "Traceback" not in output
     (project / "sleep").write_text("0")

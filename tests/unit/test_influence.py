@@ -1,4 +1,4 @@
-"""The table of docs/options.md, and the rules that it is derived by."""
+"""Which stages a change of an option makes again, and the rules that this is derived by."""
 
 from __future__ import annotations
 
@@ -21,11 +21,6 @@ def test_every_change_is_one():
     before = influence.read(SAMPLE)
     for option in influence.options():
         assert influence.read(influence.changed(SAMPLE, option)) != before, option
-
-
-def test_the_document_is_up_to_date():
-    """After an intended change: python -m kbimg_tasks.influence"""
-    assert influence.DOCUMENT.read_text(encoding="utf-8") == influence.document()
 
 
 @pytest.mark.parametrize(("option", "sure"), [

@@ -320,6 +320,8 @@ def test_programs_end_with_the_script(number, tmp_path, shell):
         "sh", "-c", "while :; do echo x >> $0; sleep 0.05; done", str(beat))))
     with subprocess.Popen(["sh", folder / "build.sh"], stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, start_new_session=True,
+                          # These tests may themselves run where signals are ignored.
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                           env={**os.environ, "KBIMG_OUT": str(tmp_path / "out")}) as process:
         until(beat.exists)
         # Ctrl-C reaches all of a terminal's foreground, others the one process.

@@ -14,6 +14,7 @@ from kbimg_tasks.stage import (
     Artifact,
     Cache,
     Content,
+    Data,
     Manner,
     OneOf,
     Scratch,
@@ -94,6 +95,23 @@ def test_fingerprint_of_a_directory(tmp_path: Path):
     (tmp_path / "d/l").symlink_to("sub/g")
     seen.append(fingerprint.tree(tmp_path / "d"))
     assert len(set(seen)) == 4
+
+
+def test_what_python_compiles_beside_our_data_does_not_count(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(fingerprint, "DATA", tmp_path)
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/one.py").write_text("x = 1\n")
+    reading = stage(run("cat", Data("plugins")))
+
+    def now() -> str:
+        return fingerprint.of(reading, identity, KEY)
+
+    before = now()
+    (tmp_path / "plugins/__pycache__").mkdir()
+    (tmp_path / "plugins/__pycache__/one.cpython-312.pyc").write_text("compiled")
+    assert now() == before
+    (tmp_path / "plugins/one.py").write_text("x = 2\n")
+    assert now() != before
 
 
 def test_fingerprint_of_a_large_file_is_not_read(tmp_path: Path):

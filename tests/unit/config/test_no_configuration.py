@@ -10,7 +10,8 @@ from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
 
 NOTHING = [
-    (None, ": no such configuration file; name one with config=FILE"),
+    (None, ": no such configuration file; name one with config=FILE, or with "
+           "kbimg's -f FILE"),
     (b"[from_repo", ":1: not TOML: Expected ']' at the end of a table declaration"),
     (b"a = 1\nb = ", ":2: not TOML: Invalid value"),
     (b"a = 1\na = 2\n", ":2: not TOML: Cannot overwrite a value"),
@@ -40,7 +41,7 @@ def test_files_that_are_no_configuration(content, message, tmp_path: Path):
 @pytest.mark.parametrize(("name", "message"), [
     (".", ".: expected a configuration file, found a directory"),
     ("/dev/null", "/dev/null: expected a configuration file, found a device or pipe"),
-    ("a\0b", "a\0b: cannot be read: embedded null byte"),
+    ("a\0b", "a\0b: cannot be read: no name has a zero byte"),
     ("a" * 300, "a" * 300 + ": cannot be read: File name too long"),
     ("file/kbimg.toml", "file/kbimg.toml: cannot be read: Not a directory"),
 ])

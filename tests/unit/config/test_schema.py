@@ -26,11 +26,6 @@ OPTIONS = [(f"{table}.{attribute.name}", attribute)
 VALIDATOR = jsonschema.Draft202012Validator(schema.schema())
 
 
-def test_the_file_is_what_the_model_says():
-    assert schema.FILE.read_text(encoding="utf-8") == schema.text(), (
-        "run python -m kbimg_tasks.config.schema")
-
-
 def test_it_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(json.loads(schema.text()))
 

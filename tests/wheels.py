@@ -1,0 +1,34 @@
+"""How tests install the package as users do: out of its wheel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from building import TOP
+
+
+def run(*argv: object, cwd: Path, **env: str) -> str:
+    """What a program prints; it must succeed."""
+    done = subprocess.run([str(word) for word in argv], cwd=cwd, text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL, env={**os.environ, **env})
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def clone(folder: Path) -> Path:
+    """What is committed, without what builds left in the checkout."""
+    source = folder / "source"
+    run("git", "-c", "safe.directory=*", "clone", "--quiet", TOP, source, cwd=folder)
+    return source
+
+
+def built(folder: Path) -> Path:
+    """The wheel of what is committed."""
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder,
+        clone(folder), cwd=folder)
+    (made,) = folder.glob("kbimg-*.whl")
+    return made
