@@ -31,6 +31,8 @@ BYTES_A_MIB = 1 << 20
 INSTALL_AT_LEAST_MIB = 8192
 OWNER = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # EFI_GLOBAL_VARIABLE, UEFI specification 3.3
 BY_DHCP_PREFIX = 24
+# The result that only verified disks have: their boot partition, with the certificates to enroll.
+VERIFIED = "update-boot.img"
 ADAPTERS = {"/dev/vda": "virtio-blk-pci", "/dev/nvme0n1": "nvme"}
 
 
@@ -51,11 +53,15 @@ class Request:
 
 def boot_disk(asked: Request, say: Callable[[str], None]) -> int:
     """Start system.img of the output directory; QEMU's exit status. Raises NotStarted."""
+    if (asked.layout.out / VERIFIED).exists() and not asked.config.dm_verity:
+        raise NotStarted(f"the disk in {asked.layout.out} is verified, and "
+                         f"{asked.config.path.name} has no [dm_verity]: name the configuration "
+                         "that it was built from, by -f")
     with _folder(asked.layout) as folder:
         disk = _copy(_result(asked, "system.img", "vm-img"), folder)
         legacy, enrolled = asked.config.is_legacy, None
         if asked.config.dm_verity:
-            enrolled = _enrolled(_result(asked, "update-boot.img", "vm-img"), folder,
+            enrolled = _enrolled(_result(asked, VERIFIED, "vm-img"), folder,
                                  asked.architecture)
         else:
             _speak(disk, folder, asked.architecture, is_legacy=legacy)

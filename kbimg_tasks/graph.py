@@ -90,10 +90,11 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
         }
 
 
-def outside(name: str, doc: str, target: Path, say: Callable[[str], None], module: str,
-            *arguments: str) -> Dict[str, Any]:  # fmt: skip
-    """The task of a program of ours that makes something outside the output directory, once, and
-    prints little."""
+def outside(name: str, doc: str, target: Path, is_current: Callable[[], bool],
+            say: Callable[[str], None], module: str, *arguments: str,
+            ) -> Dict[str, Any]:  # fmt: skip
+    """The task of a program of ours that makes something outside the output directory, until that
+    is current, and prints little."""
 
     def act() -> Optional[TaskFailed]:
         status = contained.follow([sys.executable, "-m", module, *arguments], say)
@@ -105,7 +106,7 @@ def outside(name: str, doc: str, target: Path, say: Callable[[str], None], modul
         "actions": [(act, [])],
         "targets": [str(target)],
         "task_dep": [READY],
-        "uptodate": [True],
+        "uptodate": [Condition("made as it would be now", is_current)],
         "verbosity": 2,
     }
 

@@ -96,8 +96,10 @@ def _how(what: str, old: Entry, new: Entry) -> str:
 
 
 def _result_line(change: ResultChange) -> str:
-    sizes = " -> ".join(_size(size) for size in (change.old, change.new) if size is not None)
-    return f"{_sign(change.old is not None, change.new is not None)} {_safe(change.name)}  {sizes}"
+    sizes = [_size(size) for size in (change.old, change.new) if size is not None]
+    sizes = [f"content, {sizes[0]}"] if len(set(sizes)) < len(sizes) else sizes
+    sign = _sign(change.old is not None, change.new is not None)
+    return f"{sign} {_safe(change.name)}  {' -> '.join(sizes)}"
 
 
 def _sign(old: object, new: object) -> str:

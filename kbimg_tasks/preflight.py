@@ -32,6 +32,7 @@ def problems(stages: Collection[Stage], layout: Layout, needed_mib: int) -> List
     lacking = [*_root(), *_architecture(), *_programs(stages)]
     return [
         *lacking,
+        *(() if lacking or not stages else _namespaces()),
         *(() if lacking else _emulation(stages)),
         *_selinux(),
         *_overlay(layout),
@@ -60,6 +61,14 @@ def _programs(stages: Iterable[Stage]) -> Iterator[str]:
         debian, openeuler = entry.get("debian", "?"), entry.get("openeuler", "?")
         yield (f"no program {' or '.join(wanted.names)}: it is in the package {debian} on Debian, "
                f"{openeuler} on openEuler")
+
+
+def _namespaces() -> Iterator[str]:
+    """Whether programs can have mounts of their own, as all of a build's do: it is tried."""
+    tried = contained.run(["sh", "-c", ":"])
+    if tried.returncode != 0:
+        yield (f"programs cannot have mounts of their own here: {contained.complaint(tried)}. In a "
+               "chroot, its top must be a mount point; in a container, CAP_SYS_ADMIN is needed")
 
 
 def _emulation(stages: Iterable[Stage]) -> Iterator[str]:

@@ -174,10 +174,11 @@ class Session:
         stage."""
         yield graph.output(self.cleaning, self.plan.stages)
         yield graph.cleanup(self.cleaning, self.display.say)
-        demo = _index(DEMO_REPOSITORY / self.asked.architecture.name)
+        repository = DEMO_REPOSITORY / self.asked.architecture.name
+        demo = _index(repository)
         yield graph.outside("demo_repo", "make packages to try kbimg with, for config/demo", demo,
-                            self.display.say, "kbimg_tasks.demo_repo",
-                            f"--arch={self.asked.architecture.oci}")
+                            partial(_is_current, repository), self.display.say,
+                            "kbimg_tasks.demo_repo", f"--arch={self.asked.architecture.oci}")
         yield graph.ready(self.problems, self.warn)
         for image in IMAGES:
             yield from self._handovers(image)
@@ -261,6 +262,13 @@ def local_indexes(repos: Iterable[Repository], architecture: Architecture) -> Tu
     urls = (url for repo in repos for url in repo.addresses(architecture))
     return tuple(_index(Path(unquote(urlsplit(url).path)))
                  for url in urls if url.startswith("file:"))  # fmt: skip
+
+
+def _is_current(demonstration: Path) -> bool:
+    # Late: few configurations build from the demonstration's packages.
+    from kbimg_tasks.demo_repo.repository import is_current
+
+    return is_current(demonstration)
 
 
 def _index(repository: Path) -> Path:

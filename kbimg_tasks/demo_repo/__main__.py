@@ -38,7 +38,7 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument("--sources", type=Path, metavar="FILE",
                         help="list of Debian's archives (default: the host's)")
     parser.add_argument("--if-missing", action="store_true",
-                        help="do nothing when the repository is there")
+                        help="do nothing when the repository is there, made as it would be now")
     parser.add_argument("--dnf-option", action="append", default=[], metavar="OPTION",
                         help="take packages from where dnf with this option finds them, "
                              "as --dnf-option=--setopt=reposdir=DIR")
@@ -75,7 +75,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     def say(text: str) -> None:
         print(f"demo_repo: {text}", file=sys.stderr, flush=True)
 
-    if options.if_missing and (options.outdir / "repodata/repomd.xml").is_file():
+    if options.if_missing and repository.is_current(options.outdir):
         return 0
     try:
         with repository.locked(options.cache / options.arch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -35,6 +36,8 @@ RPM_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "all": "noarch"}
 # other itself, for the groups of its directories.
 FIRST = ("filesystem", "setup")
 SAID_EVERY = 25
+# In a repository: what it was made by.
+MADE_BY = ".made-by"
 RENAME_EXCHANGE, AT_FDCWD = 2, -100  # renameat2(2), <linux/fs.h>
 
 
@@ -144,6 +147,25 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
+def fingerprint() -> str:
+    """Changes when what the repository is made of changes, or how."""
+    digest = hashlib.sha256(fingerprint_of_tool().encode())
+    for path in sorted(path for path in DATA.rglob("*") if path.is_file()):
+        digest.update(f"\0{path.relative_to(DATA)}\0{path.stat().st_mode:o}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def is_current(outdir: Path) -> bool:
+    """Whether a whole repository is there, made of what it would be made of now. Newer packages of
+    the distribution do not count: those are fetched when somebody asks for them."""
+    try:
+        made_by = (outdir / MADE_BY).read_text(encoding="ascii")
+    except OSError:
+        return False
+    return made_by == fingerprint() and (outdir / "repodata/repomd.xml").is_file()
+
+
 def publish(rpms: Sequence[Path], outdir: Path) -> None:
     """The RPMs with their index as `outdir`, whole or, if this is killed, as it was before."""
     prefix = f".{outdir.name}.part-"
@@ -157,6 +179,7 @@ def publish(rpms: Sequence[Path], outdir: Path) -> None:
         folder.mkdir()
         for rpm in rpms:
             link_or_copy(rpm, folder / rpm.name)
+        (folder / MADE_BY).write_text(fingerprint(), encoding="ascii")
         programs.run([
             "createrepo_c", "--quiet", "--no-database", "--groupfile", str(DATA / "comps.xml"),
             "--revision", str(EPOCH), "--set-timestamp-to-revision", str(folder)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -113,6 +114,23 @@ def test_the_repository_is_replaced_as_a_whole(make_deb: Any, tmp_path: Path) ->
         assert (outdir / "repodata/repomd.xml").is_file()
     assert not (outdir / "first-1.0-1.noarch.rpm").exists()
     assert [path.name for path in tmp_path.glob(".out*")] == [".out.part-of-another"]
+
+
+def test_it_is_current_until_it_would_be_made_in_another_way(
+        make_deb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outdir, data = tmp_path / "out", tmp_path / "data"
+    shutil.copytree(repository.DATA, data)
+    monkeypatch.setattr(repository, "DATA", data)
+    assert not repository.is_current(outdir)
+    repository.publish(rpms_of([make_deb("tiny", {"/usr/lib/a": ""})], tmp_path / "rpms"), outdir)
+    assert repository.is_current(outdir)
+    (data / "packages/new").mkdir()
+    (data / "packages/new/package.toml").write_text("")
+    assert not repository.is_current(outdir)
+    (data / "packages/new/package.toml").unlink()
+    assert repository.is_current(outdir)
+    (outdir / "repodata/repomd.xml").unlink()
+    assert not repository.is_current(outdir)
 
 
 def test_a_second_run_is_refused(tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ stages = [
 ]
 def task_all():
     yield graph.ready(lambda: ())
-    yield graph.outside("elsewhere", "made outside", here / "made", display.say, "maker")
+    yield graph.outside("elsewhere", "made outside", here / "made", lambda: True,
+                        display.say, "maker")
     yield graph.note("remark", "says something", lambda: display.say("a line of its own"),
                      ["base"])
     yield from graph.tasks(stages, layout, display)
@@ -54,6 +55,10 @@ def tell():
     (here / "loaded").write_text(" ".join(sys.modules))
 '''
 COUNT = "cat > /dev/null; echo item 1; echo 'item 2 of 5'; WAIT; echo whole > $1"
+
+
+# What others do on the machine may slow it down.
+PATIENCE_SECONDS = 60
 
 
 class Terminal:
@@ -67,7 +72,7 @@ class Terminal:
                        if name not in ("COLUMNS", "LINES", "NO_COLOR")}
         self.process = pexpect.spawn(
             sys.executable, ["-m", "doit", *argv], cwd=folder, dimensions=(lines, columns),
-            env={**environment, "TERM": "xterm-256color", **env}, timeout=20)
+            env={**environment, "TERM": "xterm-256color", **env}, timeout=PATIENCE_SECONDS)
 
     @property
     def shown(self) -> List[str]:
@@ -93,6 +98,7 @@ class Terminal:
             except pexpect.TIMEOUT:
                 continue
             except pexpect.EOF:
+                time.sleep(0.05)  # it has ended: its exit status is what is waited for
                 break
         self.raw += got
         self._stream.feed(got)
@@ -100,14 +106,14 @@ class Terminal:
 
     def wait_for(self, *texts: str) -> None:
         """Until the screen shows all of these."""
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE_SECONDS
         while not all(any(text in row for row in self.shown) for text in texts):
             assert time.monotonic() < until, "\n".join(self.shown)
             self.read(0.1)
 
     def end(self) -> int:
         """Let it come to its end; the exit status, negative for a signal."""
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE_SECONDS
         while self.process.isalive():
             assert time.monotonic() < until, "\n".join(self.shown)
             self.read(0.1)

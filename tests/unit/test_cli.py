@@ -185,3 +185,13 @@ def test_the_network_that_the_installer_is_told():
 def test_networks_that_cannot_be(options):
     with pytest.raises(boot.NotStarted, match="pxe_config: "):
         boot.network(pxe(**options))
+
+
+def test_a_verified_disk_is_not_started_as_another_one(tmp_path):
+    write_config(tmp_path, SMALL)
+    (tmp_path / "scripts-auto").mkdir()
+    for name in ("system.img", boot.VERIFIED):
+        (tmp_path / "scripts-auto" / name).touch()
+    done = kbimg(tmp_path, "boot")
+    assert done.returncode == 1
+    assert "is verified, and kbimg.toml has no [dm_verity]" in done.stdout

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,15 @@ def test_programs_of_another_architecture_that_do_not_run_here(tmp_path, monkeyp
     monkeypatch.setattr(preflight.sys, "executable", shutil.which("python3", path=os.defpath))
     (problem,) = preflight.problems(foreign, Layout(tmp_path), 1)
     assert "it is in the package qemu-user-static" in problem
+
+
+def test_a_container_without_mounts_of_its_own():
+    told = subprocess.run(
+        ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", sys.executable, "-c",
+         "from kbimg_tasks import preflight\nprint(*preflight._namespaces())"],
+        cwd=TOP, stdout=subprocess.PIPE, text=True, check=True).stdout  # fmt: skip
+    assert told.startswith("programs cannot have mounts of their own here: unshare: ")
+    assert "CAP_SYS_ADMIN" in told
 
 
 def test_everything_at_once(stages, tmp_path, monkeypatch):
