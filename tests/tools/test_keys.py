@@ -17,6 +17,9 @@ from kbimg_tasks.sandbox import CONTAINMENT
 from kbimg_tasks.stage import Secret
 from kbimg_tasks.stages import keys
 
+# RSA keys of 4096 bits take too long for a quick run.
+pytestmark = pytest.mark.image
+
 EFI, GRUB = "efi phrase\n", "openpgp phrase\n"
 
 
