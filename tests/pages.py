@@ -53,6 +53,8 @@ class Block:
     language: str
     title: str
     text: str = field(repr=False)
+    # The paragraph that stands directly above it, if one does.
+    lead: str = field(default="", repr=False)
 
     @property
     def is_typed(self) -> bool:
@@ -69,6 +71,13 @@ class Block:
     def is_file(self) -> bool:
         """Whether a reader writes it to a file."""
         return bool(self.title) and not self.is_typed
+
+    @property
+    def names_its_file(self) -> bool:
+        """Whether a reader of the rendered page, where a block's first line is not seen, knows what
+        the file is called, and whether this is added to it."""
+        return (f"`{self.title.lstrip('>')}`" in self.lead
+                and (not self.title.startswith(">>") or "Add to the end" in self.lead))
 
     @property
     def commands(self) -> Tuple[Command, ...]:
@@ -94,11 +103,15 @@ class Block:
 def blocks(page: Path) -> Tuple[Block, ...]:
     """The fenced blocks of a page, in order."""
     name = str(page.relative_to(TOP))
-    found = []
+    found, lead = [], ""
     for token in MarkdownIt("commonmark").parse(page.read_text()):
-        if token.type == "fence" and token.map:
+        if token.type == "inline":
+            lead = token.content
+        elif token.type == "fence" and token.map:
             language, _, title = token.info.partition(" ")
-            found.append(Block(name, token.map[0] + 1, language, title.strip(), token.content))
+            found.append(Block(name, token.map[0] + 1, language, title.strip(), token.content,
+                               lead))  # fmt: skip
+            lead = ""
     return tuple(found)
 
 

@@ -52,6 +52,12 @@ def test_no_page_is_left_out():
         assert page in (TOP / test).read_text(), f"{test} does not read {page}"
 
 
+def test_every_file_is_named_above_it():
+    found = [block for page in PAGES.values() for block in blocks(page) if block.is_file]
+    unnamed = [str(block) for block in found if not block.names_its_file]
+    assert found and not unnamed
+
+
 def test_both_languages_type_the_same():
     assert typed(CHINESE) == typed("README.md")
 
