@@ -62,13 +62,15 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
           cleaning: Optional[Cleaning] = None,
           checked_first: Optional[Mapping[str, Tuple[str, ...]]] = None,
           named: Collection[str] = (),
+          blamed: Callable[[str, str], Iterable[object]] = lambda _stage, _said: (),
           ) -> Iterator[Dict[str, Any]]:  # fmt: skip
     """One task for each stage, in build order.
 
     `makers` names the tasks that make files which a stage finds outside the output directory.
     `outdated` tells of stages whose world outside this machine may have changed. `checked_first`
     has for a stage the checks that come before it without giving it anything. What is kept is
-    cleaned only where its stage is among the tasks `named` by the command.
+    cleaned only where its stage is among the tasks `named` by the command. `blamed` tells of a
+    failed stage and what was said of that which options are to blame.
     """
     stages = tuple(stages)
     by_name = {stage.name: stage for stage in stages}
@@ -77,7 +79,7 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
         yield {
             "basename": stage.name,
             "doc": stage.summary,
-            "actions": [(_make, [stage, by_name, layout, display])],
+            "actions": [(_make, [stage, by_name, layout, display, blamed])],
             "targets": [str(layout.published(artifact)) for artifact in stage.artifacts],
             "task_dep": [READY, *filter(None, outside), *(checked_first or {}).get(stage.name, ()),
                          *dict.fromkeys(need.stage for need in stage.needs())],
@@ -206,15 +208,16 @@ def _is_current(layout: Layout, stage: Stage, is_outdated: Optional[Callable[[],
     return stamps.is_made(layout, stage) and not (is_outdated and is_outdated())
 
 
-def _make(stage: Stage, by_name: Mapping[str, Stage], layout: Layout,
-          display: Display) -> Optional[TaskFailed]:  # fmt: skip
+def _make(stage: Stage, by_name: Mapping[str, Stage], layout: Layout, display: Display,
+          blamed: Callable[[str, str], Iterable[object]]) -> Optional[TaskFailed]:  # fmt: skip
     lock.hold(layout)
     try:
         for artifact in stage.needs():
             _check(artifact, by_name[artifact.stage], layout, display)
         perform(stage, layout, display)
     except StageFailed as failure:
-        return TaskFailed(str(failure))
+        said = str(failure)
+        return TaskFailed("\n".join((*map(str, blamed(stage.name, said)), said)))
     return None
 
 

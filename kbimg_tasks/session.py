@@ -25,6 +25,7 @@ from attrs import field, frozen
 from doit.reporter import ConsoleReporter
 
 from kbimg_tasks import (
+    complaints,
     graph,
     handover,
     indexes,
@@ -187,7 +188,8 @@ class Session:
                                outdated=self._outdated(),
                                cleaning=self.cleaning,
                                checked_first=self.plan.checked_first(self._wanted()),
-                               named=self.words)
+                               named=self.words,
+                               blamed=partial(complaints.blamed, self.config))
 
     def warn(self) -> None:
         """Say what is to be known all the same."""
