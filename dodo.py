@@ -1,11 +1,12 @@
 """The stages of a KubeOS image, for doit: `doit vm_img config=kbimg.toml [out=DIR]`."""
 
 from kbimg_tasks import commands
-from kbimg_tasks.lifetime import tell_of_interrupts, tie_workers
+from kbimg_tasks.lifetime import outlive_readers, tell_of_interrupts, tie_workers
 from kbimg_tasks.session import Session
 
 tie_workers()
 tell_of_interrupts()
+outlive_readers()
 session = Session.from_doit()
 
 DOIT_CONFIG = session.doit_config

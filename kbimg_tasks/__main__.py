@@ -21,7 +21,7 @@ from doit.loader import generate_tasks
 from doit.task import Task
 
 from kbimg_tasks import commands
-from kbimg_tasks.lifetime import tell_of_interrupts, tie_workers
+from kbimg_tasks.lifetime import outlive_readers, tell_of_interrupts, tie_workers
 from kbimg_tasks.session import Session
 
 
@@ -79,6 +79,7 @@ def run(words: Sequence[str], started_in: Optional[Path] = None) -> int:
     directory but what the words name."""
     tie_workers()
     tell_of_interrupts()
+    outlive_readers()
     loader = Tasks(words, started_in or Path.cwd())
     return int(Doit(loader, config_filenames=()).run(list(words)) or 0)
 

@@ -9,7 +9,6 @@ OLD and NEW are kubeos.tar, upgrade_img.tar, admin_container.tar, or output dire
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ from kbimg_tasks import image_changes, image_report
 from kbimg_tasks.image_changes import Changes
 from kbimg_tasks.image_contents import Contents, read
 from kbimg_tasks.image_packages import packages
+from kbimg_tasks.lifetime import outlive_readers
 from kbimg_tasks.tools.take_from_image import Unusable
 
 PROGRAM = "kbimg diff"
@@ -60,12 +60,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     shown = None if asked.all else image_report.SHOWN
     told = (image_report.as_json(old, new, changes) if asked.json else
             image_report.text(old, new, changes, shown))
-    try:
-        sys.stdout.write(told)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read it has read enough; Python would complain again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    outlive_readers()
+    sys.stdout.write(told)
     return EQUAL if changes.are_none else DIFFERENT
 
 

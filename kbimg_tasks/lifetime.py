@@ -1,13 +1,15 @@
-"""How a run of doit ends before its time: with all its workers, and without a traceback."""
+"""What a run of doit outlives, and how it ends before its time: with all its workers, and without a
+traceback."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
 from types import TracebackType
-from typing import Optional, Type
+from typing import Any, Callable, Optional, Type
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 _forking = 0
@@ -35,6 +37,32 @@ def tell_of_interrupts() -> None:
             others(kind, error, trace)
 
     sys.excepthook = told
+
+
+def outlive_readers() -> None:
+    """From now on it does not matter that whoever reads the output goes away, as `| head` does: a
+    build goes on, and what it has to say is not said.
+
+    Of what is thrown away here the stream is told that it was written. doit holds on to the stream
+    that it found when it was loaded, so no other one can take its place.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.write = _guarded(stream, stream.write)  # type: ignore[method-assign]
+            stream.flush = _guarded(stream, stream.flush)  # type: ignore[method-assign]
+
+
+def _guarded(stream: io.TextIOWrapper, method: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(*args: Any) -> Any:
+        try:
+            return method(*args)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+            return len(args[0]) if args else None
+
+    return guarded
 
 
 def _remember() -> None:
