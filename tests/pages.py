@@ -23,6 +23,8 @@ from markdown_it import MarkdownIt
 PROMPT = "# "
 ANYTHING = "..."
 NODE = "node"
+# Tokens after which no paragraph stands directly above a block.
+NO_LEAD = ("heading_close", "code_block", "html_block", "hr")
 
 
 @frozen
@@ -106,7 +108,9 @@ def blocks(page: Path) -> Tuple[Block, ...]:
     found, lead = [], ""
     for token in MarkdownIt("commonmark").parse(page.read_text()):
         if token.type == "inline":
-            lead = token.content
+            lead = " ".join(token.content.split())
+        elif token.type in NO_LEAD:
+            lead = ""
         elif token.type == "fence" and token.map:
             language, _, title = token.info.partition(" ")
             found.append(Block(name, token.map[0] + 1, language, title.strip(), token.content,
