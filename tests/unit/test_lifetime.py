@@ -14,7 +14,7 @@ KBIMG = (sys.executable, "-m", "kbimg_tasks.cli")
 
 
 @pytest.mark.parametrize("argv", [
-    (*DOIT, "list"), (*DOIT, "help"), (*DOIT, "check"), (*KBIMG, "doit", "list"),
+    (*DOIT, "list"), (*DOIT, "words"), (*DOIT, "check"), (*KBIMG, "doit", "list"),
     (*KBIMG, "check"), (*KBIMG, "plan", "-f", "kbimg.toml", "vm-img"), (*KBIMG, "-h"),
 ])  # fmt: skip
 def test_a_reader_that_goes_away_is_not_missed(tmp_path: Path, argv):
