@@ -87,6 +87,8 @@ class Cleaning:
         """Delete the paths, and then the output directory too unless something else is in it."""
         self.recover(paths, say)
         out = self.layout.out
+        if not os.path.lexists(out):
+            say(f"there is no {out}")
         if out.is_symlink() or not out.is_dir():
             return
         if not os.listdir(out) and not os.path.ismount(out):

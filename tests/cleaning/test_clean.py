@@ -221,3 +221,10 @@ def test_a_link_as_the_output_directory_stays(out, tmp_path):
     succeeds(tmp_path, "clean")
     assert out.is_symlink()
     assert sorted(os.listdir(out)) == ["keys", "mine.txt"]
+
+
+def test_a_directory_that_is_not_there_is_said(tmp_path: Path):
+    done = run_doit(tmp_path, "clean", "out=elsewhere")
+    assert done.returncode == 0
+    assert f"there is no {tmp_path}/elsewhere" in done.stdout
+    assert list(tmp_path.iterdir()) == []
