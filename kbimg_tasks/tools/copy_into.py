@@ -147,8 +147,11 @@ def copy(root: Path, source: Path, target: str, create_dir: Optional[str],
     elif target.endswith("/") and not source.is_dir():
         raise Refused(f"{target} is not there in the image; create_dir makes it")
     elif not place.parent.is_dir():
-        raise Refused(f"{os.path.dirname(target.rstrip('/'))} is not there in the image; "
-                      "create_dir makes it")
+        parent = os.path.dirname(target.rstrip("/"))
+        if resolve(root, parent).is_dir():
+            raise Refused(f"{target} is a link in the image, to /{place.relative_to(root)}, which "
+                          "the running system makes: replace the link in a chroot_script")
+        raise Refused(f"{parent} is not there in the image; create_dir makes it")
     # A link that the user names stands for what it leads to.
     copying.add(source.resolve(), target)
 
