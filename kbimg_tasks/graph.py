@@ -62,7 +62,7 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
           cleaning: Optional[Cleaning] = None,
           checked_first: Optional[Mapping[str, Tuple[str, ...]]] = None,
           named: Collection[str] = (),
-          blamed: Callable[[str, str], Iterable[object]] = lambda _stage, _said: (),
+          blamed: Callable[..., Iterable[object]] = lambda _stage, _option, _last: (),
           ) -> Iterator[Dict[str, Any]]:  # fmt: skip
     """One task for each stage, in build order.
 
@@ -70,7 +70,7 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
     `outdated` tells of stages whose world outside this machine may have changed. `checked_first`
     has for a stage the checks that come before it without giving it anything. What is kept is
     cleaned only where its stage is among the tasks `named` by the command. `blamed` tells of a
-    failed stage and what was said of that which options are to blame.
+    failed stage, of who asked for the step that failed, and of its last lines, what is to blame.
     """
     stages = tuple(stages)
     by_name = {stage.name: stage for stage in stages}
@@ -209,15 +209,15 @@ def _is_current(layout: Layout, stage: Stage, is_outdated: Optional[Callable[[],
 
 
 def _make(stage: Stage, by_name: Mapping[str, Stage], layout: Layout, display: Display,
-          blamed: Callable[[str, str], Iterable[object]]) -> Optional[TaskFailed]:  # fmt: skip
+          blamed: Callable[..., Iterable[object]]) -> Optional[TaskFailed]:  # fmt: skip
     lock.hold(layout)
     try:
         for artifact in stage.needs():
             _check(artifact, by_name[artifact.stage], layout, display)
         perform(stage, layout, display)
     except StageFailed as failure:
-        said = str(failure)
-        return TaskFailed("\n".join((*map(str, blamed(stage.name, said)), said)))
+        blame = map(str, blamed(stage.name, failure.option, failure.last))
+        return TaskFailed("\n".join((*blame, str(failure))))
     return None
 
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
-from typing import IO, Any, Dict, List
+from typing import IO, Any, Dict, List, Sequence, Tuple, Union
 
 from kbimg_tasks import environment, recovery, room, run_log, stamps, store
 from kbimg_tasks.layout import Layout
@@ -34,7 +34,13 @@ PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 
 
 class StageFailed(Exception):
-    """A stage could not be made; the text is for the user."""
+    """A stage could not be made; the text is for the user. Where a step's program failed, `option`
+    is who asked for it, and `last` are the last lines that it printed."""
+
+    def __init__(self, text: str, option: Tuple[Union[str, int], ...] = (),
+                 last: Sequence[str] = ()) -> None:  # fmt: skip
+        super().__init__(text)
+        self.option, self.last = option, tuple(last)
 
 
 def perform(stage: Stage, layout: Layout, watcher: Watcher = NOBODY) -> None:
@@ -141,7 +147,7 @@ class _Execution:
         if status != 0:
             if room.is_exhausted(self.layout, self.last):
                 raise StageFailed(room.exhausted(self.stage, self.layout, self._failure(status)))
-            raise StageFailed(self._failure(status))
+            raise StageFailed(self._failure(status), self.step.option, self.last)
 
     def _streams(self, held: ExitStack) -> Dict[str, object]:
         stdin = self.step.stdin

@@ -145,7 +145,10 @@ class Growth:
 
 @frozen
 class Step:
-    """One program to run: an argument list, never a shell's text."""
+    """One program to run: an argument list, never a shell's text.
+
+    `option` is where the user asked for it, as ("users", 0); when it fails, that is named.
+    """
 
     argv: Tuple[Arg, ...]
     stdin: Optional[Stdin] = None
@@ -153,6 +156,7 @@ class Step:
     env: Tuple[Tuple[str, Arg], ...] = ()
     also_runs: Tuple[Union[str, OneOf], ...] = ()
     progress: Union[Progress, Growth, None] = None
+    option: Tuple[Union[str, int], ...] = ()
 
     def fed(self, stdin: Stdin) -> Step:
         """The same step with its standard input taken from a file or a secret."""
@@ -169,6 +173,10 @@ class Step:
     def using(self, *programs: Union[str, OneOf]) -> Step:
         """The same step, saying which programs its own program runs in turn."""
         return evolve(self, also_runs=programs)
+
+    def doing(self, *option: Union[str, int]) -> Step:
+        """The same step, saying which option or table asks for it."""
+        return evolve(self, option=option)
 
     def counting(self, pattern: str, total: Arg, unit: str) -> Step:
         """The same step with its progress read off its output."""

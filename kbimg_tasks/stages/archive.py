@@ -17,7 +17,8 @@ def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
     return Stage(
         name, "kubeos.tar, the root tree that upgrades unpack", clock, (archive,),
         steps=(
-            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={root_mib}")),
+            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={root_mib}"))
+            .doing("disk_partition", "root"),
             tree_to(tree, archive),
         ),
     )  # fmt: skip

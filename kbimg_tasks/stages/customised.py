@@ -49,14 +49,20 @@ def customised(config: Config, architecture: Architecture, ids: Ids, layers: Tup
     ]  # fmt: skip
     users = {user.name for user in config.users}
     # A file may bring what making users reads (/etc/skel, a group), or may be a user's own.
-    theirs = [entry for entry in config.copy_files if users & set((entry.owner or "").split(":"))]
-    steps += [tree.wrap(_copy(root, entry)) for entry in config.copy_files if entry not in theirs]
-    for user in config.users:
-        steps += _user(tree, inside, root, user, ids, clock)
-    steps += [tree.wrap(_copy(root, entry)) for entry in theirs]
+    first: List[Step] = []
+    last: List[Step] = []
+    for number, entry in enumerate(config.copy_files):
+        is_theirs = users & set((entry.owner or "").split(":"))
+        step = tree.wrap(_copy(root, entry)).doing("copy_files", number)
+        (last if is_theirs else first).append(step)
+    steps += first
+    for number, user in enumerate(config.users):
+        steps += (step.doing("users", number)
+                  for step in _user(tree, inside, root, user, ids, clock))
+    steps += last
     if config.systemd_service.name:
-        steps.append(inside.wrap(
-            run("systemctl", "enable", "--", *config.systemd_service.name)))
+        steps.append(inside.wrap(run("systemctl", "enable", "--", *config.systemd_service.name))
+                     .doing("systemd_service", "name"))
     if config.chroot_script:
         steps += _script(tree, inside, root, config.chroot_script, clock)
     steps.append(tree.wrap(tool("settle_rpmdb", joined(root, FACTORY_AS_VAR[0], "/lib/rpm"))))
@@ -126,6 +132,6 @@ def _script(tree: Sandbox, inside: Sandbox, root: Scratch, script: ChrootScript,
             clock: Arg) -> Iterator[Step]:  # fmt: skip
     place = f"/{script.path.name}"
     yield tree.wrap(run("install", "--mode=755", Source(script.path), joined(root, place)))
-    yield inside.wrap(run(place, SOURCE_DATE_EPOCH=clock))
+    yield inside.wrap(run(place, SOURCE_DATE_EPOCH=clock)).doing("chroot_script", "path")
     if script.rm:
         yield tree.wrap(run("rm", "--", joined(root, place)))

@@ -28,7 +28,8 @@ def system_img(table: Table, images: Mapping[str, Artifact], ids: Ids, clock: Ar
         name, f"system.img, the disk of {table.image_mib // 1024} GiB with slot A filled", clock,
         (disk,),
         steps=(
-            *((tree.wrap(tool("measure_tree", tree.root, f"--root-mib={slot.size_mib}")),)
+            *((tree.wrap(tool("measure_tree", tree.root, f"--root-mib={slot.size_mib}"))
+               .doing("disk_partition", "root"),)
               if tree else ()),
             run("truncate", f"--size={table.image_mib}M", disk),
             unsynced(run("sfdisk", "--quiet", disk)).fed(Text(script)),

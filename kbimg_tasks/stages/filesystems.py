@@ -61,7 +61,8 @@ def root_image(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Sta
         "root_image", f"update-root.img, {partition.size_mib} MiB of root file system", clock,
         (image,),
         steps=(
-            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={partition.size_mib}")),
+            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={partition.size_mib}"))
+            .doing("disk_partition", "root"),
             *ext4(image, evolve(partition, label=ROOT), ids, clock, tree=tree),
         ),
     )  # fmt: skip

@@ -109,6 +109,7 @@ dst = "/usr/share/big"
     assert done.returncode != 0
     assert "the root tree needs" in done.stdout
     assert "but a root partition of 600 MiB has room for" in done.stdout
+    assert ": disk_partition.root: " in done.stdout
     left = {path.name for path in (tmp_path / "scripts-auto").iterdir()} - {".kbimg"}
     assert left <= {"packages.txt", "sbom.cdx.json"}
 
@@ -121,6 +122,8 @@ def test_a_failing_chroot_script(small):
     assert done.returncode != 0
     assert "customised: a program ended with exit status 42" in done.stdout
     assert "    words of the script\n" in done.stdout
+    line = (small / "kbimg.toml").read_text().splitlines().index('path = "fails.sh"') + 1
+    assert f"kbimg.toml:{line}: chroot_script.path: words of the script" in done.stdout
     assert not (small / "scripts-auto/system.img").exists()
     assert not (small / "scripts-auto/kubeos.tar").exists()
 
