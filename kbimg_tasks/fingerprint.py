@@ -67,8 +67,12 @@ def _parts(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> Ite
         yield identity(artifact)
 
 
-def of_artifact(path: Path, made_from: str) -> str:
-    """The identity of a published artifact whose stage has the fingerprint `made_from`."""
+def of_artifact(path: Path, made_from: str, *others: Path) -> str:
+    """The identity of a published artifact whose stage has the fingerprint `made_from`, and which
+    counts with some other files of the stage's."""
+    if others:
+        return hashlib.sha256("\0".join(of_artifact(each, made_from) for each in (path, *others))
+                              .encode()).hexdigest()  # fmt: skip
     if path.is_file() and path.stat().st_size <= SMALL_BYTES:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     return f"{made_from}/{path.name}"

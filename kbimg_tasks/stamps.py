@@ -72,7 +72,9 @@ def write(layout: Layout, stage: Stage, made_from: str, seconds: float,
     the disk, in bytes."""
     artifacts = {
         artifact.name: {
-            "identity": fingerprint.of_artifact(layout.published(artifact), made_from),
+            "identity": fingerprint.of_artifact(
+                layout.published(artifact), made_from,
+                *(layout.published(stage[name]) for name in (artifact.counts_with,) if name)),
             "is_result": artifact.is_result and not artifact.is_kept,
             "allocated_bytes": taken[artifact.name],
             **_status(layout.published(artifact)),

@@ -56,7 +56,8 @@ def packages(
     """
     lock, count, clock = (
         Artifact(name, file) for file in ("packages.lock", "count", "clock"))
-    listing = Artifact(name, "packages.list", lists_files=True)
+    # The same names can be other packages: a version that was built anew, say.
+    listing = Artifact(name, "packages.list", lists_files=True, counts_with=lock.name)
     indexes = Artifact(name, "indexes", is_private=True)
     resolved, root = Scratch("resolved"), Scratch("installroot")
     purposes = dict(needed or {})

@@ -11,6 +11,7 @@ from typing import Iterator
 import pytest
 import web
 from building import DEMO, SMALL, digest, made, run_doit, write_config
+from rpms import BUILD_TIME
 
 pytestmark = pytest.mark.image
 
@@ -26,7 +27,7 @@ None.
 %prep
 %install
 mkdir -p %{{buildroot}}/usr/share
-echo {version} > %{{buildroot}}/usr/share/kbimg-test
+echo {content} > %{{buildroot}}/usr/share/kbimg-test
 %files
 /usr/share/kbimg-test
 """
@@ -40,12 +41,14 @@ class Served(web.Server):
         super().__init__(folder)
         self.folder = folder
 
-    def publish(self, version: str) -> None:
-        """Add a version of the package."""
+    def publish(self, version: str, content: str = "") -> None:
+        """Add a version of the package, with a file that says the version or something else."""
         spec = self.folder.parent / "kbimg-test.spec"
-        spec.write_text(SPEC.format(version=version))
+        spec.write_text(SPEC.format(version=version, content=content or version))
         subprocess.run(["rpmbuild", "-bb", "--quiet", "--define", f"_rpmdir {self.folder}",
-                        "--define", f"_topdir {self.folder.parent / 'rpmbuild'}", spec], check=True)
+                        "--define", f"_topdir {self.folder.parent / 'rpmbuild'}",
+                        "--define", "use_source_date_epoch_as_buildtime 1", spec], check=True,
+                       env={**os.environ, "SOURCE_DATE_EPOCH": str(BUILD_TIME)})
         subprocess.run(["createrepo_c", "--quiet", self.folder], check=True)
 
 
@@ -84,6 +87,16 @@ def test_newer_packages_are_noticed(served, tmp_path):
     served.publish("1.1")
     assert {"packages", "rootfs", "customised"} <= set(made(layer(tmp_path)))
     assert version(tmp_path) == "1.1"
+
+
+@pytest.mark.parametrize("out", ["scripts-auto", "another"])
+def test_a_version_that_was_built_anew_is_noticed(served, tmp_path, out):
+    """In the same output directory, and in another one by the store of the first; also when it is
+    of the same time, as builds that can be repeated are."""
+    layer(tmp_path)
+    served.publish("1.0", "built anew")
+    layer(tmp_path, f"out={out}")
+    assert version(tmp_path, out) == "built anew"
 
 
 def test_an_index_that_changed_without_the_packages(served, tmp_path):
