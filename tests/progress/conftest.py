@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -72,7 +73,9 @@ class Terminal:
                        if name not in ("COLUMNS", "LINES", "NO_COLOR")}
         self.process = pexpect.spawn(
             sys.executable, ["-m", "doit", *argv], cwd=folder, dimensions=(lines, columns),
-            env={**environment, "TERM": "xterm-256color", **env}, timeout=PATIENCE_SECONDS)
+            env={**environment, "TERM": "xterm-256color", **env}, timeout=PATIENCE_SECONDS,
+            # A job in the background of a shell without a terminal has Ctrl-C ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     @property
     def shown(self) -> List[str]:
