@@ -224,7 +224,7 @@ def _make(stage: Stage, by_name: Mapping[str, Stage], layout: Layout, display: D
 def _check(artifact: Artifact, maker: Stage, layout: Layout, display: Display) -> None:
     """What lies outside the output directory can have been damaged or emptied by others: it is
     looked at once before it is read, and made again if need be."""
-    if not (maker.is_shared or artifact.lists_files):
+    if not (maker.is_shared or artifact.files_told_by):
         return
     with _checking:
         if artifact in _checked:

@@ -43,8 +43,8 @@ def outlive_readers() -> None:
     """From now on it does not matter that whoever reads the output goes away, as `| head` does: a
     build goes on, and what it has to say is not said.
 
-    Of what is thrown away here the stream is told that it was written. doit holds on to the stream
-    that it found when it was loaded, so no other one can take its place.
+    Whoever writes is told that all was written. doit holds on to the stream that it found when it
+    was loaded, so the stream itself is changed and no other one put in its place.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -19,9 +19,9 @@ class Artifact:
 
     A `result` lies in the output directory under its own name, where the user looks for it; all
     else lies in the stage's own folder below `.kbimg`. A `private` one is for root's eyes only.
-    One that `holds_tree` takes about as much room as the root tree. One that `lists_files` names a
-    file on each line that whoever reads it needs too, and that lies in a cache others may empty;
-    what is in those files is told by another one of the stage's, with which it `counts`.
+    One that `holds_tree` takes about as much room as the root tree. One that lists files names
+    one on each line that whoever reads it needs too, and that lies in a cache others may empty;
+    `files_told_by` is the file of its stage with their checksums, which counts with it.
     One that `is_kept` cannot be had again: it is made where there is none, whatever it would be
     made from now, counts with its content, and is only cleaned by its stage's name.
     One that `tells_of_host` is about the machine that builds: other machines make another one.
@@ -33,8 +33,7 @@ class Artifact:
     is_result: bool = False
     is_private: bool = False
     holds_tree: bool = False
-    lists_files: bool = False
-    counts_with: str = ""
+    files_told_by: str = ""
     is_kept: bool = False
     # How it is compared changes nothing of what is made, so fingerprints do not see it.
     tells_of_host: bool = field(default=False, repr=False)

@@ -74,7 +74,7 @@ def write(layout: Layout, stage: Stage, made_from: str, seconds: float,
         artifact.name: {
             "identity": fingerprint.of_artifact(
                 layout.published(artifact), made_from,
-                *(layout.published(stage[name]) for name in (artifact.counts_with,) if name)),
+                *(layout.published(stage[name]) for name in (artifact.files_told_by,) if name)),
             "is_result": artifact.is_result and not artifact.is_kept,
             "allocated_bytes": taken[artifact.name],
             **_status(layout.published(artifact)),
@@ -194,7 +194,7 @@ def is_intact(layout: Layout, artifact: Artifact) -> bool:
     stamp = read(layout, artifact.stage)
     if stamp is None or not os.path.lexists(published):
         return False
-    if artifact.lists_files:
+    if artifact.files_told_by:
         return all(map(os.path.exists, published.read_text(encoding="utf-8").splitlines()))
     expected = stamp.artifacts.get(artifact.name, {}).get("census")
     return expected is None or expected == census(published)

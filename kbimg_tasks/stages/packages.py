@@ -57,7 +57,7 @@ def packages(
     lock, count, clock = (
         Artifact(name, file) for file in ("packages.lock", "count", "clock"))
     # The same names can be other packages: a version that was built anew, say.
-    listing = Artifact(name, "packages.list", lists_files=True, counts_with=lock.name)
+    listing = Artifact(name, "packages.list", files_told_by=lock.name)
     indexes = Artifact(name, "indexes", is_private=True)
     resolved, root = Scratch("resolved"), Scratch("installroot")
     purposes = dict(needed or {})
