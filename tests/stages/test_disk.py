@@ -19,6 +19,8 @@ from kbimg_tasks.sandbox import Sandbox
 from kbimg_tasks.stage import Artifact, Scratch
 from kbimg_tasks.stages import archive, disk, filesystems
 
+pytestmark = pytest.mark.image
+
 CLOCK = "1700000000"
 TABLE = plan_table(256, 3)
 IDS = Ids.of(TABLE)

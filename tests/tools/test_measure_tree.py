@@ -22,6 +22,7 @@ def make(tree: Path, image: Path, mib: int) -> bool:
     return done.returncode == 0
 
 
+@pytest.mark.image
 @pytest.mark.parametrize("mib", [256, 600])
 def test_what_is_let_through_fits_and_little_is_refused(tmp_path, mib):
     tree = tmp_path / "tree"
