@@ -1,27 +1,27 @@
 """The stages of a KubeOS image, for doit: `doit vm_img config=kbimg.toml [out=DIR]`."""
 
-from kbimg_tasks import commands
-from kbimg_tasks.lifetime import outlive_readers, tell_of_interrupts, tie_workers
-from kbimg_tasks.session import Session
+from kbimg_tasks.host.lifetime import outlive_readers, tell_of_interrupts, tie_workers
+from kbimg_tasks.tasks import commands
+from kbimg_tasks.tasks.images import Command
 
 tie_workers()
 tell_of_interrupts()
 outlive_readers()
-session = Session.from_doit()
+command = Command.from_doit()
 
-DOIT_CONFIG = session.doit_config
+DOIT_CONFIG = command.doit_config
 
 
 def task_images():
     """One task for each kind of image."""
-    yield from session.image_tasks()
+    yield from command.image_tasks()
 
 
 def task_commands():
     """What makes no image."""
-    yield from commands.tasks(session)
+    yield from commands.tasks(command)
 
 
 def task_stages():
     """One task for each stage, in build order."""
-    yield from session.stage_tasks()
+    yield from command.stage_tasks()

@@ -21,9 +21,9 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List
 
-from kbimg_tasks.architectures import of_this_machine
 from kbimg_tasks.config.load import load
-from kbimg_tasks.sandbox import CONTAINMENT
+from kbimg_tasks.host.containment import CONTAINMENT
+from kbimg_tasks.machine.architecture import of_this_machine
 from kbimg_tasks.stages.packages import RPM_DATABASE
 
 TOP = Path(__file__).resolve().parent.parent

@@ -14,7 +14,7 @@ import secure_boot
 import wheels
 from building import KUBERNETES, PACKAGES, build, write_config, write_custom
 
-from kbimg_tasks.architectures import AARCH64, X86_64, Architecture
+from kbimg_tasks.machine.architecture import AARCH64, X86_64, Architecture
 
 # On AArch64 cloud-init asks every cloud that it knows, which takes minutes where there is none.
 WITHOUT_CLOUD_INIT = """

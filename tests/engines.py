@@ -14,7 +14,7 @@ from typing import Dict, Iterator, Sequence
 
 from attrs import frozen
 
-from kbimg_tasks.sandbox import CONTAINMENT
+from kbimg_tasks.host.containment import CONTAINMENT
 
 START_SECONDS = 60
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from kbimg_tasks.partitions import plan_table
-from kbimg_tasks.report.model import (
+from kbimg_tasks.commands.report.model import (
     Disk,
-    FileSystem,
-    Folder,
     Outcome,
     Package,
     PartitionUse,
@@ -17,6 +14,9 @@ from kbimg_tasks.report.model import (
     State,
     Work,
 )
+from kbimg_tasks.dissect.file_systems import FileSystem
+from kbimg_tasks.dissect.tree_sizes import Folder
+from kbimg_tasks.machine.partitions import plan_table
 
 MIB = 1 << 20
 HOSTILE = "<script>alert('&\"')</script>"

@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 from typing import Callable
 
-from kbimg_tasks.architectures import X86_64, Architecture
-from kbimg_tasks.partitions import Table, plan_table
-from kbimg_tasks.vm import BOARDS, Machine, firmware
+from kbimg_tasks.commands.boot.vm import BOARDS, Machine, firmware
+from kbimg_tasks.machine.architecture import X86_64, Architecture
+from kbimg_tasks.machine.partitions import Table, plan_table
 
 MIB = 1 << 20
 BLOCK = 4096

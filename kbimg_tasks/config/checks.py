@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Collection, Dict, Iterator, Mapping, Tuple
 
-from kbimg_tasks.architectures import Architecture
-from kbimg_tasks.config.shown import Option
-from kbimg_tasks.partitions import LayoutError, plan_table
+from kbimg_tasks.config.quoting import Option
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.machine.partitions import LayoutError, plan_table
 
 Found = Iterator[Tuple[Option, str]]
 Drafts = Mapping[str, Any]

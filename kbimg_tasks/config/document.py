@@ -7,10 +7,10 @@ from typing import Mapping, Optional, Tuple
 
 from attrs import field, frozen
 
-from kbimg_tasks.config.errors import ERROR, Problem
-from kbimg_tasks.config.excerpt import excerpt
-from kbimg_tasks.config.locate import Path, Place, Span
-from kbimg_tasks.config.shown import spelled
+from kbimg_tasks.config.quoting import spelled
+from kbimg_tasks.config.spans import Path, Place
+from kbimg_tasks.diagnostics.excerpt import excerpt
+from kbimg_tasks.diagnostics.problem import ERROR, Problem, Span
 
 
 @frozen

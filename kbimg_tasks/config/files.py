@@ -8,9 +8,9 @@ from typing import Callable, Dict, Tuple
 
 from attrs import frozen
 
-from kbimg_tasks.architectures import X86_64
 from kbimg_tasks.config import elf
 from kbimg_tasks.config.rules import Wrong
+from kbimg_tasks.machine.architecture import X86_64
 
 # These answer no, and do not raise, for names that are too long or cannot be looked up.
 IS_THERE: Dict[str, Callable[[str], bool]] = {

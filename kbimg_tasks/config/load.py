@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Collection, Dict, Iterator, Tuple
 
-from kbimg_tasks.architectures import X86_64, Architecture
 from kbimg_tasks.config import checks, repo_file, source
-from kbimg_tasks.config.errors import ConfigError, Problem
 from kbimg_tasks.config.files import Files
 from kbimg_tasks.config.model import ARRAYS, FROM_PACKAGES, TABLES, Config
-from kbimg_tasks.config.tables import Reader
+from kbimg_tasks.config.reader import Reader
+from kbimg_tasks.diagnostics.problem import ConfigError, Problem
+from kbimg_tasks.machine.architecture import X86_64, Architecture
 
 
 def load(path: Path, started_in: Path, images: Collection[str] = (),

@@ -15,11 +15,11 @@ from attrs import evolve, field, frozen
 
 from kbimg_tasks.config import values
 from kbimg_tasks.config.document import Document
-from kbimg_tasks.config.errors import ERROR, Problem
+from kbimg_tasks.config.quoting import Option
 from kbimg_tasks.config.rules import Rule, boolean, list_of, number
 from kbimg_tasks.config.secret import Secret
-from kbimg_tasks.config.shown import Option
-from kbimg_tasks.partitions import DEFAULT_ROOT_MIB
+from kbimg_tasks.diagnostics.problem import ERROR, Problem
+from kbimg_tasks.machine.partitions import DEFAULT_ROOT_MIB
 
 __all__ = ["Config", "Secret"]
 DEFAULT_IMAGE_GIB = 20

@@ -13,13 +13,12 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from kbimg_tasks.architectures import Architecture
-from kbimg_tasks.config import confidential
+from kbimg_tasks.config import redaction
 from kbimg_tasks.config.document import Document
-from kbimg_tasks.config.errors import ConfigError, Problem
-from kbimg_tasks.config.locate import Span
+from kbimg_tasks.config.quoting import quoted
 from kbimg_tasks.config.secret import Secret
-from kbimg_tasks.config.shown import quoted
+from kbimg_tasks.diagnostics.problem import ConfigError, Problem, Span
+from kbimg_tasks.machine.architecture import Architecture
 
 SOURCES = ("baseurl", "mirrorlist", "metalink")
 SWITCHES = ("enabled", "gpgcheck")
@@ -64,7 +63,7 @@ def repositories(path: Path, shown: str = "") -> Tuple[Repository, ...]:
     """
     file = shown or str(path)
     text = _text(path, file)
-    lines = _Lines(text, Document(file, confidential.lines_of_repository(text)))
+    lines = _Lines(text, Document(file, redaction.lines_of_repository(text)))
     sections = {name: section for name, section in _parsed(text, lines).items() if name != MAIN}
     problems = [problem for name, section in sections.items()
                 for problem in _section_problems(name, section, lines)]  # fmt: skip

@@ -11,10 +11,9 @@ from typing import Any, Dict, Optional, Tuple
 import tomli
 from attrs import frozen
 
-from kbimg_tasks.config import confidential, locate
+from kbimg_tasks.config import redaction, spans
 from kbimg_tasks.config.document import Document
-from kbimg_tasks.config.errors import ConfigError, Problem
-from kbimg_tasks.config.locate import Span
+from kbimg_tasks.diagnostics.problem import ConfigError, Problem, Span
 
 LARGEST_BYTES = 1 << 20
 # Python reads no longer numbers in decimal (https://docs.python.org/3/library/stdtypes.html#int-max-str-digits).
@@ -35,13 +34,13 @@ def read(path: Path, shown: str) -> Source:
     text = _text(path, shown)
     try:
         values = tomli.loads(text)
-        scanned = locate.scan(text)
-        return Source(values, Document(shown, confidential.lines(text, scanned), scanned.places))
+        scanned = spans.scan(text)
+        return Source(values, Document(shown, redaction.lines(text, scanned), scanned.places))
     except tomli.TOMLDecodeError as error:
         # Newer versions of tomli have the place as attributes, all have it in their message.
         found = PLACE.fullmatch(str(error))
         message = found[1] if found else str(error)
-        document = Document(shown, confidential.lines_of_broken(text))
+        document = Document(shown, redaction.lines_of_broken(text))
         line, column = ((int(found[2]), int(found[3])) if found and found[2]
                         else _end(text))  # fmt: skip
         raise ConfigError([document.problem_in(
@@ -52,7 +51,7 @@ def read(path: Path, shown: str) -> Source:
         digits = re.search(rf"[0-9_]{{{LONGEST_NUMBER},}}", text)
         line_number = text.count("\n", 0, digits.start()) + 1 if digits else 0
         raise _refused(shown, "not a configuration: a number beyond all bounds", line_number,
-                       Document(shown, confidential.lines_of_broken(text))) from None
+                       Document(shown, redaction.lines_of_broken(text))) from None
 
 
 def name_as_typed(path: Path, started_in: Path) -> str:
@@ -73,7 +72,7 @@ def _text(path: Path, shown: str) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line, column = _end(content[: error.start].decode("utf-8") + "?")  # in the byte's place
-        document = Document(shown, confidential.lines_of_broken(content.decode("utf-8", "replace")))
+        document = Document(shown, redaction.lines_of_broken(content.decode("utf-8", "replace")))
         raise ConfigError([document.problem_in(
             Span(line, column - 1, line, column), "",
             f"expected UTF-8, as TOML demands, found the byte 0x{content[error.start]:02x}",

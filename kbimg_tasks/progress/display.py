@@ -11,13 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, TextIO, Tuple, Union
 
-from kbimg_tasks.diagnostics import COLOURS
+from kbimg_tasks.diagnostics.terminal import COLOURS
 from kbimg_tasks.progress import lines
 from kbimg_tasks.progress.lines import Ended
 from kbimg_tasks.progress.plain import Plain
 from kbimg_tasks.progress.running import Running
 from kbimg_tasks.progress.terminal import Terminal
-from kbimg_tasks.watcher import Watcher
+from kbimg_tasks.progress.watcher import Watcher
 
 DRAW_SECONDS = 0.25
 # What was kept is said when something else is, and at the latest by then.

@@ -8,7 +8,7 @@ from typing import Iterator, Optional, Sequence, Tuple
 
 from attrs import frozen
 
-from kbimg_tasks.progress.figures import duration, size
+from kbimg_tasks.diagnostics.figures import duration, size
 
 # Columns of a line: how a stage has ended and its name, its time, its size; then words.
 NAME_ENDS, TIME_WIDTH, SIZE_WIDTH = 26, 8, 9

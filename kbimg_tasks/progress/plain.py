@@ -6,8 +6,8 @@ from typing import Dict, Optional, Sequence, TextIO
 
 from attrs import define
 
-from kbimg_tasks.diagnostics import writable
-from kbimg_tasks.progress.figures import elapsed
+from kbimg_tasks.diagnostics.figures import elapsed
+from kbimg_tasks.diagnostics.terminal import writable
 from kbimg_tasks.progress.lines import INDENT
 from kbimg_tasks.progress.running import Running
 

@@ -6,7 +6,7 @@ from typing import Callable, Optional
 
 from attrs import define
 
-from kbimg_tasks.progress.figures import MIB
+from kbimg_tasks.diagnostics.figures import MIB
 
 
 @define

@@ -8,8 +8,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, TextIO, Tuple
 
-from kbimg_tasks.diagnostics import may_colour, writable
-from kbimg_tasks.progress.figures import elapsed
+from kbimg_tasks.diagnostics.figures import elapsed
+from kbimg_tasks.diagnostics.terminal import may_colour, writable
 from kbimg_tasks.progress.lines import BAR_WIDTH, INDENT, NAME_ENDS, NARROW, TIME_WIDTH
 from kbimg_tasks.progress.running import Running
 

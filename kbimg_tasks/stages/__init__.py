@@ -1,0 +1,1 @@
+"""The catalogue of stages: each function returns one, and none imports another."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Iterator
 
-from kbimg_tasks.architectures import Architecture
-from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.stage import (
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.steps.sandbox import Sandbox
+from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
     Data,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.stage import Arg, Artifact, Stage, Step, run, tool
+from kbimg_tasks.steps.sandbox import Sandbox
+from kbimg_tasks.steps.stage import Arg, Artifact, Stage, Step, run, tool
 
 
 def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
-from kbimg_tasks import image_names
-from kbimg_tasks.architectures import Architecture
-from kbimg_tasks.stage import Arg, Artifact, Data, Stage, joined, tool
+from kbimg_tasks.containers import reference
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.steps.stage import Arg, Artifact, Data, Stage, joined, tool
 
 DIGESTS = "digests"
 
@@ -23,8 +23,8 @@ def archive(name: str, result: str, summary: str, image: str, architecture: Arch
     how = (joined("--settings=", settings),) if settings else ()
     return Stage(
         name, summary, clock, (made, digests),
-        steps=(tool("container_archive", made, f"--name={image_names.tagged(image)}",
-                    f"--full-name={image_names.full(image)}", f"--architecture={architecture.oci}",
+        steps=(tool("container_archive", made, f"--name={reference.tagged(image)}",
+                    f"--full-name={reference.full(image)}", f"--architecture={architecture.oci}",
                     joined("--clock=", clock), joined("--digests=", digests), *how, *content),),
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import Iterable, Tuple
 
 from attrs import frozen
 
-from kbimg_tasks.stage import Arg, Artifact, OneOf, Scratch, Stage, joined, run, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, OneOf, Scratch, Stage, joined, run, tool
 from kbimg_tasks.tools.describe_packages import FIELDS
 
 LIST, SBOM, PROGRAMS = "packages.txt", "sbom.cdx.json", "build-tools.json"

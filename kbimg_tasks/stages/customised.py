@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Iterator, List, Tuple
 
-from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.config.model import ChrootScript, Config, CopyFile, User
-from kbimg_tasks.dracut import VERITY
-from kbimg_tasks.ids import Ids
-from kbimg_tasks.sandbox import FACTORY_AS_VAR, Sandbox
-from kbimg_tasks.stage import (
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.stages.recipes.dracut import VERITY
+from kbimg_tasks.steps.sandbox import FACTORY_AS_VAR, Sandbox
+from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
     Data,

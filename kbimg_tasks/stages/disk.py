@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Mapping, Optional, Tuple
 
-from kbimg_tasks.ext4 import ext4
-from kbimg_tasks.ids import Ids
-from kbimg_tasks.loader import BIOS, BIOS_BOOT_SECTOR
-from kbimg_tasks.partitions import SECTORS_A_MIB, Table, sfdisk_script
-from kbimg_tasks.sandbox import Sandbox, unsynced
-from kbimg_tasks.stage import Arg, Artifact, Stage, Step, Text, joined, run, tool
+from kbimg_tasks.machine.bootloader import BIOS, BIOS_BOOT_SECTOR
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.machine.partitions import SECTORS_A_MIB, Table, sfdisk_script
+from kbimg_tasks.stages.recipes.ext4 import ext4
+from kbimg_tasks.steps.sandbox import Sandbox, unsynced
+from kbimg_tasks.steps.stage import Arg, Artifact, Stage, Step, Text, joined, run, tool
 
 
 def system_img(table: Table, images: Mapping[str, Artifact], ids: Ids, clock: Arg,

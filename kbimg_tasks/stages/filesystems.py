@@ -7,12 +7,12 @@ from typing import Tuple
 
 from attrs import evolve
 
-from kbimg_tasks.ext4 import ext4
-from kbimg_tasks.ids import Ids
-from kbimg_tasks.loader import BIOS_FOLDER
-from kbimg_tasks.partitions import Partition
-from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.stage import Arg, Artifact, Scratch, Stage, Step, joined, run, tool
+from kbimg_tasks.machine.bootloader import BIOS_FOLDER
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.machine.partitions import Partition
+from kbimg_tasks.stages.recipes.ext4 import ext4
+from kbimg_tasks.steps.sandbox import Sandbox
+from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Stage, Step, joined, run, tool
 
 # Labels of file systems that go to either slot.
 BOOT, ROOT = "BOOT", "ROOT"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional, Tuple
 
-from kbimg_tasks.ids import Ids
-from kbimg_tasks.loader import Loader
-from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.stage import (
+from kbimg_tasks.machine.bootloader import Loader
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.steps.sandbox import Sandbox
+from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
     Manner,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os.path
 from typing import Optional, Tuple
 
-from kbimg_tasks.architectures import Architecture
-from kbimg_tasks.ids import Ids
-from kbimg_tasks.loader import REMOVABLE, VENDOR, Loader
-from kbimg_tasks.partitions import Table
-from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.signing import SUFFIX, Keys
-from kbimg_tasks.stage import (
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.machine.bootloader import REMOVABLE, VENDOR, Loader
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.machine.partitions import Table
+from kbimg_tasks.stages.recipes.signing import SUFFIX, Keys
+from kbimg_tasks.steps.sandbox import Sandbox
+from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
     Content,

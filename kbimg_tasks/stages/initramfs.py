@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Tuple
 
-from kbimg_tasks.architectures import Architecture
-from kbimg_tasks.dracut import IDENTITY, dracut, tree_for, with_modules
-from kbimg_tasks.stage import Arg, Artifact, Stage
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.stages.recipes.dracut import IDENTITY, dracut, tree_for, with_modules
+from kbimg_tasks.steps.stage import Arg, Artifact, Stage
 
 
 def initramfs(rootfs: Stage, architecture: Architecture, clock: Arg, more: Tuple[str, ...] = (),

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import Callable, Union
 
-from kbimg_tasks.sandbox import in_memory
-from kbimg_tasks.stage import (
+from kbimg_tasks.steps.sandbox import in_memory
+from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
     Content,

@@ -8,9 +8,9 @@ from typing import Mapping, Optional, Tuple
 
 from attrs import evolve
 
-from kbimg_tasks.architectures import Architecture
-from kbimg_tasks.sandbox import Sandbox, unsynced
-from kbimg_tasks.stage import (
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.steps.sandbox import Sandbox, unsynced
+from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
     Cache,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import Tuple
 
-from kbimg_tasks.architectures import Architecture
 from kbimg_tasks.config.model import PxeConfig
-from kbimg_tasks.dracut import IDENTITY, MODULES, dracut, tree_for, with_modules
-from kbimg_tasks.ids import Ids
-from kbimg_tasks.partitions import Table, sfdisk_script, smallest_disk_mib
-from kbimg_tasks.stage import (
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.machine.partitions import Table, sfdisk_script, smallest_disk_mib
+from kbimg_tasks.stages.recipes.dracut import IDENTITY, MODULES, dracut, tree_for, with_modules
+from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
     Data,

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Iterator, Tuple
 
-from kbimg_tasks.architectures import Architecture
-from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.signing import SUFFIX, Keys, verify
-from kbimg_tasks.stage import Arg, Artifact, Scratch, Stage, Step, joined, run
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.stages.recipes.signing import SUFFIX, Keys, verify
+from kbimg_tasks.steps.sandbox import Sandbox
+from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Stage, Step, joined, run
 
 KERNEL, INITRAMFS = "/boot/vmlinuz", "/boot/initramfs.img"
 MENU = "openEuler/grub.cfg"

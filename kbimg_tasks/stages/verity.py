@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Dict
 
-from kbimg_tasks.architectures import Architecture
-from kbimg_tasks.ids import Ids
-from kbimg_tasks.loader import REMOVABLE, VENDOR
-from kbimg_tasks.partitions import Partition
-from kbimg_tasks.stage import Arg, Artifact, Scratch, Stage, Step, run, tool
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.machine.bootloader import REMOVABLE, VENDOR
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.machine.partitions import Partition
+from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Stage, Step, run, tool
 
 SALT_BYTES = 32
 # Each program of the initramfs and of kubeos-dmv, with the package that brings it.

@@ -9,8 +9,8 @@ import pytest
 import secure_boot
 from console import Node, with_console
 
-from kbimg_tasks.architectures import AARCH64
-from kbimg_tasks.vm import Machine
+from kbimg_tasks.commands.boot.vm import Machine
+from kbimg_tasks.machine.architecture import AARCH64
 
 
 def plain_machine(image: Path, folder: Path) -> Machine:

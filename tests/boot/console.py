@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pexpect import EOF, TIMEOUT, socket_pexpect
 
-from kbimg_tasks import menus
-from kbimg_tasks.menus import Menu
-from kbimg_tasks.vm import Machine
+from kbimg_tasks.commands.boot import menu as menus
+from kbimg_tasks.commands.boot.menu import Menu
+from kbimg_tasks.commands.boot.vm import Machine
 
 BOOT_SECONDS = 420
 COMMAND_SECONDS = 120

@@ -11,7 +11,7 @@ import secure_boot
 from building import build, write_config
 from console import BOOT_SECONDS, Node
 
-from kbimg_tasks.architectures import AARCH64
+from kbimg_tasks.machine.architecture import AARCH64
 from kbimg_tasks.tools import pe
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(3000)]

@@ -9,7 +9,7 @@ import pytest
 import web
 from console import BOOT_SECONDS, Node, with_console
 
-from kbimg_tasks.vm import Machine
+from kbimg_tasks.commands.boot.vm import Machine
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(1800)]
 LONG = 900

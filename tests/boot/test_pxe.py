@@ -19,11 +19,11 @@ import pytest
 from building import PXE_PACKAGES, run_doit, write_config
 from console import BOOT_SECONDS, Node, with_console
 
-from kbimg_tasks import pxe_serve
-from kbimg_tasks.architectures import AARCH64, X86_64
-from kbimg_tasks.tools import pipe
+from kbimg_tasks.commands import pxe_serve
+from kbimg_tasks.commands.boot import pipe
+from kbimg_tasks.commands.boot.vm import Kernel, Machine
+from kbimg_tasks.machine.architecture import AARCH64, X86_64
 from kbimg_tasks.tools.sparse_copy import extents
-from kbimg_tasks.vm import Kernel, Machine
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(2400)]
 

@@ -18,7 +18,7 @@ from building import PXE_PACKAGES, TOP, run_doit, write_config
 from console import BOOT_SECONDS, Node
 from test_pxe import GIB, INSTALL_SECONDS, SIZES
 
-from kbimg_tasks.vm import Machine
+from kbimg_tasks.commands.boot.vm import Machine
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(1800)]
 

@@ -12,7 +12,7 @@ from building import TOP, build, run_doit, write_config
 from console import Node, with_console
 from pages import Block, blocks
 
-from kbimg_tasks.vm import Machine
+from kbimg_tasks.commands.boot.vm import Machine
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(2400)]
 

@@ -12,7 +12,7 @@ import paramiko
 import pytest
 from console import BOOT_SECONDS, PROMPT, Node
 
-from kbimg_tasks.vm import Machine
+from kbimg_tasks.commands.boot.vm import Machine
 
 pytestmark = pytest.mark.boot
 

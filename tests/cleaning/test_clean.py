@@ -125,7 +125,7 @@ def test_a_dry_run_shows_all_with_sizes_and_deletes_nothing(out, tmp_path):
 
 def test_a_build_at_work_is_named_and_keeps_everything(out, tmp_path):
     hold = ("import fcntl, sys, time; from pathlib import Path\n"
-            "from kbimg_tasks import lock; from kbimg_tasks.layout import Layout\n"
+            "from kbimg_tasks.build import lock; from kbimg_tasks.steps.layout import Layout\n"
             "lock.hold(Layout(Path(sys.argv[1]))); print('ready', flush=True); time.sleep(1000)")
     with subprocess.Popen([sys.executable, "-c", hold, str(out)], stdout=subprocess.PIPE,
                           env={**os.environ, "PYTHONPATH": str(TOP)}) as process:

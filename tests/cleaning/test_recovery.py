@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks import holders, mounts, recovery
-from kbimg_tasks.cleaning import readable
-from kbimg_tasks.layout import Layout
-from kbimg_tasks.leftovers import everything, former, unfinished
+from kbimg_tasks.commands.clean.leftovers import everything, former, unfinished
+from kbimg_tasks.diagnostics.figures import readable
+from kbimg_tasks.host import holders, mounts, remove
+from kbimg_tasks.steps.layout import Layout
 
 # Mounted after the table was read: what was opened tells.
 BLIND = """
 import sys
 from pathlib import Path
-from kbimg_tasks import mounts, recovery
+from kbimg_tasks.host import mounts, remove
 mounts.below = lambda path: []
 try:
-    recovery.delete(Path(sys.argv[1]))
+    remove.delete(Path(sys.argv[1]))
 except OSError as error:
     print(error)
 """
@@ -62,22 +62,22 @@ def test_a_tree_of_every_kind_of_file(tmp_path: Path):
     os.link(home / "letter", tree / "letter")
     (tree / os.fsdecode(b"\xff\n")).touch()
     tree.chmod(0)
-    recovery.delete(tree)
+    remove.delete(tree)
     assert sorted(os.listdir(tmp_path)) == ["home"]
     assert (home / "letter").exists()
-    recovery.delete(tree)
+    remove.delete(tree)
 
 
 def test_size_on_disk(tmp_path: Path):
     tree = tmp_path / "tree"
     tree.mkdir()
-    empty = recovery.allocated(tree)
+    empty = remove.allocated(tree)
     with open(tree / "sparse", "wb") as stream:
         stream.write(b"x" * 8192)
         stream.truncate(1 << 30)
     os.link(tree / "sparse", tree / "again")
     (tree / "link").symlink_to("/usr")
-    assert recovery.allocated(tree) == empty + 8192
+    assert remove.allocated(tree) == empty + 8192
 
 
 @pytest.mark.parametrize(("size", "text"), [

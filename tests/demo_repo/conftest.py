@@ -10,7 +10,7 @@ from typing import Callable, Mapping, Sequence
 
 import pytest
 
-from kbimg_tasks.sandbox import CONTAINMENT
+from kbimg_tasks.host.containment import CONTAINMENT
 
 MakeDeb = Callable[..., Path]
 Install = Callable[[Sequence[Path], Path], str]

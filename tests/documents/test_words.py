@@ -12,8 +12,9 @@ import pytest
 from building import DEMO, TOP, run_doit
 from pages import blocks, spans
 
-from kbimg_tasks import cli, image_diff
-from kbimg_tasks.variables import KNOWN
+from kbimg_tasks.cli import main
+from kbimg_tasks.commands.diff import diff
+from kbimg_tasks.session.request import KNOWN
 
 PAGES = sorted((*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")))
 # What stands for something that the reader fills in.
@@ -58,15 +59,15 @@ def unknown(words: Tuple[str, ...], tasks: Set[str]) -> Tuple[str, ...]:
     """The words of a command that mean nothing."""
     program, *rest = words
     if words[:2] == ("kbimg", "diff"):  # two names, and options
-        known = {*rest[1:3], "diff", *_options(image_diff.parser())}
+        known = {*rest[1:3], "diff", *_options(diff.parser())}
         return tuple(word for word in rest if word not in known)
     known = {*tasks, *DOIT_VERBS, *DOIT_OPTIONS}
-    parser = cli.parser()
+    parser = main.parser()
     verbs = next(action.choices for action in parser._actions if action.dest == "verb")
     if program == "kbimg" and "doit" in rest:
         known.add("doit")
     elif program == "kbimg":
-        known = {*verbs, *cli.IMAGES, *_options(parser)}
+        known = {*verbs, *main.IMAGES, *_options(parser)}
         for verb in filter(verbs.__contains__, rest):
             known |= _options(verbs[verb])
     return tuple(

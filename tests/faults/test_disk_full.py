@@ -10,14 +10,15 @@ from typing import Iterator
 import pytest
 from building import DEMO, SMALL, digest, made, run_doit, write_config
 
-from kbimg_tasks import recovery, store
-from kbimg_tasks.architectures import X86_64
+from kbimg_tasks.build import store
+from kbimg_tasks.build.runner import StageFailed, perform
 from kbimg_tasks.config.load import load
 from kbimg_tasks.config.repo_file import repositories
-from kbimg_tasks.layout import Layout
-from kbimg_tasks.plan import Given, plan
-from kbimg_tasks.runner import StageFailed, perform
-from kbimg_tasks.session import local_indexes
+from kbimg_tasks.host import remove
+from kbimg_tasks.machine.architecture import X86_64
+from kbimg_tasks.plan.images import Given, plan
+from kbimg_tasks.session.session import local_indexes
+from kbimg_tasks.steps.layout import Layout
 
 pytestmark = pytest.mark.image
 
@@ -58,7 +59,7 @@ def test_a_full_disk_at_every_stage(repository, disk):
     for stage in stages:
         layout.stamp(stage.name).unlink()
         for artifact in stage.artifacts:
-            recovery.delete(layout.published(artifact))
+            remove.delete(layout.published(artifact))
         ballast = fill(disk)
         with pytest.raises(StageFailed) as failure:
             perform(stage, layout)

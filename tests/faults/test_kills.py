@@ -22,10 +22,10 @@ from typing import Dict, List
 import pytest
 from building import SMALL, TOP, digest, made, run_doit, write_config
 
-from kbimg_tasks import stamps
+from kbimg_tasks.build import stamps
 from kbimg_tasks.config.load import load
-from kbimg_tasks.layout import Layout
-from kbimg_tasks.plan import plan
+from kbimg_tasks.plan.images import plan
+from kbimg_tasks.steps.layout import Layout
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(3600)]
 

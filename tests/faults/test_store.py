@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from building import SMALL, made, run_doit, write_config
 
-from kbimg_tasks import store
-from kbimg_tasks.layout import Layout
+from kbimg_tasks.build import store
+from kbimg_tasks.steps.layout import Layout
 
 pytestmark = pytest.mark.image
 

@@ -15,9 +15,9 @@ import pytest
 import tomli
 from building import DEMO, TOP
 
-from kbimg_tasks import influence
+from docs.generator import influence
+from docs.generator.option_samples import SAMPLE, STOPS
 from kbimg_tasks.config.model import ARRAYS
-from kbimg_tasks.option_samples import SAMPLE, STOPS
 
 pytestmark = pytest.mark.image
 

@@ -14,8 +14,8 @@ from building import DEMO, SMALL, build, run_doit, write_config
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from kbimg_tasks.image_contents import read
-from kbimg_tasks.image_packages import packages
+from kbimg_tasks.dissect.contents import read
+from kbimg_tasks.dissect.packages import packages
 
 pytestmark = pytest.mark.image
 
@@ -37,7 +37,7 @@ def two(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Tuple[Pat
 
 
 def diff(*argv: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "kbimg_tasks.image_diff", *map(str, argv)],
+    return subprocess.run([sys.executable, "-m", "kbimg_tasks.commands.diff.diff", *map(str, argv)],
                           text=True, capture_output=True, check=False)
 
 

@@ -14,8 +14,8 @@ import html5lib
 import pytest
 from building import SMALL, TOP, made, run_doit, write_config
 
-from kbimg_tasks import run_log
-from kbimg_tasks.layout import Layout
+from kbimg_tasks.build import run_log
+from kbimg_tasks.steps.layout import Layout
 
 pytestmark = pytest.mark.image
 

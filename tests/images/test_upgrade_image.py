@@ -12,8 +12,8 @@ import engines
 import pytest
 from building import SMALL, digest, kept, made, run_doit, write_config
 
-from kbimg_tasks.ids import Ids
-from kbimg_tasks.partitions import plan_table
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.machine.partitions import plan_table
 from kbimg_tasks.tools import take_from_image
 
 pytestmark = pytest.mark.image

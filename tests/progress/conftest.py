@@ -17,11 +17,12 @@ DODO = '''
 import atexit
 import sys
 from pathlib import Path
-from kbimg_tasks import graph
-from kbimg_tasks.layout import Layout
-from kbimg_tasks.lifetime import tell_of_interrupts
-from kbimg_tasks.progress import Display, reporter
-from kbimg_tasks.stage import Artifact, Secret, Source, Stage, run
+from kbimg_tasks.tasks import stages as graph
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.host.lifetime import tell_of_interrupts
+from kbimg_tasks.progress import Display
+from kbimg_tasks.tasks.reporter import reporter
+from kbimg_tasks.steps.stage import Artifact, Secret, Source, Stage, run
 tell_of_interrupts()
 here = Path(__file__).parent
 layout, display = Layout(here / "out", here / "cache"), Display()

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks.programs import at_work
+from kbimg_tasks.diagnostics.figures import MIB, duration, size
 from kbimg_tasks.progress import lines
 from kbimg_tasks.progress.display import harmless
-from kbimg_tasks.progress.figures import MIB, duration, size
 from kbimg_tasks.progress.lines import Ended
 from kbimg_tasks.progress.plain import Plain
 from kbimg_tasks.progress.running import Running
-from kbimg_tasks.sandbox import Sandbox, unsynced
-from kbimg_tasks.stage import Artifact, OneOf, run, tool
 from kbimg_tasks.stages import packages
+from kbimg_tasks.steps.programs import at_work
+from kbimg_tasks.steps.sandbox import Sandbox, unsynced
+from kbimg_tasks.steps.stage import Artifact, OneOf, run, tool
 
 
 def doit(project: Path, *argv: str, check: bool = True) -> str:

@@ -13,8 +13,8 @@ from colours import READABLE, Colour, contrast, from_hex
 from PIL import Image, ImageChops
 from sample_report import sample
 
-from kbimg_tasks.layout import DATA, Layout
-from kbimg_tasks.report import page
+from kbimg_tasks.commands.report import page
+from kbimg_tasks.steps.layout import DATA, Layout
 
 pytestmark = pytest.mark.image
 

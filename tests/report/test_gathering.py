@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from building import DEMO, TOP, run_doit, write_config
 
-from kbimg_tasks import runner
-from kbimg_tasks.layout import Layout
-from kbimg_tasks.report import file_systems, gathering, tree_sizes
-from kbimg_tasks.report.model import FileSystem, Outcome, Result, State, Work
-from kbimg_tasks.run_log import Event
-from kbimg_tasks.stage import Artifact, Source, Stage, run
+from kbimg_tasks.build import runner
+from kbimg_tasks.build.run_log import Event
+from kbimg_tasks.commands.report import gathering
+from kbimg_tasks.commands.report.model import Outcome, Result, State, Work
+from kbimg_tasks.dissect import file_systems, tree_sizes
+from kbimg_tasks.dissect.file_systems import FileSystem
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import Artifact, Source, Stage, run
 
 MIB = 1 << 20
 
@@ -201,7 +203,7 @@ def test_a_mistake_in_the_configuration_is_told(tmp_path: Path):
 
 
 def test_a_report_beside_a_build(tmp_path: Path):
-    from kbimg_tasks import lock
+    from kbimg_tasks.build import lock
     write_config(tmp_path)
     lock.hold(Layout(tmp_path / "scripts-auto"))
     assert run_doit(tmp_path, "report").returncode == 0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbimg_tasks.report.layered import Bend, apart, crossings, draw, layers, reduced
+from kbimg_tasks.commands.report.layered import Bend, apart, crossings, draw, layers, reduced
 
 DIAMOND = {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c", "a")}
 

@@ -11,9 +11,10 @@ import pytest
 from attrs import evolve
 from sample_report import HOSTILE, STAGES, sample
 
-from kbimg_tasks.layout import Layout
-from kbimg_tasks.report import page
-from kbimg_tasks.report.model import Folder, Report
+from kbimg_tasks.commands.report import page
+from kbimg_tasks.commands.report.model import Report
+from kbimg_tasks.dissect.tree_sizes import Folder
+from kbimg_tasks.steps.layout import Layout
 
 NOTHING = Report("kbimg.toml", "/srv/out", 0.0, (), ())
 PAGES = {"everything": sample(), "nothing": NOTHING,

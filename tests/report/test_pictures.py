@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_report import STAGES, sample
 
-from kbimg_tasks.partitions import plan_table
-from kbimg_tasks.report import pictures
-from kbimg_tasks.report.model import Disk, Outcome, PartitionUse, Run, Work
+from kbimg_tasks.commands.report import pictures
+from kbimg_tasks.commands.report.model import Disk, Outcome, PartitionUse, Run, Work
+from kbimg_tasks.machine.partitions import plan_table
 
 TABLES = (plan_table(2560, 20), plan_table(2560, 20, legacy=True),
           plan_table(2560, 20, verity=True), plan_table(1000, 2000),

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks import run_log, runner
-from kbimg_tasks.layout import Layout
-from kbimg_tasks.stage import Artifact, Stage, run
+from kbimg_tasks.build import run_log, runner
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import Artifact, Stage, run
 
 
 @pytest.fixture
@@ -69,8 +69,9 @@ def test_no_build_fails_for_want_of_a_log(layout, tmp_path):
 
 
 def test_of_a_killed_build_it_tells_what_was_begun(layout, tmp_path):
-    program = ("from pathlib import Path; from kbimg_tasks import runner\n"
-               "from kbimg_tasks.layout import Layout; from kbimg_tasks.stage import Stage, run\n"
+    program = ("from pathlib import Path; from kbimg_tasks.build import runner\n"
+               "from kbimg_tasks.steps.layout import Layout\n"
+               "from kbimg_tasks.steps.stage import Stage, run\n"
                f"layout = Layout(Path({str(layout.out)!r}), Path({str(layout.cache)!r}))\n"
                "for name, seconds in (('one', '0'), ('two', '98')):\n"
                "    runner.perform(Stage(name, '', '0', (), (run('sleep', seconds),)), layout)\n")

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from building import digest
 
-from kbimg_tasks.ids import Ids
-from kbimg_tasks.layout import Layout
-from kbimg_tasks.partitions import plan_table
-from kbimg_tasks.runner import StageFailed, perform
-from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.stage import Artifact, Scratch
+from kbimg_tasks.build.runner import StageFailed, perform
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.machine.partitions import plan_table
 from kbimg_tasks.stages import archive, disk, filesystems
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.sandbox import Sandbox
+from kbimg_tasks.steps.stage import Artifact, Scratch
 
 pytestmark = pytest.mark.image
 

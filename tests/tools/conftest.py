@@ -8,8 +8,8 @@ from typing import Callable
 
 import pytest
 
-from kbimg_tasks.runner import PACKAGE_PARENT
-from kbimg_tasks.sandbox import CONTAINMENT
+from kbimg_tasks.build.runner import PACKAGE_PARENT
+from kbimg_tasks.host.containment import CONTAINMENT
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -15,7 +15,7 @@ from typing import Dict
 
 import pytest
 
-from kbimg_tasks import image_names
+from kbimg_tasks.containers import reference
 from kbimg_tasks.tools import container_archive, take_from_image
 
 MIB = 1 << 20
@@ -90,7 +90,7 @@ def test_every_digest_is_of_what_it_names(tmp_path: Path):
     ("os@sha256:0", "", "docker.io/library/os@sha256:0"), ("quay.io/a/b:c", "quay.io",
                                                            "quay.io/a/b:c")])
 def test_names(name, registry, full):
-    assert (image_names.registry(name), image_names.full(name)) == (registry, full)
+    assert (reference.registry(name), reference.full(name)) == (registry, full)
 
 
 def test_no_byte_depends_on_the_number_of_threads(tmp_path: Path, monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks.sandbox import CONTAINMENT
+from kbimg_tasks.host.containment import CONTAINMENT
 from kbimg_tasks.tools import emulation
 
 OTHER = "aarch64" if platform.machine() == "x86_64" else "x86_64"

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from kbimg_tasks.layout import DATA
 from kbimg_tasks.stages import pxe
+from kbimg_tasks.steps.layout import DATA
 
 MODULE = DATA / "dracut/91kubeos-install"
 

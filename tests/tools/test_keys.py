@@ -11,11 +11,11 @@ from typing import Iterator
 
 import pytest
 
-from kbimg_tasks.layout import Layout
-from kbimg_tasks.runner import PACKAGE_PARENT, perform
-from kbimg_tasks.sandbox import CONTAINMENT
-from kbimg_tasks.stage import Secret
+from kbimg_tasks.build.runner import PACKAGE_PARENT, perform
+from kbimg_tasks.host.containment import CONTAINMENT
 from kbimg_tasks.stages import keys
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import Secret
 
 # RSA keys of 4096 bits take too long for a quick run.
 pytestmark = pytest.mark.image

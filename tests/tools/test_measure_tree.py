@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks.layout import DATA
+from kbimg_tasks.steps.layout import DATA
 from kbimg_tasks.tools.measure_tree import BLOCK_BYTES, need, room
 
 

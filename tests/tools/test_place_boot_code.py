@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks.ids import Ids
-from kbimg_tasks.partitions import plan_table, sfdisk_script
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.machine.partitions import plan_table, sfdisk_script
 from kbimg_tasks.tools import place_boot_code
 
 GAP = 2047

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks.sandbox import PARENT_LIVES
+from kbimg_tasks.host.containment import PARENT_LIVES
 
 
 @pytest.fixture

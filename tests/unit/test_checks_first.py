@@ -7,7 +7,7 @@ from pathlib import Path
 from building import TOP
 
 from kbimg_tasks.config.load import load
-from kbimg_tasks.plan import plan
+from kbimg_tasks.plan.images import plan
 
 PLAN = plan(load(Path("config/demo/pxe-img.toml"), TOP, ("pxe_img",)))
 

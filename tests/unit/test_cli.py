@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from building import SMALL, write_config
 
-from kbimg_tasks import boot, cli
+from kbimg_tasks.cli import main
+from kbimg_tasks.commands.boot import boot
 from kbimg_tasks.config.model import PxeConfig
 
 
@@ -96,7 +97,7 @@ def test_verbosity_is_doits(tmp_path, words):
     assert "none.toml: no such configuration file" in done.stdout
 
 
-@pytest.mark.parametrize("image", cli.IMAGES)
+@pytest.mark.parametrize("image", main.IMAGES)
 def test_mistakes_are_told_as_doit_tells_them(tmp_path, image):
     path = write_config(tmp_path, SMALL)
     path.write_text(path.read_text().replace('version = "v1"', "version = 1"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from building import TOP, run_doit, write_config
 
-from kbimg_tasks import variables
+from kbimg_tasks.session import request
 
 STAGES = ["packages", "rootfs", "initramfs", "grub", "customised", "esp", "root_b", "persist",
           "system_img", "system_qcow2", "kubeos_tar"]  # fmt: skip
@@ -27,7 +27,7 @@ def test_list_works_without_a_configuration(tmp_path: Path):
 
 def test_what_users_name_is_listed_before_what_builds_make(tmp_path: Path):
     names = [line.split()[0] for line in run_doit(tmp_path, "list").stdout.splitlines()]
-    assert names[:6] == [*variables.IMAGES, "check", "words"]
+    assert names[:6] == [*request.IMAGES, "check", "words"]
     first = names.index("ready")
     assert all(name not in names[:first] for name in STAGES)
     assert not set(names[first:]) & {"plan", "report", "store", "prune", "cleanup", "demo_repo"}
@@ -36,7 +36,7 @@ def test_what_users_name_is_listed_before_what_builds_make(tmp_path: Path):
 def test_the_words_of_the_command_line(tmp_path: Path):
     printed = run_doit(tmp_path, "words").stdout
     assert [line.split("=")[0] for line in printed.splitlines()
-            if "=" in line.split("  ")[0]] == list(variables.KNOWN)  # fmt: skip
+            if "=" in line.split("  ")[0]] == list(request.KNOWN)  # fmt: skip
     assert "arch=x86_64|aarch64" in printed
     assert list(tmp_path.iterdir()) == []
 

@@ -12,7 +12,7 @@ from typing import Callable
 
 import pytest
 
-from kbimg_tasks.compare import first_difference
+from kbimg_tasks.dissect.tars import first_difference
 
 MIB = 1 << 20
 ESP_MIB, ROOT_MIB, PERSIST_MIB = 1, 41, 61

@@ -14,7 +14,7 @@ import pexpect
 import pytest
 from building import TOP, write_config
 
-from kbimg_tasks import completion
+from kbimg_tasks.cli import completion
 
 BIN = Path(sys.executable).parent
 START = {

@@ -8,11 +8,11 @@ from typing import Set
 import pytest
 from building import TOP
 
+from kbimg_tasks.build.fingerprint import own_text
 from kbimg_tasks.config.load import load
-from kbimg_tasks.fingerprint import own_text
-from kbimg_tasks.plan import Plan, plan
-from kbimg_tasks.programs import programs
-from kbimg_tasks.stage import Artifact
+from kbimg_tasks.plan.images import Plan, plan
+from kbimg_tasks.steps.programs import programs
+from kbimg_tasks.steps.stage import Artifact
 
 ABOUT = {"packages.txt", "sbom.cdx.json"}
 TOOLS = {"build-tools.json"}

@@ -7,8 +7,8 @@ from pathlib import Path
 from building import write_config
 
 from kbimg_tasks.config.load import load
-from kbimg_tasks.plan import plan
-from kbimg_tasks.render import command_line, symbolic
+from kbimg_tasks.plan.images import plan
+from kbimg_tasks.steps.render import command_line, symbolic
 
 FILES = """
 [[copy_files]]

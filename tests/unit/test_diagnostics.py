@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks.config.errors import WARNING, ConfigError, Problem
 from kbimg_tasks.config.load import load
-from kbimg_tasks.diagnostics import Painter, columns, document, may_colour, writable
+from kbimg_tasks.diagnostics.problem import WARNING, ConfigError, Problem
+from kbimg_tasks.diagnostics.show import Painter, columns, document
+from kbimg_tasks.diagnostics.terminal import may_colour, writable
 
 
 def problems(folder: Path, text: str):

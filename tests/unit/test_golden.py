@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from building import TOP
 
-from kbimg_tasks.architectures import ARCHITECTURES
 from kbimg_tasks.config.load import load
-from kbimg_tasks.plan import plan
-from kbimg_tasks.render import command_line, symbolic
-from kbimg_tasks.root_tree import Given
+from kbimg_tasks.machine.architecture import ARCHITECTURES
+from kbimg_tasks.plan.images import plan
+from kbimg_tasks.plan.root import Given
+from kbimg_tasks.steps.render import command_line, symbolic
 
 GOLDEN = TOP / "tests/golden"
 EXAMPLES = ("vm-img", "full", "dm-verity", "legacy-bios", "dm-verity.aarch64")

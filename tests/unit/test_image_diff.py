@@ -15,8 +15,9 @@ from typing import Any, Dict, List, Optional, Tuple
 import pytest
 from rpms import make_database, make_rpm
 
-from kbimg_tasks import image_contents, image_diff
-from kbimg_tasks.image_contents import TEXT_BYTES
+from kbimg_tasks.commands.diff import diff as image_diff
+from kbimg_tasks.dissect import contents
+from kbimg_tasks.dissect.contents import TEXT_BYTES
 
 DATABASE = "usr/share/factory/var/lib/rpm"
 TREE: Dict[str, Any] = {"etc/hosts": "127.0.0.1 localhost\n", "usr/bin/tool": "v1\n"}
@@ -217,7 +218,7 @@ def test_a_file_that_was_private_on_one_side_is_not_shown(two, capsys):
 def test_private_content_is_not_even_written_down(two, tmp_path):
     tree_tar(two[0], TREE, member("etc/shadow", "HUSH\n", mode=0))
     (tmp_path / "room").mkdir()
-    image_contents.read(two[0], tmp_path / "room")
+    contents.read(two[0], tmp_path / "room")
     kept = [path.read_text() for path in (tmp_path / "room").iterdir()]
     assert kept == [TREE["etc/hosts"]]
 
@@ -383,7 +384,7 @@ def test_as_a_program(two):
     """Also when whoever reads its output has read enough."""
     tree_tar(two[0], TREE)
     tree_tar(two[1], {**TREE, **{f"usr/bin/{number:0200}": "x" for number in range(2000)}})
-    program = [sys.executable, "-m", "kbimg_tasks.image_diff", "--all", *map(str, two)]
+    program = [sys.executable, "-m", "kbimg_tasks.commands.diff.diff", "--all", *map(str, two)]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           env={**os.environ, "LC_ALL": "C"}) as process:
         assert process.stdout and process.stderr

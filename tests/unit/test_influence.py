@@ -6,8 +6,8 @@ from copy import deepcopy
 
 import pytest
 
-from kbimg_tasks import influence
-from kbimg_tasks.option_samples import CHANGED, SAMPLE, STOPS
+from docs.generator import influence
+from docs.generator.option_samples import CHANGED, SAMPLE, STOPS
 
 TREE = ("esp", "system_img", "system_qcow2", "system_qcow2_sha256", "kubeos_tar",
         "kubeos_tar_sha256", "build_tools")  # fmt: skip

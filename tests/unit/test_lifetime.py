@@ -10,7 +10,7 @@ import pytest
 from building import TOP, write_config
 
 DOIT = (sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"))
-KBIMG = (sys.executable, "-m", "kbimg_tasks.cli")
+KBIMG = (sys.executable, "-m", "kbimg_tasks.cli.main")
 
 
 @pytest.mark.parametrize("argv", [

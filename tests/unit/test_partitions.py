@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbimg_tasks.ids import Ids
-from kbimg_tasks.partitions import LayoutError, drawn, hash_mib, plan_table, sfdisk_script
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.machine.partitions import LayoutError, drawn, hash_mib, plan_table, sfdisk_script
 
 UEFI = [("BOOT", 1, 59), ("ROOT-A", 60, 2560), ("ROOT-B", 2620, 2560), ("PERSIST", 5180, 15299)]
 LEGACY = [("GRUB2", 1, 59), ("ROOT-A", 60, 2560), ("ROOT-B", 2620, 2560),

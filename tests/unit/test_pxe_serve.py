@@ -11,8 +11,8 @@ from typing import Iterator
 
 import pytest
 
-from kbimg_tasks import pxe_serve
-from kbimg_tasks.architectures import ARCHITECTURES, X86_64
+from kbimg_tasks.commands import pxe_serve
+from kbimg_tasks.machine.architecture import ARCHITECTURES, X86_64
 
 TAR = bytes(range(256)) * 8192  # more than one block
 

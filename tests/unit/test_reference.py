@@ -12,15 +12,15 @@ import tomli
 from building import TOP
 from colours import READABLE, contrast, from_hex
 
-from kbimg_tasks import cli, influence
+from docs.generator import commands, configuration, influence, picture, stages
+from docs.generator.pages import pages
+from kbimg_tasks.cli import main
+from kbimg_tasks.commands.report import pictures
 from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.files import Files
 from kbimg_tasks.config.model import ARRAYS
-from kbimg_tasks.config.tables import Reader
-from kbimg_tasks.reference import commands, configuration, picture, stages
-from kbimg_tasks.reference.pages import pages
-from kbimg_tasks.report import pictures
-from kbimg_tasks.variables import KNOWN, Variables
+from kbimg_tasks.config.reader import Reader
+from kbimg_tasks.session.request import KNOWN, Variables
 
 SVG = TOP / "docs/graph.svg"
 
@@ -39,7 +39,7 @@ def test_the_files_are_as_the_code_is():
     found = pages()
     assert len(found) == 4
     outdated = [path for path, text in found.items() if path.read_text(encoding="utf-8") != text]
-    assert not outdated, "run python -m kbimg_tasks.reference"
+    assert not outdated, "run python -m docs.generator"
 
 
 def test_every_option_has_an_effect_and_an_example(tables):
@@ -77,7 +77,7 @@ def test_what_every_tree_makes_again_is_told_once():
 
 def test_every_verb_and_word_is_told():
     found = {verb.name: verb for verb in commands.verbs()}
-    listed = re.findall(r"^    (\w+)", cli.parser().format_help(), re.M)
+    listed = re.findall(r"^    (\w+)", main.parser().format_help(), re.M)
     assert "diff" in listed and list(found) == ["kbimg", *(f"kbimg {verb}" for verb in listed)]
     assert found["kbimg plan"].usage == "kbimg plan [-f FILE] IMAGE_TYPE [NAME=VALUE …]"
     assert found["kbimg create"].usage.startswith("kbimg create -f FILE [-v 0|1|2] IMAGE_TYPE")

@@ -8,7 +8,7 @@ import sys
 
 from building import TOP
 
-from kbimg_tasks.reproduce import ATTEMPTS
+from kbimg_tasks.commands.reproduce.reproduce import ATTEMPTS
 
 
 def test_each_has_a_host_name_of_its_own():
@@ -22,7 +22,7 @@ def test_each_has_a_host_name_of_its_own():
 
 def test_this_machine_is_never_renamed():
     before = os.uname().nodename
-    done = subprocess.run([sys.executable, TOP / "kbimg_tasks/tools/as_host.py", before, "true"],
+    done = subprocess.run([sys.executable, TOP / "kbimg_tasks/commands/reproduce/as_host.py", before, "true"],
                           text=True, check=False, capture_output=True)
     assert done.returncode != 0
     assert "the machine's own UTS namespace" in done.stderr

@@ -18,12 +18,13 @@ import pexpect
 import pytest
 from building import TOP
 
-from kbimg_tasks import plan_folder, script
+from kbimg_tasks.build.runner import perform
+from kbimg_tasks.commands.scripts import folder as plan_folder
+from kbimg_tasks.commands.scripts import script
 from kbimg_tasks.config.load import load
-from kbimg_tasks.layout import Layout
-from kbimg_tasks.plan import plan
-from kbimg_tasks.runner import perform
-from kbimg_tasks.stage import (
+from kbimg_tasks.plan.images import plan
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import (
     Artifact,
     Cache,
     Content,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kbimg_tasks import fingerprint
-from kbimg_tasks.architectures import X86_64
-from kbimg_tasks.layout import Layout
-from kbimg_tasks.programs import programs
-from kbimg_tasks.render import actual, command_line, symbolic
-from kbimg_tasks.sandbox import Sandbox
-from kbimg_tasks.stage import (
+from kbimg_tasks.build import fingerprint
+from kbimg_tasks.machine.architecture import X86_64
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.programs import programs
+from kbimg_tasks.steps.render import actual, command_line, symbolic
+from kbimg_tasks.steps.sandbox import Sandbox
+from kbimg_tasks.steps.stage import (
     Artifact,
     Cache,
     Content,

@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 import tomli
 
-from kbimg_tasks.config.errors import ConfigError
+from docs.generator.schema import schema
 from kbimg_tasks.config.load import load
-from kbimg_tasks.config.schema import schema
+from kbimg_tasks.diagnostics.problem import ConfigError
 
 REPO = """[from_repo]
 agent_path = "agent"

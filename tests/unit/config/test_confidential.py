@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbimg_tasks.config import confidential, locate
-from kbimg_tasks.config.errors import ConfigError
-from kbimg_tasks.config.excerpt import HIDDEN, MASK, excerpt
+from kbimg_tasks.config import redaction, spans
 from kbimg_tasks.config.load import load
 from kbimg_tasks.config.model import ARRAYS, TABLES
-from kbimg_tasks.diagnostics import Painter, document
+from kbimg_tasks.diagnostics.excerpt import HIDDEN, MASK, excerpt
+from kbimg_tasks.diagnostics.problem import ConfigError
+from kbimg_tasks.diagnostics.show import Painter, document
 
 TOKEN = "hunter2"
 IMAGES = ("vm_img", "pxe_img", "upgrade_img", "admin_container")
@@ -69,8 +69,8 @@ PLAIN = st.sampled_from(["1", "''", "true", "['', 3]", "{a = 1}", "'/x'"])
 SECRET = st.sampled_from([f"'{TOKEN}'", f"['{TOKEN}', {{a = '{TOKEN}'}}]", f"{{b = '{TOKEN}'}}",
                           f'"""\n{TOKEN}\n"""', f"'' # {TOKEN}"])  # fmt: skip
 PAIR = st.one_of(
-    st.tuples(st.sampled_from(sorted(confidential.PLAIN)), PLAIN),
-    st.tuples(st.sampled_from(sorted(confidential.SECRET)), SECRET),
+    st.tuples(st.sampled_from(sorted(redaction.PLAIN)), PLAIN),
+    st.tuples(st.sampled_from(sorted(redaction.SECRET)), SECRET),
     st.tuples(st.sampled_from(["pasword", "'x y'", "passwd.of.mine"]), SECRET))
 HEADER = st.sampled_from([*TABLES, *ARRAYS, "other", "from_repo.grub", "users.inner"]).flatmap(
     lambda name: st.sampled_from([f"[{name}]", f"[[{name}]]"]))
@@ -88,7 +88,7 @@ def test_what_is_no_secret_is_shown():
     text = ("[from_repo] # one\nversion = 'v 1'\nrpmlist = [ 'a', 'http://example.org/b.rpm' ]\n"
             "users = 3\r\n[grub]\npasswd = 'x'   # two\n")  # fmt: skip
     mask = HIDDEN
-    assert confidential.lines(text, locate.scan(text)) == (
+    assert redaction.lines(text, spans.scan(text)) == (
         "[from_repo] ", "version = 'v 1'", "rpmlist = [ 'a', 'http://example.org/b.rpm' ]",
         f"users = {mask}", "[grub]", f"passwd = {mask * 3}   ", "")
 
@@ -96,7 +96,7 @@ def test_what_is_no_secret_is_shown():
 def test_what_is_no_secret_is_shown_of_a_broken_file():
     text = ("[from_repo\nversion = 'v1' # x\nrpmlist = [\n  'a'\n  'b',\n]\n'c'\nroot_passwd = 'x\n"
             "[[users]]\nuserz = 1\n")  # fmt: skip
-    shown = [line.replace(HIDDEN, "*") for line in confidential.lines_of_broken(text)]
+    shown = [line.replace(HIDDEN, "*") for line in redaction.lines_of_broken(text)]
     assert shown == ["[from_repo", "version = 'v1' ***", "rpmlist = [", "  'a'", "  'b',", "]",
                      "***", "root_passwd = **", "[[users]]", "*********", ""]  # fmt: skip
 
@@ -104,7 +104,7 @@ def test_what_is_no_secret_is_shown_of_a_broken_file():
 def test_what_is_shown_of_a_repository_file():
     text = ("[a b] x\nbaseurl = http://x/\n  http://y/?a=b\nfoo bar\n# baseurl = z\n"
             "https://me:pass@x/?y = 1\n")  # fmt: skip
-    shown = [line.replace(HIDDEN, "*") for line in confidential.lines_of_repository(text)]
+    shown = [line.replace(HIDDEN, "*") for line in redaction.lines_of_repository(text)]
     assert shown[:2] == ["[a b]**", "baseurl = *********"]
     assert not any(set(line) - {"*"} for line in shown[2:])
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kbimg_tasks.config.document import Document
-from kbimg_tasks.config.locate import Path, Span, scan
+from kbimg_tasks.config.spans import Path, scan
+from kbimg_tasks.diagnostics.problem import Span
 
 NASTY = """# comment [not.a.table]
 a = 1 # b = 2

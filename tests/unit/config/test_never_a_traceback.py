@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kbimg_tasks.config import model
-from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
-from kbimg_tasks.diagnostics import Painter
+from kbimg_tasks.diagnostics.problem import ConfigError
+from kbimg_tasks.diagnostics.show import Painter
 
 TOP = Path(__file__).resolve().parents[3]
 IMAGES = ("vm_img", "pxe_img", "upgrade_img", "admin_container")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
+from kbimg_tasks.diagnostics.problem import ConfigError
 
 NOTHING = [
     (None, ": no such configuration file; name one with config=FILE, or with "

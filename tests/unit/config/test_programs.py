@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks.architectures import AARCH64, X86_64, Architecture
-from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.load import load
+from kbimg_tasks.diagnostics.problem import ConfigError
+from kbimg_tasks.machine.architecture import AARCH64, X86_64, Architecture
 
 EXPECTED = "2: admin_container.hostshell: expected an executable program for {}"
 AGENT = """[from_repo]

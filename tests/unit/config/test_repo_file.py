@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbimg_tasks.config.errors import ConfigError
 from kbimg_tasks.config.repo_file import Repository, repositories
-from kbimg_tasks.diagnostics import Painter
+from kbimg_tasks.diagnostics.problem import ConfigError
+from kbimg_tasks.diagnostics.show import Painter
 
 SEVERAL = """# openEuler
 [main]

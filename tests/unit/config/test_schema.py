@@ -13,10 +13,10 @@ import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbimg_tasks.config import schema
+from docs.generator import schema
+from docs.generator.option_samples import SAMPLE
 from kbimg_tasks.config.model import ARRAYS, TABLES, names
 from kbimg_tasks.config.rules import Several, Wrong
-from kbimg_tasks.option_samples import SAMPLE
 
 TOP = Path(__file__).resolve().parents[3]
 EXAMPLES = sorted((TOP / "config").rglob("*.toml"))

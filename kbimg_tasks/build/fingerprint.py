@@ -1,0 +1,178 @@
+"""What a stage's result depends on, as one digest.
+
+The fingerprint is taken over the rendered steps, the user's files and our own data files among the
+arguments (content, modes, owners), the code of our tools that the steps run, and the identities of
+the artifacts that it needs. The identity of a small file is its content, so a stage that was made
+again with the same outcome causes no further work; that of anything large is the fingerprint of the
+stage that made it, so nothing of many megabytes is ever hashed.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import hmac
+import os
+import re
+import stat
+from functools import cache
+from pathlib import Path
+from typing import Callable, Iterator, Set, Tuple
+
+from kbimg_tasks.host.installation import DATA, TOOLS
+from kbimg_tasks.steps.render import command_line, symbolic
+from kbimg_tasks.steps.stage import Artifact, Data, Secret, Source, Stage
+
+# What Python, or pip when it installs us, writes beside a program; it is not the same twice.
+COMPILED = "__pycache__"
+SMALL_BYTES = 1 << 20
+# A file of the user's above this counts with its size, inode and times: reading an upgrade image of
+# a GiB would take seconds at every start.
+READ_BYTES = 64 << 20
+_TOOL_NAME = re.compile(r"kbimg_tasks\.tools\.(\w+)")
+
+
+def of(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> str:
+    """The fingerprint of a stage, in hexadecimal.
+
+    `identity` answers for the artifacts of other stages. `key` is mixed into the digest of secrets,
+    so that nobody can try passwords on a fingerprint.
+    """
+    parts = list(_parts(stage, identity, key))
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def own_text(stage: Stage) -> Iterator[str]:
+    """What a stage says of itself, without the content of anything."""
+    text = symbolic(stage)
+    yield from (repr(artifact) for artifact in stage.artifacts)
+    yield text(stage.clock)
+    yield from (command_line(step, text) for step in stage.steps)
+
+
+def _parts(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> Iterator[str]:
+    yield from own_text(stage)
+    for arg in stage.args():
+        if isinstance(arg, Secret):
+            yield hmac.new(key, arg.text.encode(), hashlib.sha256).hexdigest()
+        elif isinstance(arg, Source):
+            yield tree(arg.path)
+        elif isinstance(arg, Data):
+            yield tree(DATA / arg.name, COMPILED)
+        elif isinstance(arg, str):
+            for name in _TOOL_NAME.findall(arg):
+                yield code(TOOLS / f"{name}.py")
+    for artifact in stage.needs():
+        yield identity(artifact)
+
+
+def of_artifact(path: Path, made_from: str, *others: Path) -> str:
+    """The identity of a published artifact whose stage has the fingerprint `made_from`, and which
+    counts with some other files of the stage's."""
+    if others:
+        return hashlib.sha256("\0".join(of_artifact(each, made_from) for each in (path, *others))
+                              .encode()).hexdigest()  # fmt: skip
+    if path.is_file() and path.stat().st_size <= SMALL_BYTES:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{made_from}/{path.name}"
+
+
+def tree(path: Path, passed_over: str = "") -> str:
+    """A digest of a file's or directory's content, modes, owners and links; of times only where a
+    file is too large to be read. Directories called `passed_over` do not count."""
+    digest = hashlib.sha256()
+    for name, full in _walk(path, passed_over):
+        try:
+            status = os.lstat(full)
+        except FileNotFoundError:
+            return "absent"
+        digest.update(f"{name}\0{status.st_mode:o}\0{status.st_uid}:{status.st_gid}\0".encode(
+            "utf-8", "surrogateescape"))
+        if stat.S_ISREG(status.st_mode) and status.st_size > READ_BYTES:
+            digest.update(f"{status.st_size} {status.st_ino} {status.st_mtime_ns} "
+                          f"{status.st_ctime_ns}\0".encode())
+        elif stat.S_ISREG(status.st_mode):
+            with open(full, "rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+        elif stat.S_ISLNK(status.st_mode):
+            digest.update(os.fsencode(os.readlink(full)))
+    return digest.hexdigest()
+
+
+def _walk(path: Path, passed_over: str) -> Iterator[tuple]:
+    # A link that the user names stands for what it leads to, one inside a directory for itself.
+    top = os.path.realpath(path)
+    yield "", top
+    for folder, folders, files in os.walk(top):
+        folders[:] = sorted(name for name in folders if name != passed_over)
+        for name in sorted(folders + files):
+            full = os.path.join(folder, name)
+            yield os.path.relpath(full, top), full
+
+
+@cache
+def code(path: Path) -> str:
+    """A digest of what a Python file and the modules of ours that it imports do.
+
+    Comments and docstrings do not count. A module is ours when it lies in the package that the
+    file lies in.
+    """
+    digests = (_one_file(file) for file in sorted(with_imports(path)))
+    return hashlib.sha256("\0".join(digests).encode()).hexdigest()
+
+
+def _one_file(path: Path) -> str:
+    module = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(module):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+            and isinstance(body[0].value.value, str)
+        ):
+            body[0].value.value = ""
+    return ast.dump(module)
+
+
+def with_imports(path: Path) -> Set[Path]:
+    """A Python file and the files of our own package that it imports, and so on."""
+    found: Set[Path] = set()
+    pending = [path]
+    while pending:
+        file = pending.pop()
+        if file not in found:
+            found.add(file)
+            pending += _imported(file)
+    return found
+
+
+def _imported(file: Path) -> Iterator[Path]:
+    """The files of the modules of our own package that a file imports, their packages' too."""
+    top = file.parent
+    while (top / "__init__.py").exists():
+        top = top.parent
+    package = file.relative_to(top).parts[:-1]
+    if not package:
+        return
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        wanted = []
+        if isinstance(node, ast.Import):
+            wanted = [tuple(alias.name.split(".")) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[:len(package) - node.level + 1] if node.level else ()
+            base = (*above, *(node.module.split(".") if node.module else ()))
+            wanted = [(*base, alias.name) for alias in node.names]
+        for parts in wanted:
+            if parts[:1] == package[:1]:
+                yield from _files(top, parts)
+
+
+def _files(top: Path, parts: Tuple[str, ...]) -> Iterator[Path]:
+    for count in range(1, len(parts) + 1):
+        place = top.joinpath(*parts[:count])
+        for file in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+            if file.is_file():
+                yield file

@@ -1,0 +1,110 @@
+"""What a build needs of this machine, found out before the first stage; all of it at once.
+
+The programs are those of the planned steps; only the packages that bring them are written down, in
+`data/programs.toml`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Collection, Dict, Iterable, Iterator, List
+
+import tomli
+
+from kbimg_tasks.host import process
+from kbimg_tasks.host.installation import DATA
+from kbimg_tasks.machine.architecture import ARCHITECTURES
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.programs import programs
+from kbimg_tasks.steps.stage import Stage
+
+MIB = 1 << 20
+SELINUX = Path("/sys/fs/selinux/enforce")
+FILESYSTEMS = Path("/proc/filesystems")
+EMULATION = "kbimg_tasks.tools.emulation"
+
+
+def problems(stages: Collection[Stage], layout: Layout, needed_mib: int) -> List[str]:
+    """Everything about this host that would make the stages fail, each with what to do."""
+    lacking = [*_root(), *_architecture(), *_programs(stages)]
+    return [
+        *lacking,
+        *(() if lacking or not stages else _namespaces()),
+        *(() if lacking else _emulation(stages)),
+        *_selinux(),
+        *_overlay(layout),
+        *_space(layout, needed_mib),
+    ]
+
+
+def _root() -> Iterator[str]:
+    if os.geteuid() != 0:
+        yield "building needs root: packages set owners, and their scriptlets run in a chroot"
+
+
+def _architecture() -> Iterator[str]:
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
+        yield f"this host is {machine}; images are built on {', '.join(ARCHITECTURES)}"
+
+
+def _programs(stages: Iterable[Stage]) -> Iterator[str]:
+    packages: Dict[str, Dict[str, str]] = tomli.loads(
+        (DATA / "programs.toml").read_text(encoding="utf-8"))
+    for wanted in sorted(programs(stages), key=lambda one: one.names):
+        if any(shutil.which(name) for name in wanted.names):
+            continue
+        entry = packages.get(wanted.names[0], {})
+        debian, openeuler = entry.get("debian", "?"), entry.get("openeuler", "?")
+        yield (f"no program {' or '.join(wanted.names)}: it is in the package {debian} on Debian, "
+               f"{openeuler} on openEuler")
+
+
+def _namespaces() -> Iterator[str]:
+    """Whether programs can have mounts of their own, as all of a build's do: it is tried."""
+    tried = process.run(["sh", "-c", ":"])
+    if tried.returncode != 0:
+        yield (f"programs cannot have mounts of their own here: {process.complaint(tried)}. In a "
+               "chroot, its top must be a mount point; in a container, CAP_SYS_ADMIN is needed")
+
+
+def _emulation(stages: Iterable[Stage]) -> Iterator[str]:
+    """Whether programs of the image's architecture run here, where they must: it is tried."""
+    for machine in sorted({arg.partition("=")[2] for stage in stages for arg in stage.args()
+                           if isinstance(arg, str) and arg.startswith("--machine=")}):
+        if machine != platform.machine():
+            tried = process.run([sys.executable, "-m", EMULATION, machine])
+            if tried.returncode != 0:
+                yield process.complaint(tried)
+
+
+def _selinux() -> Iterator[str]:
+    try:
+        enforcing = SELINUX.read_text(encoding="ascii").strip() == "1"
+    except OSError:
+        return
+    if enforcing:
+        yield "SELinux is enforcing, and would label the image as this host: run setenforce 0"
+
+
+def _overlay(layout: Layout) -> Iterator[str]:
+    if "overlay" not in FILESYSTEMS.read_text(encoding="ascii").split():
+        # The kernel loads it by itself at the first mount, if it is there at all.
+        release = os.uname().release
+        module = Path("/lib/modules") / release / "kernel/fs/overlayfs"
+        if not module.is_dir():
+            yield f"the kernel {release} has no overlay file system: modprobe overlay"
+
+
+def _space(layout: Layout, needed_mib: int) -> Iterator[str]:
+    for folder, needed in ((layout.out, needed_mib),):
+        there = folder
+        while not there.exists():
+            there = there.parent
+        free = shutil.disk_usage(there).free // MIB
+        if free < needed:
+            yield f"{folder}: this build needs {needed} MiB there, and {free} MiB are free"

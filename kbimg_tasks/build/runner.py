@@ -1,0 +1,272 @@
+"""Performs a stage: its programs one after the other, then its artifacts published.
+
+With `vm` the only module that starts processes. Everything runs in namespaces that end with this
+process (see `sandbox`), and in the stage's own folder, so an abort leaves nothing but that folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import re
+import signal
+import time
+from collections import deque
+from contextlib import ExitStack
+from functools import cache, partial
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT
+from typing import IO, Any, Dict, List, Sequence, Tuple, Union
+
+from kbimg_tasks.build import environment, run_log, space, stamps, store
+from kbimg_tasks.host import installation, remove
+from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
+from kbimg_tasks.progress.watcher import Watcher
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.programs import at_work
+from kbimg_tasks.steps.render import Renderer, actual, command_line
+from kbimg_tasks.steps.stage import Cache, Growth, Progress, Secret, Stage, Step, Text
+
+LAST_LINES = 15
+BLOCK_BYTES = 512  # of st_blocks: inode(7)
+NOBODY = Watcher()
+
+
+class StageFailed(Exception):
+    """A stage could not be made; the text is for the user. Where a step's program failed, `option`
+    is who asked for it, and `last` are the last lines that it printed."""
+
+    def __init__(self, text: str, option: Tuple[Union[str, int], ...] = (),
+                 last: Sequence[str] = ()) -> None:  # fmt: skip
+        super().__init__(text)
+        self.option, self.last = option, tuple(last)
+
+
+def perform(stage: Stage, layout: Layout, watcher: Watcher = NOBODY) -> None:
+    """Make a stage and publish it. Raises StageFailed; what was published before stays."""
+    if stage.is_kept and stamps.is_made(layout, stage):
+        return  # even where doit was told to do everything again
+    os.umask(0o022)  # the caller's would show in the images
+    try:
+        made_from = stamps.current(layout, stage)
+        if not stage.is_shared:
+            _make(stage, layout, watcher, made_from)
+            return
+
+        def is_whole() -> bool:
+            found = stamps.is_made(layout, stage) and all(
+                stamps.is_intact(layout, artifact) for artifact in stage.artifacts)
+            if found:
+                watcher.found(stage.name)
+            return found
+
+        def make() -> None:
+            _make(stage, layout, watcher, made_from)
+            store.prune(layout)
+
+        store.take(layout, stage, made_from, is_whole, make)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StageFailed(space.exhausted(stage, layout, str(error))) from error
+        raise StageFailed(f"{stage.name}: {error.strerror}: {error.filename}") from error
+    except remove.StillMounted as error:
+        raise StageFailed(f"{stage.name}: {error}") from error
+
+
+def _make(stage: Stage, layout: Layout, watcher: Watcher, made_from: str) -> None:
+    started = time.monotonic()
+    # That of a shared stage is a link into the store.
+    partial, log = layout.partial(stage.name).resolve(), layout.log(stage.name)
+    text = actual(stage, layout)
+    remove.delete(partial)
+    partial.mkdir(parents=True)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        for cache in (arg for arg in stage.args() if isinstance(arg, Cache)):
+            (layout.cache / cache.name).mkdir(parents=True, exist_ok=True)
+        with run_log.recorded(layout, stage.name):
+            with open(log, "wb") as transcript:
+                for step in stage.steps:
+                    _Execution(stage, step, layout, text, transcript, log, watcher).run()
+            taken = _publish(stage, layout, int(text(stage.clock)))
+            stamps.write(layout, stage, made_from, time.monotonic() - started, taken)
+    finally:
+        # A failed stage gives its room back: the next attempt begins anew anyway.
+        remove.delete(partial)
+
+
+@cache
+def _machine() -> Any:
+    """This machine without the caller's environment, which plumbum would add to what it is given:
+    TAR_OPTIONS, say, would change an image."""
+    import plumbum
+
+    plumbum.local.env.clear()
+    plumbum.local.env.update(PATH=os.environ.get("PATH", os.defpath))
+    return plumbum.local
+
+
+class _Execution:
+    """One step being run."""
+
+    def __init__(self, stage: Stage, step: Step, layout: Layout, text: Renderer,
+                 transcript: IO[bytes], log: Path, watcher: Watcher) -> None:  # fmt: skip
+        self.stage, self.step, self.layout, self.text = stage, step, layout, text
+        self.transcript, self.log, self.watcher = transcript, log, watcher
+        self.last: deque = deque(maxlen=LAST_LINES)
+
+    def run(self) -> None:
+        """Run to the end, or raise StageFailed."""
+        self._write(f"$ {command_line(self.step, self.text)}\n".encode())
+        self._watch()
+        # Imported late: loading it is a tenth of a run in which nothing has changed.
+        from plumbum.commands import CommandNotFound
+
+        argv = [*CONTAINMENT, *map(self.text, self.step.argv)]
+        with ExitStack() as held:
+            streams = self._streams(held)
+            try:
+                process: Any = _machine()[argv[0]].popen(
+                    argv[1:], env=self._environment(), cwd="/", start_new_session=True, **streams)
+            except CommandNotFound as error:
+                raise StageFailed(f"{self.stage.name}: no program {error.program}") from error
+            try:
+                self._feed(process)
+                self._read(process.stdout or process.stderr)
+                status = process.wait()
+            except BaseException:
+                # The group is `unshare` alone; the namespace's other processes die with it.
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise
+            finally:
+                for pipe in (process.stdin, process.stdout, process.stderr):
+                    if pipe:
+                        pipe.close()
+        if status != 0:
+            if space.is_exhausted(self.layout, self.last):
+                raise StageFailed(space.exhausted(self.stage, self.layout, self._failure(status)))
+            raise StageFailed(self._failure(status), self.step.option, self.last)
+
+    def _streams(self, held: ExitStack) -> Dict[str, object]:
+        stdin = self.step.stdin
+        given: object = PIPE
+        if stdin is None:
+            given = DEVNULL
+        elif not isinstance(stdin, (Secret, Text)):
+            given = held.enter_context(open(self.text(stdin), "rb"))
+        if self.step.stdout is None:
+            return {"stdin": given, "stdout": PIPE, "stderr": STDOUT}
+        path = self.text(self.step.stdout)
+        mode = 0o644 if getattr(self.step.stdout, "is_result", False) else 0o600
+        number = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, mode)
+        return {"stdin": given, "stdout": held.enter_context(os.fdopen(number, "wb")),
+                "stderr": PIPE}  # fmt: skip
+
+    def _feed(self, process: Any) -> None:
+        given = self.step.stdin
+        if isinstance(given, (Secret, Text)):
+            try:
+                process.stdin.write(given.text.encode())
+                process.stdin.close()
+            except BrokenPipeError:
+                pass  # the program's own exit status tells more
+            process.stdin = None
+
+    def _read(self, stream: IO[bytes]) -> None:
+        progress = self.step.progress if isinstance(self.step.progress, Progress) else None
+        pattern = re.compile(progress.pattern) if progress else None
+        total = int(self.text(progress.total)) if progress else 0
+        count = 0
+        for line in stream:
+            text = self._write(line)
+            self.last.append(text.rstrip())
+            found = pattern.search(text) if pattern else None
+            if progress and found:
+                count += 1
+                total = int(found.groupdict().get("total") or total)
+                self.watcher.advance(self.stage.name, count, total, progress.unit)
+
+    def _write(self, line: bytes) -> str:
+        """Put a line into the log, and show it to the watcher."""
+        self.transcript.write(line)
+        self.transcript.flush()
+        text = line.decode("utf-8", "replace")
+        self.watcher.output(self.stage.name, text)
+        return text
+
+    def _watch(self) -> None:
+        self.watcher.step(self.stage.name, at_work(self.step))
+        growth = self.step.progress
+        if isinstance(growth, Growth):
+            total = sum(stamps.allocated(self.layout, artifact.stage).get(artifact.name, 0)
+                        for artifact in growth.made_of)
+            self.watcher.follow(self.stage.name, partial(_written, self.text(growth.file)), total)
+
+    def _environment(self) -> Dict[str, str]:
+        seen = {name: os.environ[name] for name in environment.PASSED_ON if name in os.environ}
+        seen.update(environment.FIXED, PYTHONPATH=str(installation.PARENT),
+                    **{BUILDER: str(os.getpid())})
+        seen.update((name, self.text(value)) for name, value in self.step.env)
+        return seen
+
+    def _failure(self, status: int) -> str:
+        # A program that was killed is told by `unshare` as a shell would tell it.
+        killed = -status if status < 0 else status - 128
+        how = f"signal {killed}" if 0 < killed < signal.NSIG else f"exit status {status}"
+        lines = "".join(f"    {line}\n" for line in self.last) or "    (it printed nothing)\n"
+        return (
+            f"{self.stage.name}: a program ended with {how}. Its last lines:\n{lines}"
+            f"  command: {command_line(self.step, self.text)}\n"
+            f"  whole log: {self.log}")
+
+
+def _written(path: str) -> int:
+    """What a file takes of the disk so far, in bytes."""
+    try:
+        return _allocated(os.lstat(path))
+    except OSError:
+        return 0
+
+
+def _allocated(status: os.stat_result) -> int:
+    return status.st_blocks * BLOCK_BYTES
+
+
+def _publish(stage: Stage, layout: Layout, clock: int) -> Dict[str, int]:
+    """Put the artifacts in their places; from here on they are whole. What each takes of the disk,
+    in bytes."""
+    missing: List[str] = [artifact.name for artifact in stage.artifacts
+                          if not os.path.lexists(layout.unpublished(artifact))]  # fmt: skip
+    if missing:
+        raise StageFailed(f"{stage.name}: its programs succeeded without making {missing}")
+    layout.stage(stage.name).mkdir(parents=True, exist_ok=True)
+    layout.stamp(stage.name).unlink(missing_ok=True)
+    taken: Dict[str, int] = {}
+    for artifact in stage.artifacts:
+        made, place = layout.unpublished(artifact), layout.published(artifact)
+        taken[artifact.name] = _allocated(os.lstat(made))
+        if artifact.is_private:
+            made.chmod(0o700 if artifact.is_tree else 0o600)
+        if artifact.is_tree:
+            taken[artifact.name] = _age(made, math.inf if artifact.is_kept else clock)
+            remove.delete(place)
+        os.replace(made, place)
+    return taken
+
+
+def _age(tree: Path, clock: float) -> int:
+    """Give everything later than the clock the clock's time: it was made by this build. What all of
+    it takes of the disk, in bytes."""
+    taken, linked = 0, set()
+    for folder, _, files in os.walk(tree, topdown=False):
+        for path in (*(os.path.join(folder, name) for name in files), folder):
+            status = os.lstat(path)
+            if status.st_mtime > clock:
+                os.utime(path, (clock, clock), follow_symlinks=False)
+            if status.st_ino not in linked:
+                taken += _allocated(status)
+            if status.st_nlink > 1:
+                linked.add(status.st_ino)
+    return taken

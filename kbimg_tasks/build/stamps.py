@@ -1,0 +1,221 @@
+"""What a published stage was made from.
+
+A stage counts as made when its stamp is there, has its present fingerprint, and every artifact is
+still the file or directory that was published. The stamp is written after the artifacts and removed
+before they are replaced, so a build that is killed at any moment leaves a stage made or not made,
+never half. doit's own database is written when doit ends, which a killed one never does; nothing
+here depends on it.
+
+Nothing waits for the disk while building. A stamp says in which run of the kernel it was written,
+and is good for no other one until what it speaks of has been synced (`settle`): after a crash of
+the machine, a file that the page cache never gave to the disk is not taken as made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+
+from attrs import asdict, evolve, frozen
+
+from kbimg_tasks.build import fingerprint
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import Artifact, Stage
+
+KEY_BYTES = 32
+# One value from boot to boot, by random(4).
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# The kernel writes dirty pages back after 30 s (vm.dirty_expire_centisecs), so a sync of older
+# ones finds nothing left to do.
+SETTLED_SECONDS = 60
+
+
+@frozen
+class Stamp:
+    """The fingerprint a stage was made from, and what was published."""
+
+    fingerprint: str
+    seconds: float
+    artifacts: Dict[str, Dict[str, Any]]
+    boot: str = ""
+    is_synced: bool = False
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether what was published is there: seen in this run of the kernel, or synced."""
+        return self.is_synced or self.boot == _boot()
+
+
+def read(layout: Layout, stage: str) -> Optional[Stamp]:
+    """The stamp of a stage; None when it was never made."""
+    return _load(layout.stamp(stage))
+
+
+def _load(path: Path) -> Optional[Stamp]:
+    try:
+        return Stamp(**json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        return None
+
+
+def _boot() -> str:
+    return BOOT_ID.read_text(encoding="ascii").strip()
+
+
+def write(layout: Layout, stage: Stage, made_from: str, seconds: float,
+          taken: Mapping[str, int]) -> None:  # fmt: skip
+    """Say that the stage is made; its artifacts must be published. `taken` is what each takes of
+    the disk, in bytes."""
+    artifacts = {
+        artifact.name: {
+            "identity": fingerprint.of_artifact(
+                layout.published(artifact), made_from,
+                *(layout.published(stage[name]) for name in (artifact.files_told_by,) if name)),
+            "is_result": artifact.is_result and not artifact.is_kept,
+            "allocated_bytes": taken[artifact.name],
+            **_status(layout.published(artifact)),
+            **({"census": census(layout.published(artifact))} if stage.is_shared else {}),
+        }
+        for artifact in stage.artifacts
+    }
+    _save(layout.stamp(stage.name), Stamp(made_from, seconds, artifacts, _boot()))
+
+
+def _save(path: Path, stamp: Stamp) -> None:
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(asdict(stamp), indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def allocated(layout: Layout, stage: str) -> Dict[str, int]:
+    """What each artifact of a stage took of the disk when it was made, in bytes."""
+    stamp = read(layout, stage)
+    return {name: found["allocated_bytes"] for name, found in stamp.artifacts.items()
+            if "allocated_bytes" in found} if stamp else {}  # fmt: skip
+
+
+def settle(layout: Layout) -> None:
+    """Mark the stamps whose artifacts have reached the disk, which a sync makes sure of.
+
+    Young ones are left to a later run, so that no build waits for the disk. The output directory
+    must be held.
+    """
+    due = {}
+    for path in sorted((layout.private / "stages").glob("*/stamp.json")):
+        stamp = _load(path)
+        if stamp is None or stamp.is_synced or not stamp.is_durable:
+            continue
+        if time.time() - path.stat().st_mtime > SETTLED_SECONDS:
+            due[path] = stamp
+    for folder in {path.stat().st_dev: path.parent for path in due}.values():
+        _sync(folder)
+    for path, stamp in due.items():
+        _save(path, evolve(stamp, is_synced=True))
+
+
+def _sync(folder: Path) -> None:
+    """Write everything of the folder's file system to the disk: syncfs(2)."""
+    import ctypes  # late: it is needed rarely, and loading it takes time
+
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(number) != 0:
+            raise OSError(ctypes.get_errno(), "not synced", str(folder))
+    finally:
+        os.close(number)
+
+
+def census(path: Path) -> str:
+    """A digest of the state of a file, or of everything below a directory, without its content.
+
+    The change time tells of every change of a file's content, mode or owner, and no program sets
+    it: inode(7). So a tree that was touched by anybody, or copied, has another census.
+    """
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(folders + files):
+            full = os.path.join(folder, name)
+            status = os.lstat(full)
+            digest.update(os.fsencode(
+                f"{os.path.relpath(full, path)}\0{status.st_ino} {status.st_mode} {status.st_size}"
+                f" {status.st_uid} {status.st_gid} {status.st_ctime_ns}\0"))
+    return digest.hexdigest()
+
+
+def _status(path: Path) -> Dict[str, int]:
+    status = os.lstat(path)
+    # A directory's size and time change with what is looked up or written below it by others.
+    whole = {"inode": status.st_ino}
+    if not path.is_dir():
+        whole.update(bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+    return whole
+
+
+def current(layout: Layout, stage: Stage) -> str:
+    """The fingerprint that the stage has now; the stages that it needs must be made."""
+
+    def identity(artifact: Artifact) -> str:
+        if artifact.is_kept:
+            return fingerprint.tree(layout.published(artifact))
+        stamp = read(layout, artifact.stage)
+        if stamp is None:
+            return "not made"
+        return str(stamp.artifacts[artifact.name]["identity"])
+
+    return fingerprint.of(stage, identity, key(layout))
+
+
+def is_made(layout: Layout, stage: Stage) -> bool:
+    """Whether the stage need not be made again."""
+    if stage.is_kept:
+        return all(os.path.lexists(layout.published(artifact)) for artifact in stage.artifacts)
+    stamp = read(layout, stage.name)
+    if stamp is None or not stamp.is_durable:
+        return False
+    if set(stamp.artifacts) != {artifact.name for artifact in stage.artifacts}:
+        return False
+    for artifact in stage.artifacts:
+        published = layout.published(artifact)
+        if not os.path.lexists(published):
+            return False
+        if not _status(published).items() <= stamp.artifacts[artifact.name].items():
+            return False
+    return stamp.fingerprint == current(layout, stage)
+
+
+def is_intact(layout: Layout, artifact: Artifact) -> bool:
+    """Whether what others share with this build is as it was made: looked at before it is read."""
+    published = layout.published(artifact)
+    stamp = read(layout, artifact.stage)
+    if stamp is None or not os.path.lexists(published):
+        return False
+    if artifact.files_told_by:
+        return all(map(os.path.exists, published.read_text(encoding="utf-8").splitlines()))
+    expected = stamp.artifacts.get(artifact.name, {}).get("census")
+    return expected is None or expected == census(published)
+
+
+def key(layout: Layout) -> bytes:
+    """The secret that is mixed into fingerprints of secrets; made once for each directory."""
+    path = layout.private / "fingerprint.key"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        prepare(layout)
+    try:
+        number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(number, "wb") as stream:
+        stream.write(secret := os.urandom(KEY_BYTES))
+    return secret
+
+
+def prepare(layout: Layout) -> None:
+    """Make the private folder, which nobody else may read."""
+    layout.private.mkdir(mode=0o700, parents=True, exist_ok=True)

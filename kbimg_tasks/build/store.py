@@ -1,0 +1,167 @@
+"""Stages that are made once for all output directories of this machine.
+
+Each has a folder in the store, named by the fingerprint it was made from, and an output directory
+that uses it has a link there in place of the stage's own folder. So two configurations with the
+same packages install them once, and a shared stage is stamped, checked and published as any other.
+
+A lock for each entry (flock(2)) keeps two builds from making the same one, and what a build reads
+from being pruned. The kernel gives it back when its holder dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List
+
+from attrs import frozen
+
+from kbimg_tasks.host import remove
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import Stage
+
+GIB = 1 << 30
+_held: Dict[Path, int] = {}
+
+
+@frozen
+class Entry:
+    """One shared stage as it lies in the store; `used` in seconds since the epoch."""
+
+    folder: Path
+    allocated_bytes: int
+    used: float
+    is_in_use: bool
+
+
+def take(layout: Layout, stage: Stage, made_from: str, is_whole: Callable[[], bool],
+         make: Callable[[], None]) -> None:  # fmt: skip
+    """Lead the output directory to an entry, which is made unless it is whole.
+
+    Waits while another build makes it. This process holds it as a reader from then on.
+    """
+    number = _open(layout, made_from)
+    fcntl.flock(number, fcntl.LOCK_SH)
+    folder, work = layout.store / "entries" / made_from, layout.store / "partial" / made_from
+    folder.mkdir(parents=True, exist_ok=True)
+    work.parent.mkdir(exist_ok=True)
+    _link(layout.stage(stage.name), folder)
+    if is_whole():
+        return
+    # A reader who becomes the maker gives up the shared lock first: flock(2). So two of them
+    # cannot wait for each other, and the second finds what the first has made.
+    fcntl.flock(number, fcntl.LOCK_EX)
+    try:
+        if not is_whole():
+            _link(layout.partial(stage.name), work)
+            make()
+            layout.partial(stage.name).unlink()
+    finally:
+        fcntl.flock(number, fcntl.LOCK_SH)
+
+
+def hold(layout: Layout, stage: str) -> None:
+    """Keep the entry that an output directory's stage leads to from being pruned."""
+    folder = layout.stage(stage)
+    if folder.is_symlink():
+        fcntl.flock(_open(layout, os.path.basename(os.readlink(folder))), fcntl.LOCK_SH)
+
+
+def release() -> None:
+    """Give back everything that this process holds."""
+    while _held:
+        os.close(_held.popitem()[1])
+
+
+def _open(layout: Layout, made_from: str) -> int:
+    path = layout.store / "locks" / made_from
+    if path not in _held:
+        layout.store.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
+        _held[path] = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    os.utime(path)
+    return _held[path]
+
+
+def _link(place: Path, target: Path) -> None:
+    if place.is_symlink() and os.readlink(place) == str(target):
+        return
+    remove.delete(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(target)
+
+
+def entries(layout: Layout) -> List[Entry]:
+    """What is in the store, the one that was used last at the end."""
+    found = []
+    for folder in (layout.store / "entries").glob("*"):
+        lock = layout.store / "locks" / folder.name
+        used = lock.stat().st_mtime if lock.exists() else 0.0
+        with _unused(lock) as free:
+            found.append(Entry(folder, _allocated(folder), used, not free))
+    return sorted(found, key=lambda entry: entry.used)
+
+
+def prune(layout: Layout) -> List[Entry]:
+    """Delete what was not used for longest until the store keeps to its limit; what was deleted.
+
+    What a build makes or reads stays. Output directories that lead to a deleted entry make it anew
+    when they need it.
+    """
+    there = entries(layout)
+    excess = sum(entry.allocated_bytes for entry in there) - layout.store_gib * GIB
+    gone = []
+    for entry in there:
+        if excess <= 0:
+            break
+        with _unused(layout.store / "locks" / entry.folder.name) as free:
+            if free:
+                (entry.folder / "stamp.json").unlink(missing_ok=True)
+                remove.delete(entry.folder)
+                remove.delete(layout.store / "partial" / entry.folder.name)
+                excess -= entry.allocated_bytes
+                gone.append(entry)
+    return gone
+
+
+@contextmanager
+def _unused(lock: Path) -> Iterator[bool]:
+    """Whether nobody holds an entry; nobody can take it meanwhile."""
+    if lock in _held:
+        yield False
+        return
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    number = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    times = os.fstat(number)
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.utime(number, ns=(times.st_atime_ns, times.st_mtime_ns))
+        os.close(number)
+
+
+def _allocated(folder: Path) -> int:
+    total = 0
+    for place, folders, files in os.walk(folder):
+        for name in folders + files:
+            total += os.lstat(os.path.join(place, name)).st_blocks * 512
+    return total
+
+
+def table(layout: Layout) -> str:
+    """The store as a table for people."""
+    rows = [
+        f"{entry.allocated_bytes / GIB:7.2f} GiB  last used "
+        f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(entry.used))}  "
+        f"{'in use' if entry.is_in_use else 'free  '}  {entry.folder}"
+        for entry in entries(layout)
+    ]
+    return "\n".join(rows) or f"nothing in {layout.store}"

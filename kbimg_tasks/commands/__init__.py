@@ -1,0 +1,1 @@
+"""What users ask for beside building, a module or folder each; none of it knows doit."""

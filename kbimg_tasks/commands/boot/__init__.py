@@ -1,0 +1,1 @@
+"""`kbimg boot`: start what was built in QEMU."""

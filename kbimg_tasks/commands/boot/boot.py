@@ -1,0 +1,206 @@
+"""Starts what was built in QEMU, with a terminal as its serial line.
+
+What the machine changes is thrown away: it has a copy of the disk. Of an image that is not verified
+the copy's menu is told to let the kernel speak on the serial line, as an operator would in GRUB.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import sys
+import threading
+from contextlib import ExitStack, contextmanager
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Callable, Iterator, Optional
+
+from attrs import frozen
+
+from kbimg_tasks.commands import pxe_serve
+from kbimg_tasks.commands.boot import menu as menus
+from kbimg_tasks.commands.boot import pipe
+from kbimg_tasks.commands.boot.vm import BOARDS, Kernel, Machine, NoMachine, firmware
+from kbimg_tasks.config.model import Config, PxeConfig
+from kbimg_tasks.host import process, remove
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.machine.partitions import plan_table, smallest_disk_mib
+from kbimg_tasks.steps.layout import Layout
+
+BYTES_A_MIB = 1 << 20
+# What the installer holds to be the least (data/dracut/91kubeos-install), rounded up.
+INSTALL_AT_LEAST_MIB = 8192
+OWNER = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # EFI_GLOBAL_VARIABLE, UEFI specification 3.3
+BY_DHCP_PREFIX = 24
+# The result that only verified disks have: their boot partition, with the certificates to enroll.
+VERIFIED = "update-boot.img"
+ADAPTERS = {"/dev/vda": "virtio-blk-pci", "/dev/nvme0n1": "nvme"}
+
+
+class NotStarted(Exception):
+    """The image cannot be started here; the text is for the user."""
+
+
+@frozen
+class Request:
+    """Which machine is wanted."""
+
+    config: Config
+    layout: Layout
+    architecture: Architecture
+    ssh_port: Optional[int]
+    memory_mib: int
+
+
+def boot_disk(asked: Request, say: Callable[[str], None]) -> int:
+    """Start system.img of the output directory; QEMU's exit status. Raises NotStarted."""
+    if (asked.layout.out / VERIFIED).exists() and not asked.config.dm_verity:
+        raise NotStarted(f"the disk in {asked.layout.out} is verified, and "
+                         f"{asked.config.path.name} has no [dm_verity]: name the configuration "
+                         "that it was built from, by -f")
+    with _folder(asked.layout) as folder:
+        disk = _copy(_result(asked, "system.img", "vm-img"), folder)
+        legacy, enrolled = asked.config.is_legacy, None
+        if asked.config.dm_verity:
+            enrolled = _enrolled(_result(asked, VERIFIED, "vm-img"), folder,
+                                 asked.architecture)
+        else:
+            _speak(disk, folder, asked.architecture, is_legacy=legacy)
+        return _run(Machine(
+            disk, "raw", folder, asked.memory_mib, ssh_port=asked.ssh_port, enrolled=enrolled,
+            architecture=asked.architecture, is_legacy=legacy), say)  # fmt: skip
+
+
+def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
+    """Start what pxe_img made on a machine with an empty disk, which installs itself from a server
+    of its own network, and goes on into the system; QEMU's exit status. Raises NotStarted."""
+    pxe, layout = asked.config.pxe_config, asked.layout
+    if pxe is None:
+        raise NotStarted(f"{asked.config.path.name}: booting pxe-img needs a table [pxe_config]")
+    adapter = ADAPTERS.get(pxe.disk)
+    if adapter is None:
+        raise NotStarted(f"{asked.config.where('pxe_config.disk')}: pxe_config.disk: booting knows "
+                         f"{' and '.join(ADAPTERS)}, found {pxe.disk}")
+    for name in ("vmlinuz", "initramfs.img", "kubeos.tar"):
+        _result(asked, name, "pxe-img")
+    sizes = asked.config.disk_partition
+    table = plan_table(sizes.root_mib, sizes.image_gib)
+    words = f"console=tty0 console={asked.architecture.serial},115200"
+    with ExitStack() as held:
+        folder = held.enter_context(_folder(layout))
+        disk = folder / "disk.img"
+        with disk.open("wb") as stream:
+            stream.truncate(max(smallest_disk_mib(table), INSTALL_AT_LEAST_MIB) * BYTES_A_MIB)
+        port = held.enter_context(_served(asked, pxe, say))
+        command = shlex.join((sys.executable, str(pipe.__file__), str(port)))
+        return _run(Machine(
+            disk, "raw", folder, asked.memory_mib, ssh_port=asked.ssh_port, adapter=adapter,
+            kernel=Kernel(layout.out / "vmlinuz", layout.out / "initramfs.img", words),
+            architecture=asked.architecture, served=((pxe.server_ip, command),),
+            network=network(pxe)), say)  # fmt: skip
+
+
+def network(pxe: PxeConfig) -> str:
+    """QEMU's user network with the addresses that the installer is told (qemu(1), -netdev user).
+
+    Raises NotStarted when no such network can be.
+    """
+    prefix = pxe.netmask or BY_DHCP_PREFIX
+    net = IPv4Network(f"{pxe.server_ip}/{prefix}", strict=False)
+    taken = {IPv4Address(address) for address in (pxe.server_ip, pxe.route_ip, pxe.local_ip)
+             if address}  # fmt: skip
+    if pxe.server_ip == pxe.route_ip or not all(address in net for address in taken):
+        raise NotStarted(f"pxe_config: booting needs server_ip and route_ip to be two addresses of "
+                         f"one network, found {pxe.server_ip} and {pxe.route_ip} in {net}")
+    free = (address for address in net.hosts() if address not in taken)
+    try:
+        dns, first = next(free), next(free)
+    except StopIteration:
+        raise NotStarted(f"pxe_config: the network {net} has no room for a machine") from None
+    return f",net={net},host={pxe.route_ip},dns={dns},dhcpstart={first}"
+
+
+@contextmanager
+def _served(asked: Request, pxe: PxeConfig, say: Callable[[str], None]) -> Iterator[int]:
+    """The port of this machine at which what pxe_img made is served meanwhile."""
+    files = pxe_serve.files_of(asked.layout.out, pxe.rootfs_name, pxe.server_ip,
+                               asked.architecture)
+    with socket.create_server(("127.0.0.1", 0)) as listener, pxe_serve.server(
+            listener, pxe_serve.application(files), lambda _line: None) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield listener.getsockname()[1]
+        running.shutdown()
+
+
+def _run(machine: Machine, say: Callable[[str], None]) -> int:
+    if machine.ssh_port:
+        say(f"ssh -p {machine.ssh_port} root@127.0.0.1")
+    say("Ctrl-A X ends it, Ctrl-A H lists other keys; what it changes is thrown away.")
+    try:
+        return machine.run_on_terminal()
+    except NoMachine as error:
+        raise NotStarted(str(error)) from error
+
+
+@contextmanager
+def _folder(layout: Layout) -> Iterator[Path]:
+    """A place for the machine's own files; what a killed one leaves there `doit clean` deletes."""
+    folder = layout.partial(f"boot-{os.getpid()}")
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        yield folder
+    finally:
+        remove.delete(folder)
+
+
+def _result(asked: Request, name: str, image: str) -> Path:
+    path = asked.layout.out / name
+    if not path.exists():
+        raise NotStarted(f"there is no {path}: build it first, by "
+                         f"kbimg create -f {asked.config.path.name} {image}")
+    return path
+
+
+def _copy(disk: Path, folder: Path) -> Path:
+    made = folder / "disk.img"
+    _program("cp", "--sparse=always", "--reflink=auto", str(disk), str(made))
+    return made
+
+
+def _speak(disk: Path, folder: Path, architecture: Architecture, *, is_legacy: bool) -> None:
+    menu = menus.Menu(disk, is_legacy)
+    try:
+        menu.write(menus.with_console(menu.read(), architecture.serial), folder)
+    except menus.NoMenu as error:
+        raise NotStarted(str(error)) from error
+
+
+def _enrolled(boot: Path, folder: Path, architecture: Architecture) -> Path:
+    """A store of variables of a firmware in which the image's certificates are enrolled."""
+    certificate, revoked, store = (folder / name for name in (
+        "rsa4BIOS.der", "vendor-dbx.der", "enrolled.fd"))
+    for path in (certificate, revoked):
+        _program("mcopy", "-n", "-i", str(boot), f"::/EFI/{path.name}", str(path))
+    try:
+        _, empty = firmware(BOARDS[architecture.name], is_secure=True)
+    except NoMachine as error:
+        raise NotStarted(str(error)) from error
+    old = tuple(word for name in ("PK", "KEK", "db", "dbx") for word in ("--delete", name))
+    _program(sys.executable, "-m", "virt.firmware.vars", "--input", str(empty), "--output",
+             str(store), *old, "--set-pk", OWNER, str(certificate), "--add-kek", OWNER,
+             str(certificate), "--add-db", OWNER, str(certificate), "--add-dbx-cert", OWNER,
+             str(revoked), "--sb",
+             hint="Secure Boot needs virt-firmware: pip install 'kbimg[boot]'")
+    return store
+
+
+def _program(*argv: str, hint: str = "") -> None:
+    try:
+        done = process.run(argv)
+    except FileNotFoundError as error:
+        raise NotStarted(f"there is no {error.filename} here") from error
+    if done.returncode != 0:
+        why = f"{Path(argv[0]).name}: {process.complaint(done)}"
+        missing = hint and "No module named" in why
+        raise NotStarted(hint if missing else why)

@@ -1,0 +1,65 @@
+"""GRUB's menu on a disk image, read and written in its place by mtools or e2fsprogs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from attrs import frozen
+
+from kbimg_tasks.host import process
+from kbimg_tasks.machine.partitions import FIRST_MIB
+
+BYTES_A_MIB = 1 << 20
+ON_ESP = "::/EFI/openEuler/grub.cfg"
+KERNEL_LINE = re.compile(r"(?m)^(\s*linux .*)$")
+
+
+class NoMenu(Exception):
+    """The image has no menu that can be read or written; the text says what a program said."""
+
+
+@frozen
+class Menu:
+    """The menu on a disk image that is not verified: on its ESP or, with `is_legacy`, on the ext4
+    that GRUB reads where a BIOS starts it."""
+
+    disk: Path
+    is_legacy: bool = False
+
+    def read(self) -> str:
+        """Its text."""
+        text = (self._debugfs("cat /grub.cfg") if self.is_legacy
+                else self._mtools("mtype", ON_ESP))  # fmt: skip
+        if "menuentry" not in text:  # debugfs succeeds whatever happens
+            raise NoMenu(f"{self.disk.name} has no menu of GRUB where it is looked for")
+        return text
+
+    def write(self, text: str, folder: Path) -> None:
+        """Replace it; `folder` is for a file to do so with."""
+        edited = folder / "grub.cfg"
+        edited.write_text(text, encoding="utf-8")
+        if self.is_legacy:
+            self._debugfs("rm /grub.cfg")
+            self._debugfs(f'write "{edited}" /grub.cfg')
+        else:
+            self._mtools("mcopy", "-o", str(edited), ON_ESP)
+
+    def _mtools(self, program: str, *words: str) -> str:
+        return _run(program, "-i", f"{self.disk}@@{FIRST_MIB}M", *words)
+
+    def _debugfs(self, request: str) -> str:
+        return _run("debugfs", "-w", "-R", request,
+                    f"{self.disk}?offset={FIRST_MIB * BYTES_A_MIB}")
+
+
+def with_console(text: str, serial: str) -> str:
+    """A menu whose kernels speak on the screen and on a serial line."""
+    return KERNEL_LINE.sub(rf"\1 console=tty0 console={serial},115200", text)
+
+
+def _run(*argv: str) -> str:
+    done = process.run(argv)
+    if done.returncode != 0:
+        raise NoMenu(f"{argv[0]}: {process.complaint(done)}")
+    return done.stdout

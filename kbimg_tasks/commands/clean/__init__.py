@@ -1,0 +1,1 @@
+"""`doit clean` and `doit cleanup`: delete, unmount and detach what builds left."""

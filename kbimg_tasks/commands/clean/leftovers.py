@@ -1,0 +1,130 @@
+"""What there is to delete in an output directory, by its layout alone; nothing is touched here.
+
+The names of what the tool before kbimg leaves are those of its guide's appendix.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Collection, Iterable, Iterator, List, Optional, Tuple
+
+from kbimg_tasks.build import stamps
+from kbimg_tasks.commands.scripts import folder as plan_folder
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import Stage
+
+FORMER_TREES = ("rootfs", "mnt")
+FORMER_LOCK = "test.lock"
+# The only place where the former tool works. In another directory a folder `mnt` is the user's,
+# unless the former tool's lock lies beside it.
+FORMER_PLACE = "scripts-auto"
+# What the head of a report has, by which it is known from a user's file of that name.
+REPORT_MARK = b'<meta name="generator" content="kbimg">'
+HEAD_BYTES = 1024
+
+
+def former_trees(layout: Layout) -> Tuple[Path, ...]:
+    """The work trees of the former tool."""
+    is_its_place = layout.out.resolve().name == FORMER_PLACE or layout.out.name == FORMER_PLACE
+    if not is_its_place and not (layout.out / FORMER_LOCK).is_file():
+        return ()
+    return _there(layout.out / name for name in FORMER_TREES)
+
+
+def former(layout: Layout) -> Tuple[Path, ...]:
+    """All that the former tool leaves; its lock last, by which its trees are known."""
+    return former_trees(layout) + _there([layout.out / FORMER_LOCK])
+
+
+def everything(layout: Layout, results: Collection[str]) -> Tuple[Path, ...]:
+    """All that builds of any configuration left, in the order of deleting.
+
+    `results` are the names of results that are known without a stamp.
+    """
+    names = {*results, *_stamped_results(layout)}
+    found = [*former(layout), *_there(layout.out / name for name in sorted(names)),
+             *filter(plan_folder.is_ours, [layout.out / plan_folder.NAME]),
+             *filter(_is_report, [layout.report]), *_half_written(layout)]
+    if not _is_folder(layout.private):
+        return (*found, *_there([layout.private]))
+    found += _stages(layout)
+    # The lock goes with the folder itself, last: until then no build begins here.
+    found += [path for path in _entries(layout.private)
+              if path not in (layout.private / "stages", layout.lock)]
+    return (*found, layout.private)
+
+
+def of_stage(stage: Stage, layout: Layout) -> Tuple[Path, ...]:
+    """What one stage made, and what it left half made."""
+    results = [layout.published(artifact) for artifact in stage.artifacts if artifact.is_result]
+    folders = [layout.stage(stage.name), layout.partial(stage.name)]
+    return _there([*results, *(path for path in folders if _is_own(layout, path))])
+
+
+def unfinished(layout: Layout) -> Tuple[Path, ...]:
+    """What no finished result needs: partial files, stages that were never stamped, the former
+    tool's leftovers."""
+    found = [*former(layout), *_half_written(layout)]
+    if _is_own(layout, layout.private / "partial"):
+        found += _there([layout.private / "partial"])
+    for path in _stages(layout):
+        if _stamp(layout, path.name) is None:
+            found.append(path)
+        else:
+            found += sorted(path.glob("stamp.[0-9]*"))  # a stamp half written
+    return tuple(found)
+
+
+def _half_written(layout: Layout) -> Tuple[Path, ...]:
+    """Plans and reports whose writing was killed."""
+    plans = (path for path in _entries(layout.out) if plan_folder.is_partial(path))
+    return (*plans, *_there([layout.partial_report]))
+
+
+def _is_report(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with open(path, "rb") as page:
+        return REPORT_MARK in page.read(HEAD_BYTES)
+
+
+def _stamped_results(layout: Layout) -> Iterator[str]:
+    for path in _stages(layout):
+        stamp = _stamp(layout, path.name)
+        if stamp is None or not isinstance(stamp.artifacts, dict):
+            continue
+        for name, told in stamp.artifacts.items():
+            is_name = Path(name).name == name and name not in ("", ".", "..")
+            if is_name and isinstance(told, dict) and told.get("is_result"):
+                yield name
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _is_own(layout: Layout, path: Path) -> bool:
+    """Whether no link leads from the output directory to the path, which may be one itself."""
+    return all(_is_folder(folder) for folder in path.parents if layout.out in folder.parents)
+
+
+def _entries(folder: Path) -> List[Path]:
+    return sorted(folder.iterdir()) if _is_folder(folder) else []
+
+
+def _stages(layout: Layout) -> List[Path]:
+    """The folders of stages of any configuration."""
+    stages = layout.private / "stages"
+    return _entries(stages) if _is_own(layout, stages) else []
+
+
+def _stamp(layout: Layout, stage: str) -> Optional[stamps.Stamp]:
+    try:
+        return stamps.read(layout, stage)
+    except OSError:
+        return None  # not a folder, or its stamp not a file
+
+
+def _there(paths: Iterable[Path]) -> Tuple[Path, ...]:
+    return tuple(path for path in paths if os.path.lexists(path))

@@ -1,0 +1,1 @@
+"""`kbimg diff`: what changed between two images."""

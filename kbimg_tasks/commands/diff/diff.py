@@ -1,0 +1,82 @@
+"""Tells what changed between two images: packages, files, configuration, sizes.
+
+    kbimg diff OLD NEW [--json] [--all]
+
+OLD and NEW are kubeos.tar, upgrade_img.tar, admin_container.tar, or output directories. Exit status
+0: equal; 1: different; 2: something could not be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Optional, Sequence
+
+from kbimg_tasks.commands.diff import show
+from kbimg_tasks.dissect import changes as image_changes
+from kbimg_tasks.dissect.changes import Changes
+from kbimg_tasks.dissect.contents import Contents, read
+from kbimg_tasks.dissect.packages import packages
+from kbimg_tasks.host.lifetime import outlive_readers
+from kbimg_tasks.tools.oci import Unusable
+
+PROGRAM = "kbimg diff"
+EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's words."""
+    made = argparse.ArgumentParser(
+        PROGRAM, description="Tell what changed between two images.", allow_abbrev=False,
+        epilog="exit status: 0 equal, 1 different, 2 something could not be read")  # fmt: skip
+    for name in ("old", "new"):
+        made.add_argument(name, type=Path, metavar=name.upper(),
+                          help="kubeos.tar, upgrade_img.tar or an output directory")
+    made.add_argument("--json", action="store_true", help="one object, for programs")
+    made.add_argument("--all", action="store_true", help="every line, however many there are")
+    return made
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Compare two images; the exit status."""
+    asked = parser().parse_args(argv)
+    try:
+        with TemporaryDirectory(prefix="kbimg-diff-") as folder:
+            rooms = [Path(folder) / name for name in ("old", "new")]
+            for room in rooms:
+                room.mkdir()
+            with ThreadPoolExecutor() as pool:
+                old, new = pool.map(read, (asked.old, asked.new), rooms)
+            changes = compare(old, new)
+    except Unusable as error:
+        print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
+        return UNREADABLE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{PROGRAM}: {where}{error.strerror or error}", file=sys.stderr)
+        return UNREADABLE
+    shown = None if asked.all else show.SHOWN
+    told = (show.as_json(old, new, changes) if asked.json else
+            show.text(old, new, changes, shown))
+    outlive_readers()
+    sys.stdout.write(told)
+    return EQUAL if changes.are_none else DIFFERENT
+
+
+def compare(old: Contents, new: Contents) -> Changes:
+    """All that differs; what their rooms hold must still be there. Raises Unusable and OSError."""
+    installed = packages(old), packages(new)
+    files = image_changes.of_files(old, new)
+    are_folders = old.path.is_dir() and new.path.is_dir()
+    return Changes(
+        None if installed[0] is None or installed[1] is None else
+        image_changes.of_packages(installed[0], installed[1]),
+        files, image_changes.of_texts(old, new, files),
+        image_changes.of_results(old.path, new.path) if are_folders else ())  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

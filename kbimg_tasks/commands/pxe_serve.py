@@ -1,0 +1,136 @@
+"""Serves what a machine needs to install itself: kernel, initramfs, root tree and boot menus.
+
+It gives out these files and no others, by GET and HEAD, and parts of them, so that a download goes
+on where it broke (RFC 9110, section 14). werkzeug is imported when something is served: a build is
+to start in a moment.
+"""
+
+from __future__ import annotations
+
+import socket
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Union
+
+from kbimg_tasks.machine.architecture import Architecture
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+    from werkzeug.serving import BaseWSGIServer
+
+IDLE_SECONDS = 60
+METHODS = ("GET", "HEAD")
+# iPXE for UEFI that uses the firmware's own driver of the adapter: of the packages ipxe (Debian,
+# x86-64) and ipxe-bootimgs (openEuler).
+LOADERS = {
+    "x86_64": (Path("/usr/lib/ipxe/snponly.efi"),
+               Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi")),
+    "aarch64": (Path("/usr/share/ipxe/arm64-efi/snponly.efi"),
+                Path("/usr/lib/ipxe/arm64-efi/snponly.efi")),
+}
+# What a machine's firmware says that it is, as dnsmasq(8) names it at --pxe-service.
+CLIENTS = {"x86_64": "x86-64_EFI", "aarch64": "ARM64_EFI"}
+Content = Union[Path, bytes]
+
+
+def kernel_words(architecture: Architecture) -> str:
+    """The kernel's command line while it installs: it speaks on the screen and a serial line."""
+    return f"console=tty0 console={architecture.serial},115200"
+
+
+def ipxe_menu(address: str, architecture: Architecture) -> str:
+    """iPXE's script: https://ipxe.org/scripting."""
+    words = kernel_words(architecture)
+    return (f"#!ipxe\nkernel http://{address}/vmlinuz initrd=initramfs.img {words}\n"
+            f"initrd http://{address}/initramfs.img\nboot\n")
+
+
+def grub_menu(address: str, architecture: Architecture) -> str:
+    """GRUB's configuration for a network start."""
+    place = f"(http,{address})"
+    return ("set timeout=5\nmenuentry \"Install KubeOS\" {\n"
+            f"    linux {place}/vmlinuz {kernel_words(architecture)}\n"
+            f"    initrd {place}/initramfs.img\n}}\n")
+
+
+def dnsmasq(address: str, architecture: Architecture, loader: Path) -> str:
+    """A configuration of dnsmasq(8) for TFTP and for what DHCP says about starting; addresses come
+    from the DHCP server that is there. Firmware gets iPXE, and iPXE its menu."""
+    host, client = address.partition(":")[0], CLIENTS[architecture.name]
+    return (f"# dnsmasq --conf-file=THIS --no-daemon\nport=0\ndhcp-range={host},proxy\n"
+            f"enable-tftp\ntftp-root={loader.parent}\n"
+            "dhcp-match=set:ipxe,175\n"
+            f'pxe-service=tag:!ipxe,{client},"iPXE",{loader.name}\n'
+            f'pxe-service=tag:ipxe,{client},"KubeOS",http://{address}/boot.ipxe\n')
+
+
+def loader(architecture: Architecture) -> Path:
+    """The iPXE that is here, or where it would be."""
+    places = LOADERS[architecture.name]
+    return next((path for path in places if path.exists()), places[0])
+
+
+def application(files: Mapping[str, Content]) -> WSGIApplication:
+    """Answers to requests for the files, by their paths."""
+    from werkzeug.exceptions import MethodNotAllowed, NotFound
+    from werkzeug.utils import send_file
+    from werkzeug.wrappers import Request, Response
+
+    @Request.application
+    def answer(request: Request) -> Response:
+        found = files.get(request.path)
+        if found is None or (isinstance(found, Path) and not found.exists()):
+            raise NotFound
+        if request.method not in METHODS:
+            raise MethodNotAllowed(METHODS)
+        return send_file(BytesIO(found) if isinstance(found, bytes) else found, request.environ,
+                         mimetype="application/octet-stream", conditional=True)
+
+    return answer
+
+
+def server(listener: socket.socket, answer: WSGIApplication,
+           say: Callable[[str], None]) -> BaseWSGIServer:  # fmt: skip
+    """A server that is ready to serve at a socket; each request is told."""
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Handler(WSGIRequestHandler):
+        timeout = IDLE_SECONDS
+
+        def log_request(self, code: Union[int, str] = "-", size: Union[int, str] = "-") -> None:
+            # What a client sends is shown so that it cannot act on the terminal.
+            say(f"      {self.address_string()} {self.requestline!r} {int(code)}")
+
+        def log(self, type: str, message: str, *args: Any) -> None:
+            say(f"      {self.address_string()} {message % args}")
+
+    host, port = listener.getsockname()
+    return make_server(host, port, answer, threaded=True, request_handler=Handler,
+                       fd=listener.fileno())  # fmt: skip
+
+
+def files_of(out: Path, rootfs_name: str, address: str,
+             architecture: Architecture) -> Dict[str, Content]:  # fmt: skip
+    """What is served out of an output directory, by its path."""
+    return {
+        "/vmlinuz": out / "vmlinuz", "/initramfs.img": out / "initramfs.img",
+        f"/{rootfs_name}": out / "kubeos.tar",
+        f"/{rootfs_name}.sha256": out / "kubeos.tar.sha256",
+        "/boot.ipxe": ipxe_menu(address, architecture).encode(),
+        "/grub.cfg": grub_menu(address, architecture).encode(),
+    }  # fmt: skip
+
+
+def serve(out: Path, rootfs_name: str, address: str, architecture: Architecture,
+          say: Callable[[str], None]) -> None:  # fmt: skip
+    """Serve until Ctrl-C, which ends doit itself; OSError when the address cannot be used."""
+    host, _, port = address.partition(":")
+    files = files_of(out, rootfs_name, address, architecture)
+    with socket.create_server((host, int(port or 80))) as listener, server(
+            listener, application(files), say) as running:
+        say(f"      serving on http://{address}/: {' '.join(sorted(files))}\n"
+            f"      GRUB, by the network: configfile (http,{address})/grub.cfg\n"
+            f"      iPXE: chain http://{address}/boot.ipxe\n"
+            "      TFTP, beside a DHCP server that is there, by dnsmasq with:\n\n"
+            f"{dnsmasq(address, architecture, loader(architecture))}\n      Ctrl-C ends it.")
+        running.serve_forever()

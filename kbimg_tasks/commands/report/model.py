@@ -1,0 +1,117 @@
+"""What a report tells: values, without where they come from and how they look."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Optional, Tuple
+
+from attrs import frozen
+
+from kbimg_tasks.dissect.file_systems import FileSystem
+from kbimg_tasks.dissect.tree_sizes import Folder
+from kbimg_tasks.machine.partitions import Partition, Table
+
+
+class State(Enum):
+    """Whether a stage need not be made again, must be, or never was made."""
+
+    MADE = "made"
+    OUTDATED = "outdated"
+    NOT_MADE = "not made"
+
+
+@frozen
+class StageState:
+    """A stage as it is now: the stages it `needs`, and the seconds that making it took."""
+
+    name: str
+    summary: str
+    needs: Tuple[str, ...]
+    state: State
+    seconds: Optional[float] = None
+
+
+class Outcome(Enum):
+    """How the making of a stage ended. One without an end may still be at work."""
+
+    MADE = "made"
+    FAILED = "failed"
+    NO_END = "no end"
+
+
+@frozen
+class Work:
+    """The making of one stage, in seconds since the run's first stage was begun."""
+
+    stage: str
+    began: float
+    ended: float
+    outcome: Outcome
+
+
+@frozen
+class Run:
+    """A run that made something; `began` in seconds since the epoch."""
+
+    began: float
+    works: Tuple[Work, ...]
+
+    @property
+    def seconds(self) -> float:
+        """From the beginning of the first stage to the last thing that is known."""
+        return max(work.ended for work in self.works)
+
+
+@frozen
+class PartitionUse:
+    """A partition, and the file system that was found in it, if any. An empty one begins with
+    nothing but zeros."""
+
+    partition: Partition
+    file_system: Optional[FileSystem] = None
+    is_empty: bool = False
+
+
+@frozen
+class Disk:
+    """The planned partitions; `was_read` says whether there was an image to look into."""
+
+    table: Table
+    uses: Tuple[PartitionUse, ...]
+    was_read: bool
+
+
+@frozen
+class Package:
+    """A package with its architecture and version, and what it takes when installed."""
+
+    name: str
+    installed_bytes: int
+
+
+@frozen
+class Result:
+    """A file for the user; `allocated_bytes` is what it takes of the disk. Without `sha256` it has
+    no sum beside it, and was too large to be read for one."""
+
+    name: str
+    size_bytes: int
+    allocated_bytes: int
+    sha256: str = ""
+
+
+@frozen
+class Report:
+    """Everything; `written` in seconds since the epoch. What is not there to be read is empty."""
+
+    config: str
+    out: str
+    written: float
+    images: Tuple[str, ...]
+    stages: Tuple[StageState, ...]
+    run: Optional[Run] = None
+    disk: Optional[Disk] = None
+    packages: Tuple[Package, ...] = ()
+    folders: Tuple[Folder, ...] = ()
+    results: Tuple[Result, ...] = ()
+    missing: Tuple[str, ...] = ()

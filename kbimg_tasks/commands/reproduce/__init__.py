@@ -1,0 +1,1 @@
+"""`doit reproduce`: build twice as on two hosts, and compare."""

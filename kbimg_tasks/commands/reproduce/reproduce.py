@@ -1,0 +1,97 @@
+"""Builds an image twice from the same packages, and compares the results."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable, Dict, Tuple
+
+from attrs import frozen
+
+from kbimg_tasks.dissect import tars
+from kbimg_tasks.host import remove
+from kbimg_tasks.host.containment import CONTAINMENT
+from kbimg_tasks.host.installation import PACKAGE, PARENT
+from kbimg_tasks.session.request import Variables
+
+AS_HOST = PACKAGE / "commands/reproduce/as_host.py"
+MASKS = {"one": 0o022, "another-and-longer": 0o077}
+
+
+class NotEqual(Exception):
+    """The builds differ, or one failed; the text is for the user."""
+
+
+@frozen
+class Attempt:
+    """One of the two builds. They differ in what differs between two hosts, as far as that can be
+    had on one: docs/design.md says what is missing."""
+
+    name: str
+    host: str
+    workers: int
+    environment: Tuple[Tuple[str, str], ...]
+
+    @property
+    def prefix(self) -> Tuple[str, ...]:
+        """What its programs run behind: namespaces that die with this process, its host's name."""
+        return (*CONTAINMENT, sys.executable, str(AS_HOST), self.host)
+
+
+ATTEMPTS = (
+    Attempt("one", "one", 1, (("TZ", "UTC"), ("LANG", "C.UTF-8"))),
+    Attempt("another-and-longer", "another.example.org", 2,
+            (("TZ", "Asia/Shanghai"), ("LANG", "zh_CN.UTF-8"),
+             ("TAR_OPTIONS", "--owner=daemon"))),
+)  # fmt: skip
+
+
+def reproduce(image: str, results: Tuple[str, ...], kept: Tuple[Path, ...], asked: Variables,
+              say: Callable[[str], None]) -> None:  # fmt: skip
+    """Build twice and compare. Raises NotEqual; equal builds are deleted, others are kept.
+
+    `kept` are folders that cannot be made again, keys say: both builds get a copy.
+
+    Each has a store of its own, so that packages are installed twice; downloaded ones are shared.
+    """
+    folder = asked.layout.private / "reproduce"
+    remove.delete(folder)
+    for attempt in ATTEMPTS:
+        (folder / attempt.name).mkdir(parents=True)
+        for original in kept:
+            shutil.copytree(original, folder / attempt.name / original.name)
+        _build(attempt, image, folder, asked)
+        say(f"built  {folder / attempt.name}")
+    differences: Dict[str, str] = {}
+    one, other = (folder / attempt.name for attempt in ATTEMPTS)
+    for name in results:
+        found = tars.first_difference(one / name, other / name)
+        say(f"{'differs' if found else 'equal'}  {name}{f': {found}' if found else ''}")
+        if found:
+            differences[name] = found
+    if differences:
+        name, found = next(iter(differences.items()))
+        raise NotEqual(f"two builds differ, first in {name}: {found}. Both are kept in {folder}")
+    remove.delete(folder)
+
+
+def _build(attempt: Attempt, image: str, folder: Path, asked: Variables) -> None:
+    cache, downloaded = folder / f"cache-{attempt.name}", asked.layout.cache / "dnf"
+    cache.mkdir(parents=True)
+    downloaded.mkdir(parents=True, exist_ok=True)
+    (cache / "dnf").symlink_to(downloaded)
+    words = [f"config={asked.config}", f"out={folder / attempt.name}", f"cache={cache}",
+             f"arch={asked.architecture.name}", f"offline={int(asked.is_offline)}"]  # fmt: skip
+    words += [f"lock={asked.lock}"] if asked.is_locked else []
+    done = subprocess.run(
+        [*attempt.prefix, sys.executable, "-m", "kbimg_tasks", "-n", str(attempt.workers), image,
+         *words],
+        cwd=asked.started_in, text=True,
+        env={**os.environ, **dict(attempt.environment), "PYTHONPATH": str(PARENT)},
+        check=False, umask=MASKS[attempt.name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)  # fmt: skip
+    if done.returncode != 0:
+        raise NotEqual(f"a build to compare failed:\n{done.stdout}")

@@ -1,0 +1,1 @@
+"""`kbimg plan`: the build as shell scripts."""

@@ -1,0 +1,103 @@
+"""The folder of a plan: scripts for all stages of an image, with our files that they need.
+
+It is written beside its place and renamed. Nothing of a build is done, and no secret is in it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Dict, Sequence
+
+from kbimg_tasks.build import fingerprint
+from kbimg_tasks.commands.scripts import script
+from kbimg_tasks.host import remove
+from kbimg_tasks.host.installation import DATA, PARENT
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import Stage
+
+NAME = "plan"
+RUN_ALL, COMMON = "build.sh", "environment.sh"
+_PARTIAL = re.compile(rf"\.{NAME}\.[0-9]+")
+
+
+class NotWritten(Exception):
+    """The folder cannot be written; the text is for the user."""
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder of that name is a plan, and no one else's."""
+    return not folder.is_symlink() and all((folder / name).is_file() for name in (RUN_ALL, COMMON))
+
+
+def is_partial(folder: Path) -> bool:
+    """Whether it is a plan that is being written, or whose writing was killed."""
+    return (bool(_PARTIAL.fullmatch(folder.name)) and folder.is_dir()
+            and not folder.is_symlink())  # fmt: skip
+
+
+def files(image: str, summary: str, stages: Sequence[Stage], layout: Layout) -> Dict[str, str]:
+    """The scripts, by their names."""
+    common, run_all = (_template(name) for name in (COMMON, RUN_ALL))
+    return {
+        **{f"{name}.sh": script.stage(stage)
+           for name, stage in zip(script.names(stages), stages)},
+        COMMON: script.common(common, str(layout.cache), sys.executable),
+        RUN_ALL: script.run_all(run_all, image, summary, stages),
+    }  # fmt: skip
+
+
+def _template(name: str) -> str:
+    return (DATA / "plan" / name).read_text(encoding="utf-8")
+
+
+def write(image: str, summary: str, stages: Sequence[Stage], layout: Layout) -> Path:
+    """Write the plan of an image into the output directory; the script that runs all of it.
+
+    A former plan is replaced, anything else of its name is not. Raises NotWritten.
+    """
+    place = layout.out / NAME
+    partial = layout.out / f".{NAME}.{os.getpid()}"
+    if os.path.lexists(place) and not is_ours(place):
+        raise NotWritten(f"{place}: expected nothing or a former plan; choose another directory "
+                         "with out=DIR")
+    try:
+        partial.mkdir(parents=True)
+        try:
+            _fill(partial, files(image, summary, stages, layout), stages)
+            remove.delete(place)
+            os.rename(partial, place)
+        finally:
+            remove.delete(partial)
+    except OSError as error:
+        raise NotWritten(f"{error.filename}: {error.strerror}") from error
+    return place / RUN_ALL
+
+
+def _fill(folder: Path, scripts: Dict[str, str], stages: Sequence[Stage]) -> None:
+    for name, text in scripts.items():
+        (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+        (folder / name).chmod(0o644 if name == COMMON else 0o755)
+    for name in script.data(stages):
+        target = folder / "data" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (DATA / name).is_dir():
+            shutil.copytree(DATA / name, target,
+                            ignore=shutil.ignore_patterns(fingerprint.COMPILED))
+        else:
+            shutil.copy(DATA / name, target)
+    for path in _programs(stages):
+        target = folder / path.relative_to(PARENT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+
+
+def _programs(stages: Sequence[Stage]) -> Sequence[Path]:
+    """Our own programs with what they import, and the packages that they lie in."""
+    found = {fingerprint.TOOLS / "__init__.py", fingerprint.TOOLS.parent / "__init__.py"}
+    for name in script.tools(stages):
+        found |= fingerprint.with_imports(fingerprint.TOOLS / f"{name}.py")
+    return sorted(found)

@@ -1,0 +1,201 @@
+"""Stages as shell scripts, which make by hand what the runner makes. Pure: text out of values.
+
+A step is a word for word rendering of the step that the runner would run. What the runner does
+around it (namespaces, environment, publishing) are functions of `data/plan/environment.sh`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Iterable, Iterator, List, Sequence, Tuple
+
+from kbimg_tasks.build import environment
+from kbimg_tasks.build.preflight import programs
+from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
+from kbimg_tasks.steps.render import Renderer, published, shell
+from kbimg_tasks.steps.stage import Cache, Data, Secret, Source, Stage, Step, Text
+
+WIDTH = 100
+INDENT, MORE = "    ", " \\"
+_PLAIN = re.compile(r"[\w%+,./:@-][\w%+,./:=@-]*")
+_MARK = re.compile(r"@([A-Z][A-Z_]*)@")
+_TOOL = re.compile(r"kbimg_tasks\.tools\.(\w+)")
+# What the scripts run beside the programs of the steps.
+OWN_PROGRAMS = ("env", "find", "mktemp", "realpath", "setsid", "stty")
+
+HEAD = """set -eu
+PLAN=$(dirname "$(realpath "$0")")
+# shellcheck source=/dev/null
+. "$PLAN/environment.sh"
+"""
+
+
+def stage(made: Stage) -> str:
+    """The script of one stage."""
+    text = shell(made)
+    parts = [f"#!/bin/sh\n# {made.name}: {made.summary}\n{_files(made)}{HEAD}"]
+    if made.is_kept:
+        places = [quoted(f"{published(one)}/{one.name}") for one in made.artifacts]
+        there = " && ".join(f"[ -e {place} ]" for place in places)
+        parts.append("# It cannot be had again: what is there stays.\n"
+                     f"if {there}; then\n{INDENT}exit 0\nfi\n")
+    parts.append("".join(_beginning(made)))
+    parts += [step(one, text) for one in made.steps]
+    parts.append("".join(_publishing(made)) + "finish\n")
+    return "\n".join(parts)
+
+
+def _files(made: Stage) -> str:
+    rows = [("makes", [artifact.name for artifact in made.artifacts]),
+            ("from", [f"{artifact.name} of {artifact.stage}" for artifact in made.needs()])]
+    return "#\n" + "".join(_wrapped([f"# {title}:", *_listed(items)], "#" + INDENT)
+                           for title, items in rows if items)  # fmt: skip
+
+
+def _listed(items: Sequence[str]) -> List[str]:
+    return ", ".join(items).split(" ")
+
+
+def _beginning(made: Stage) -> Iterator[str]:
+    """The empty folder, and the look at what must be there."""
+    yield f"begin {made.name}\n"
+    needed = [f"{published(artifact)}/{artifact.name}" for artifact in made.needs()]
+    watched = [one for one in made.watches if isinstance(one, Source)]
+    needed += [shell(made)(source) for source in made.sources() if source not in watched]
+    if needed:
+        yield _command(["need", *map(quoted, needed)])
+    if asked := secrets([made]):
+        yield _command(["secrets", *map(quoted, asked)])
+    for cache in dict.fromkeys(arg for arg in made.args() if isinstance(arg, Cache)):
+        yield f"(umask 022 && mkdir --parents {quoted(shell(made)(cache))})\n"
+
+
+def step(done: Step, text: Renderer) -> str:
+    """One step, on as many lines as it takes."""
+    words = ["step", *(f"{name}={quoted(text(value))}" for name, value in done.env)]
+    words += [quoted(text(arg)) for arg in done.argv]
+    behind = ""
+    if done.stdout is not None:
+        words += [f"> {quoted(text(done.stdout))}"]
+    if isinstance(done.stdin, Secret):
+        words += [f"< {quoted('$KBIMG_SECRETS/' + done.stdin.name)}"]
+    elif isinstance(done.stdin, Text):
+        end = delimiter(done.stdin.text)
+        words += [f"<< '{end}'"]
+        behind = f"{done.stdin.text}{end}\n"
+    elif done.stdin is not None:
+        words += [f"< {quoted(text(done.stdin))}"]
+    return _command(words) + behind
+
+
+def delimiter(text: str) -> str:
+    """A line that the lines of a text do not have among them, to end it as a here-document."""
+    assert not text or text.endswith("\n"), "a here-document has whole lines"
+    end = "END"
+    while end in text.splitlines():
+        end += "_"
+    return end
+
+
+def _publishing(made: Stage) -> Iterator[str]:
+    """What the stage made goes to its places, with the modes and times that it is to have."""
+    text = shell(made)
+    printed = [one.stdout for one in made.steps]
+    for artifact in made.artifacts:
+        place = quoted(text(artifact))
+        if artifact.is_private:
+            yield f"chmod {700 if artifact.is_tree else 600} {place}\n"
+        elif artifact.is_result and artifact in printed:
+            yield f"chmod 644 {place}\n"
+        if artifact.is_tree and not artifact.is_kept:
+            yield f"age {place} {quoted(text(made.clock))}\n"
+        yield f"publish {place} {quoted(published(artifact))}\n"
+
+
+def quoted(text: str) -> str:
+    """A word for the shell, out of text that may stand between double quotes."""
+    return text if _PLAIN.fullmatch(text) else f'"{text}"'
+
+
+def _command(words: Sequence[str]) -> str:
+    """One command on as many lines as it takes; what is run by another program begins a line."""
+    return _wrapped(words, INDENT, MORE, begin='"$PYTHON"', end="--")
+
+
+def _wrapped(words: Sequence[str], indent: str, more: str = "", begin: str = "",
+             end: str = "") -> str:  # fmt: skip
+    lines = [words[0]]
+    last = words[0]
+    for word in words[1:]:
+        fits = len(lines[-1].rpartition("\n")[2]) + 1 + len(word) + len(more) <= WIDTH
+        is_first = word == begin and last != "step"
+        if fits and not is_first and last != end:
+            lines[-1] += f" {word}"
+        else:
+            lines[-1] += more
+            lines.append(f"{indent}{word}")
+        last = word
+    return "\n".join(lines) + "\n"
+
+
+def secrets(stages: Iterable[Stage]) -> Tuple[str, ...]:
+    """The names of the secrets that the stages are fed."""
+    return tuple(dict.fromkeys(arg.name for made in stages for arg in made.args()
+                               if isinstance(arg, Secret)))  # fmt: skip
+
+
+def tools(stages: Iterable[Stage]) -> Tuple[str, ...]:
+    """The names of our own programs that the stages run."""
+    found = {name for made in stages for arg in made.args() if isinstance(arg, str)
+             for name in _TOOL.findall(arg)}  # fmt: skip
+    return tuple(sorted(found))
+
+
+def data(stages: Iterable[Stage]) -> Tuple[str, ...]:
+    """The names of our data files that the stages read."""
+    return tuple(sorted({arg.name for made in stages for arg in made.args()
+                         if isinstance(arg, Data)}))  # fmt: skip
+
+
+def names(stages: Sequence[Stage]) -> Tuple[str, ...]:
+    """The name of each stage's script, numbered in their order."""
+    digits = len(str(len(stages)))
+    return tuple(f"{number:0{digits}}-{made.name}" for number, made in enumerate(stages, 1))
+
+
+def common(template: str, cache: str, python: str) -> str:
+    """What all scripts read first, out of its template: the downloaded packages' folder and the
+    interpreter are those of this machine until the user names others."""
+    passed_on = [f'${{{name}+"{name}=${name}"}}' for name in environment.PASSED_ON]
+    fixed = [f"{name}={value}" for name, value in environment.FIXED.items()]
+    return _filled(template, {
+        "CACHE": shlex.quote(cache), "PYTHON": shlex.quote(python), "BUILDER": BUILDER,
+        "PASSED_ON": _lines(passed_on, 3), "FIXED": _lines(fixed, 3),
+        "CONTAINMENT": _lines(map(shlex.quote, CONTAINMENT), 3),
+    })  # fmt: skip
+
+
+def run_all(template: str, image: str, summary: str, stages: Sequence[Stage]) -> str:
+    """The script that runs those of all stages, out of its template."""
+    asked = secrets(stages)
+    wanted = sorted({*OWN_PROGRAMS, *(" ".join(one.names) for one in programs(stages))})
+    return _filled(template, {
+        "IMAGE": image, "SUMMARY": summary,
+        "SECRETS_TOLD": "\n".join(f"#     {name}" for name in asked) or "#     (none)",
+        "SECRETS": _command(["secrets", *map(shlex.quote, asked)]).rstrip() if asked else "",
+        "PROGRAMS": _lines(map(shlex.quote, wanted), last=""),
+        "TOOLS": _lines(tools(stages), last=""),
+        "STAGES": "\n".join(f"stage {name}" for name in names(stages)),
+    })  # fmt: skip
+
+
+def _lines(words: Iterable[str], depth: int = 1, last: str = MORE) -> str:
+    """Words of a command, several on each line."""
+    indent = INDENT * depth
+    first, *others = [*words] or [""]
+    return _wrapped([f"{indent}{first}", *others], indent, MORE).rstrip("\n") + last
+
+
+def _filled(template: str, values: dict) -> str:
+    return _MARK.sub(lambda mark: values[mark[1]], template)

@@ -1,0 +1,149 @@
+"""From the values of a file to the attributes of the model's classes, with every mistake told."""
+
+from __future__ import annotations
+
+from typing import Any, Collection, Dict, Iterable, List, Mapping
+
+import attrs
+
+from kbimg_tasks.config import quoting
+from kbimg_tasks.config.document import Document
+from kbimg_tasks.config.files import Files
+from kbimg_tasks.config.model import ARRAYS, FROM_PACKAGES, TABLES, names
+from kbimg_tasks.config.quoting import Option
+from kbimg_tasks.config.rules import Several, Wrong
+from kbimg_tasks.config.secret import Secret
+from kbimg_tasks.diagnostics.problem import Problem
+
+# The attributes of one table that are right; options that are absent have their default.
+Draft = Dict[str, Any]
+
+RPMLIST: Option = ("from_repo", "rpmlist")
+
+
+class Reader:
+    """Judges one file; the mistakes gather in `problems`."""
+
+    def __init__(self, document: Document, files: Files, images: Collection[str]) -> None:
+        self.document, self.files, self.images = document, files, set(images)
+        self.problems: List[Problem] = []
+
+    def add(self, option: Option, message: str, hint: str = "", *, of_key: bool = False) -> None:
+        """One more mistake: of an option's value, or of its key or header."""
+        self.problems.append(self.document.problem(option, message, hint, of_key=of_key))
+
+    def tables(self, values: Mapping[str, Any]) -> Dict[str, Any]:
+        """A Draft for each table, a list of them for each array of tables."""
+        drafts: Dict[str, Any] = {}
+        for name, value in values.items():
+            if name in TABLES:
+                drafts[name] = self._single(name, value)
+            elif name in ARRAYS:
+                drafts[name] = self._array(name, value)
+            else:
+                self._unknown_table(name, value)
+        return drafts
+
+    def _single(self, name: str, value: Any) -> Draft:
+        if isinstance(value, dict):
+            return self._table(TABLES[name], value, (name,))
+        found = f"[[{name}]]" if _is_tables(value) else quoting.kind(value)
+        self.add((name,), f"expected one table headed [{name}], found {found}")
+        return {}
+
+    def _array(self, name: str, value: Any) -> List[Draft]:
+        if not isinstance(value, list):
+            found = f"[{name}]" if isinstance(value, dict) else quoting.kind(value)
+            self.add((name,), f"expected tables headed [[{name}]], found {found}")
+            return []
+        drafts = []
+        for index, table in enumerate(value):
+            if isinstance(table, dict):
+                drafts.append(self._table(ARRAYS[name], table, (name, index)))
+            else:
+                self.add((name, index), f"expected a table, found {quoting.kind(table)}")
+                drafts.append({})
+        return drafts
+
+    def _table(self, kind: type, value: Mapping[str, Any], at: Option) -> Draft:
+        draft: Draft = {}
+        attributes = attrs.fields(kind)
+        known = [name for attribute in attributes for name in names(attribute)]
+        misspelled = {key: quoting.nearest(key, known) for key in value if key not in known}
+        for key, meant in misspelled.items():
+            self._unknown_option((*at, key), meant)
+        for attribute in attributes:
+            used = [name for name in names(attribute) if name in value]
+            if len(used) > 1:
+                self.add((*at, used[1]), f"given twice, as {' and as '.join(used)}", of_key=True)
+            if used:
+                self._option(attribute, value[used[0]], (*at, used[0]), draft)
+            elif set(names(attribute)) & set(misspelled.values()):
+                continue  # told already
+            elif attribute.default is attrs.NOTHING:
+                self.add(at, f"the option {names(attribute)[0]} is missing", of_key=True)
+            else:
+                draft[attribute.name] = attribute.default
+        return draft
+
+    def _option(self, attribute: Any, value: Any, at: Option, draft: Draft) -> None:
+        meta = attribute.metadata
+        wrong_elements = set()
+        try:
+            read = meta["rule"](value)
+            if meta["file"]:
+                read = self._file(read, meta["file"], meta["for_images"])
+            draft[attribute.name] = Secret(read) if meta["secret"] else read
+        except Wrong as wrong:
+            self._wrong(at, wrong, value, is_secret=meta["secret"])
+        except Several as several:
+            for index, complaint, element in several.wrongs:
+                self._wrong((*at, index), complaint, element)
+                wrong_elements.add(index)
+        if at == RPMLIST and isinstance(value, list):
+            draft[attribute.name] = tuple(
+                self._package((*at, index), name) for index, name in enumerate(value)
+                if index not in wrong_elements)
+
+    def _wrong(self, at: Option, wrong: Wrong, value: Any, is_secret: bool = False) -> None:
+        found = quoting.kind(value) if is_secret else quoting.value(value)
+        self.add(at, f"expected {wrong.expected}, found {wrong.found or found}", wrong.hint)
+
+    def _file(self, name: str, kind: str, for_images: Iterable[str]) -> Any:
+        return self.files.find(name, kind, must_exist=bool(self.images & set(for_images)))
+
+    def _package(self, at: Option, name: str) -> str:
+        """An RPM file of this machine by its full path; all else as it is. dnf tells them so."""
+        if name.endswith(".rpm") and "://" not in name:
+            try:
+                return str(self._file(name, "file", FROM_PACKAGES))
+            except Wrong as wrong:
+                self._wrong(at, wrong, name)
+        return name
+
+    def _unknown_option(self, at: Option, meant: Any) -> None:
+        name = str(at[-1])
+        if not meant and name in TABLES:
+            self.add(at, "unknown option", f"a table of its own: [{name}]", of_key=True)
+        elif not meant and name in ARRAYS:
+            self.add(at, "unknown option", f"a table of its own: [[{name}]]", of_key=True)
+        else:
+            self.add(at, "unknown option", f"did you mean {meant}?" if meant else "", of_key=True)
+
+    def _unknown_table(self, name: str, value: Any) -> None:
+        is_table = isinstance(value, dict) or _is_tables(value)
+        owners = [table for table, kind in {**TABLES, **ARRAYS}.items()
+                  if any(name in names(attribute) for attribute in attrs.fields(kind))]
+        meant = quoting.nearest(name, [*TABLES, *ARRAYS])
+        if owners and not is_table:
+            heads = [f"[[{table}]]" if table in ARRAYS else f"[{table}]" for table in owners]
+            self.add((name,), "option outside of a table", f"belongs below {' or '.join(heads)}",
+                     of_key=True)
+        else:
+            self.add((name,), "unknown table" if is_table else "unknown option",
+                     f"did you mean {meant}?" if meant else "", of_key=True)
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
+

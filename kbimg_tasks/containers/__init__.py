@@ -1,0 +1,1 @@
+"""Container engines of this machine, registries, and the names of images."""

@@ -1,0 +1,131 @@
+"""The container engines of this machine: which there are, what they hold, loading an image."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Dict, Iterator, Optional, Tuple
+
+from attrs import frozen
+
+from kbimg_tasks.containers import reference
+from kbimg_tasks.host import process
+
+PATIENCE_SECONDS = 20.0
+# How the commands are told where their daemons, stores and credentials are.
+ENVIRONMENT = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY",
+               "DOCKER_CERT_PATH", "CONTAINER_HOST", "CONTAINERS_STORAGE_CONF",
+               "CONTAINERD_ADDRESS", "CONTAINERD_NAMESPACE", "XDG_RUNTIME_DIR")  # fmt: skip
+AUTO, NONE = "auto", "none"
+
+
+class EngineFailed(Exception):
+    """An engine did not do what it was asked for; the text is for the user."""
+
+
+@frozen
+class Engine:
+    """A container engine's command line; NAME stands for an image or a file.
+
+    `answers` fails where its daemon does not run. What `identity` prints has the digest in it by
+    which the engine knows an image. `listing` is what a user types to see it.
+    """
+
+    name: str
+    answers: Tuple[str, ...]
+    identity: Tuple[str, ...]
+    load: Tuple[str, ...]
+    save: Tuple[str, ...]
+    listing: Tuple[str, ...]
+    takes_full_names: bool = False
+
+    def known(self, image: str) -> str:
+        """An image's name as this engine wants it."""
+        return reference.full(image) if self.takes_full_names else image
+
+    def image_id(self, image: str) -> Optional[str]:
+        """The digest by which the engine knows an image, with its algorithm; None without one."""
+        asked = _ask(self.name, *_filled(self.identity, self.known(image)))
+        if asked is None or asked.returncode != 0:
+            return None
+        digest = next((word for line in asked.stdout.splitlines() for word in line.split()
+                       if _is_digest(word)), "")  # fmt: skip
+        if not digest:
+            return None
+        return digest if ":" in digest else f"sha256:{digest}"
+
+    def take(self, archive: Path) -> None:
+        """Load an archive, or raise EngineFailed."""
+        argv = (self.name, *_filled(self.load, str(archive)))
+        done = process.run(argv)
+        if done.returncode != 0:
+            raise EngineFailed(f"{' '.join(argv)}: {process.complaint(done)}")
+
+    def saving(self, image: str) -> Tuple[str, ...]:
+        """The command that writes an image to its standard output."""
+        return (self.name, *_filled(self.save, self.known(image)))
+
+
+ENGINES: Dict[str, Engine] = {engine.name: engine for engine in (
+    Engine("docker", ("version", "--format", "{{.Server.Version}}"),
+           ("image", "inspect", "--format", "{{.Id}}", "NAME"), ("load", "--quiet", "--input",
+           "NAME"), ("save", "NAME"), ("images",)),
+    Engine("podman", ("version",), ("image", "inspect", "--format", "{{.Id}}", "NAME"),
+           ("load", "--quiet", "--input", "NAME"), ("save", "NAME"), ("images",)),
+    Engine("nerdctl", ("info",), ("image", "inspect", "--format", "{{.Id}}", "NAME"),
+           ("load", "--quiet", "--input", "NAME"), ("save", "NAME"), ("images",)),
+    # Without a daemon it would wait for ten seconds.
+    Engine("ctr", ("--connect-timeout", "1s", "version"),
+           ("images", "list", "name==NAME"), ("images", "import", "NAME"),
+           ("images", "export", "-", "NAME"), ("images", "list"), takes_full_names=True),
+)}  # fmt: skip
+
+# Those that build on a base image, with the same words.
+BUILDERS = ("docker", "podman")
+
+
+def usable(asked: str = AUTO) -> Iterator[Engine]:
+    """The engines that answer, the first choice first; or the one asked for."""
+    for engine in ENGINES.values():
+        if asked in (AUTO, engine.name) and shutil.which(engine.name):
+            answer = _ask(engine.name, *engine.answers)
+            if answer is not None and answer.returncode == 0:
+                yield engine
+
+
+def holder(image: str, asked: str = AUTO) -> Optional[Tuple[Engine, str]]:
+    """The first engine that has an image, and the digest by which it knows it."""
+    for engine in usable(asked):
+        found = engine.image_id(image)
+        if found:
+            return engine, found
+    return None
+
+
+def why_none(asked: str) -> str:
+    """In words: no engine answers."""
+    if asked == NONE:
+        return "engine=none asks for none"
+    if asked != AUTO:
+        return (f"{asked} does not answer: is it running?" if shutil.which(asked)
+                else f"there is no program {asked}")
+    there = [name for name in ENGINES if shutil.which(name)]
+    return (f"no container engine answers (found {', '.join(there)})" if there
+            else f"there is no container engine here ({', '.join(ENGINES)})")
+
+
+def _ask(*argv: str) -> Optional[process.Ended[str]]:
+    try:
+        return process.run(argv, PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _filled(words: Tuple[str, ...], name: str) -> Tuple[str, ...]:
+    return tuple(word.replace("NAME", name) for word in words)
+
+
+def _is_digest(word: str) -> bool:
+    number = word.removeprefix("sha256:")
+    return len(number) == 64 and set(number) <= set("0123456789abcdef")

@@ -1,0 +1,1 @@
+"""Messages for users: what is wrong and where, and how it looks."""

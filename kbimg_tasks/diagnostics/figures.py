@@ -1,0 +1,36 @@
+"""Times and sizes as people read them."""
+
+from __future__ import annotations
+
+KIB, MIB = 1 << 10, 1 << 20
+SECONDS_A_MINUTE = 60
+
+
+def duration(seconds: float) -> str:
+    """What something took, to a tenth of a second below a minute."""
+    if seconds < SECONDS_A_MINUTE:
+        return f"{seconds:.1f} s"
+    return elapsed(seconds)
+
+
+def elapsed(seconds: float) -> str:
+    """How long something has been going on, in whole seconds."""
+    minutes, rest = divmod(int(seconds), SECONDS_A_MINUTE)
+    return f"{minutes}m{rest:02}s" if minutes else f"{rest} s"
+
+
+def size(count: int) -> str:
+    """A number of bytes."""
+    if count < MIB:
+        return f"{-(-count // KIB)} KiB"
+    return f"{count / MIB:.1f} MiB" if count < 10 * MIB else f"{count / MIB:.0f} MiB"
+
+
+def readable(size: int) -> str:
+    """A number of bytes for people, in binary units."""
+    amount = float(size)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"

@@ -1,0 +1,23 @@
+"""What a terminal or another stream can show of a text."""
+
+from __future__ import annotations
+
+from typing import Mapping, TextIO
+
+from kbimg_tasks.diagnostics.problem import ERROR, WARNING
+
+# Select Graphic Rendition (ECMA-48): bold, and red, yellow, blue or cyan with it.
+COLOURS = {ERROR: "1;31", WARNING: "1;33", "frame": "1;34", "help": "1;36", "bold": "1"}
+
+
+def may_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether colours are welcome: on a terminal that has them, unless NO_COLOR is set and not
+    empty (https://no-color.org)."""
+    return (stream.isatty() and not environment.get("NO_COLOR")
+            and environment.get("TERM") != "dumb")  # fmt: skip
+
+
+def writable(text: str, stream: TextIO) -> str:
+    """The text with what the stream's encoding has no letters for, escaped."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -1,0 +1,1 @@
+"""Reads finished images: their files, packages, file systems and differences."""

@@ -1,0 +1,168 @@
+"""What differs between two images whose contents have been read."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from attrs import frozen
+
+from kbimg_tasks.dissect import bytes
+from kbimg_tasks.dissect.contents import CONFIGURATION, Contents, Entry, results
+from kbimg_tasks.dissect.packages import Packages
+
+GROWTHS = 10
+# Results that tell of the host that built, which is no part of the image.
+OF_HOSTS = ("build-tools.json",)
+LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines ends lines at other characters, too
+# Files that everybody may read in some trees, and that hold what nobody should.
+SECRET_NAMES = re.compile(r"g?shadow-?|opasswd|user\.cfg|ssh_host_.*_key|.*\.(key|p12|pfx)")
+SECRET_WORDS = re.compile(
+    r"PRIVATE KEY|\$(1|2[aby]|5|6|7|y|gy)\$|grub\.pbkdf2\.|://[^/\s:@]+:[^/\s@]+@|"
+    r"(?i:(pass(word|phrase)|text_passwd|secret|token|credential|auth|psk|[a-z][_-]?key(-data)?)s?"
+    r"[\"']?\s*[:=])")
+
+
+@frozen
+class PackageChange:
+    """A package's versions in the old and the new image, each with its bytes installed."""
+
+    name: str
+    old: Dict[str, int]
+    new: Dict[str, int]
+
+    @property
+    def grown_bytes(self) -> int:
+        """How many bytes more the new image has of it."""
+        return sum(self.new.values()) - sum(self.old.values())
+
+
+@frozen
+class FileChange:
+    """A path of the tree, what it was and is, and by what that differs."""
+
+    path: str
+    old: Optional[Entry]
+    new: Optional[Entry]
+    what: Tuple[str, ...] = ()
+
+    @property
+    def grown_bytes(self) -> int:
+        """How many bytes more the new image has there."""
+        return (self.new.bytes if self.new else 0) - (self.old.bytes if self.old else 0)
+
+
+@frozen
+class TextChange:
+    """A configuration file whose content changed: the lines of its unified difference, or why they
+    are not shown."""
+
+    path: str
+    lines: Tuple[str, ...] = ()
+    untold: str = ""
+
+
+@frozen
+class ResultChange:
+    """A file of an output directory: its bytes in the old and the new one, if it is there."""
+
+    name: str
+    old: Optional[int]
+    new: Optional[int]
+
+
+@frozen
+class Changes:
+    """All that differs. `packages` is None when an image does not tell which it has."""
+
+    packages: Optional[Tuple[PackageChange, ...]]
+    files: Tuple[FileChange, ...]
+    texts: Tuple[TextChange, ...]
+    results: Tuple[ResultChange, ...]
+
+    @property
+    def are_none(self) -> bool:
+        """Whether the images are equal."""
+        return not (self.packages or self.files or self.results)
+
+    @property
+    def growths(self) -> Tuple[FileChange, ...]:
+        """The files that take most more room, the largest first."""
+        grown = (change for change in self.files if change.grown_bytes > 0)
+        return tuple(sorted(grown, key=lambda one: (-one.grown_bytes, one.path))[:GROWTHS])
+
+
+def of_packages(old: Packages, new: Packages) -> Tuple[PackageChange, ...]:
+    """Packages that are in one image alone, or in both with other versions."""
+    return tuple(PackageChange(name, old.get(name, {}), new.get(name, {}))
+                 for name in sorted({*old, *new})
+                 if set(old.get(name, ())) != set(new.get(name, ())))  # fmt: skip
+
+
+def of_files(old: Contents, new: Contents) -> Tuple[FileChange, ...]:
+    """Files, directories and links that differ, by path. Times are not looked at."""
+    found = []
+    for path in sorted({*old.entries, *new.entries}):
+        before, after = old.entries.get(path), new.entries.get(path)
+        if before is None or after is None:
+            found.append(FileChange(path, before, after))
+        elif what := _differing(before, after):
+            found.append(FileChange(path, before, after, what))
+    return tuple(found)
+
+
+def _differing(old: Entry, new: Entry) -> Tuple[str, ...]:
+    if old.kind != new.kind:
+        return ("kind",)
+    pairs = {
+        "content": (old.sha256, new.sha256),
+        "target": (old.target, new.target),
+        "mode": (old.mode, new.mode),
+        "owner": (old.owner, new.owner),
+        "attributes": (old.attributes, new.attributes),
+    }
+    return tuple(name for name, (before, after) in pairs.items() if before != after)
+
+
+def of_texts(old: Contents, new: Contents,
+             files: Tuple[FileChange, ...]) -> Tuple[TextChange, ...]:  # fmt: skip
+    """The configuration files among the changed ones whose content changed."""
+    return tuple(_text_change(old, new, change) for change in files
+                 if change.path.startswith(CONFIGURATION) and "content" in change.what)
+
+
+def _text_change(old: Contents, new: Contents, change: FileChange) -> TextChange:
+    path = change.path
+    if SECRET_NAMES.fullmatch(path.rpartition("/")[2]) or not all(
+            entry is None or entry.is_public for entry in (change.old, change.new)):
+        return TextChange(path, untold="it may hold a secret")
+    texts = old.text(path), new.text(path)
+    if texts[0] is None or texts[1] is None:
+        return TextChange(path, untold="it is no small text")
+    if any(SECRET_WORDS.search(text) for text in texts if text):
+        return TextChange(path, untold="it may hold a secret")
+    return TextChange(path, tuple(_unified(path, texts[0], texts[1])))
+
+
+def _unified(path: str, old: str, new: str) -> Iterator[str]:
+    """The lines of `diff -u`, without their line feeds."""
+    for line in difflib.unified_diff(LINE.findall(old), LINE.findall(new), f"old/{path}",
+                                     f"new/{path}"):  # fmt: skip
+        yield line.rstrip("\n")
+        if not line.endswith("\n"):
+            yield "\\ No newline at end of file"
+
+
+def of_results(old: Path, new: Path) -> Tuple[ResultChange, ...]:
+    """The files of two output directories that differ by a byte. Raises OSError."""
+    before, after = ({path.name: path for path in results(folder)} for folder in (old, new))
+    found: List[ResultChange] = []
+    for name in sorted({*before, *after} - {*OF_HOSTS}):
+        pair = before.get(name), after.get(name)
+        if pair[0] and pair[1] and next(bytes.differences(pair[0], pair[1]), None) is None:
+            continue
+        sizes = [path.stat().st_size if path else None for path in pair]
+        found.append(ResultChange(name, sizes[0], sizes[1]))
+    return tuple(found)

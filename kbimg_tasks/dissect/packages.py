@@ -1,0 +1,53 @@
+"""The packages of an image: as rpm's database in its tree has them, or the list beside it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Dict, Iterable, Optional, Tuple
+
+from kbimg_tasks.dissect.contents import Contents
+from kbimg_tasks.tools.oci import Unusable
+
+FORMAT = "%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\t%{LONGSIZE}\n"
+KEY = "gpg-pubkey"  # a key that packages were verified with, which rpm counts as a package
+
+Packages = Dict[str, Dict[str, int]]
+"""By name: the versions with their architectures, each with its bytes installed."""
+
+
+def packages(contents: Contents) -> Optional[Packages]:
+    """The packages of an image, from its tree where that has a database; None when nothing tells
+    of them. Raises Unusable."""
+    if contents.database:
+        return _parsed(_queried(contents.database, contents.path).splitlines())
+    if contents.package_list:
+        return _parsed(contents.package_list.read_text(encoding="utf-8").splitlines())
+    return None
+
+
+def _queried(database: Path, image: Path) -> str:
+    argv = ("rpm", "--dbpath", str(database), "--query", "--all", "--queryformat", FORMAT)
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              errors="replace", check=False)
+    except FileNotFoundError as error:
+        raise Unusable(f"{image}: reading its packages needs the program rpm") from error
+    if done.returncode != 0 or (done.stderr and not done.stdout):
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise Unusable(f"{image}: rpm cannot read the database in it: {said[0]}")
+    return done.stdout
+
+
+def _parsed(lines: Iterable[str]) -> Packages:
+    found: Packages = {}
+    for line in lines:
+        if not line.startswith(("#", KEY)):
+            name, version, size = _fields(line)
+            found.setdefault(name, {})[version] = size
+    return found
+
+
+def _fields(line: str) -> Tuple[str, str, int]:
+    name, version, architecture, _, size = line.split("\t")
+    return name, f"{version.removeprefix('0:')}.{architecture}", int(size)

@@ -1,0 +1,51 @@
+"""Which directories of the root tree are large, as its tar tells it."""
+
+from __future__ import annotations
+
+import errno
+import tarfile
+from pathlib import Path, PurePosixPath
+from typing import Dict, Iterable, Iterator, List, Tuple
+
+from attrs import frozen
+
+
+@frozen
+class Folder:
+    """A directory of the root tree, `depth` below the root, with all that is in it."""
+
+    path: str
+    depth: int
+    total_bytes: int
+
+
+def files(tar: Path) -> Iterator[Tuple[str, int]]:
+    """Each file's path from the root and its bytes; of several hard links the first has them.
+    Raises OSError for a damaged tar, too."""
+    try:
+        with tarfile.open(tar, "r:") as archive:
+            for member in archive:
+                if member.isreg():
+                    yield member.name, member.size
+    except tarfile.TarError as error:
+        raise OSError(errno.EINVAL, f"no whole tar ({error})", str(tar)) from error
+
+
+def largest(sizes: Iterable[Tuple[str, int]], levels: int, count: int) -> Tuple[Folder, ...]:
+    """The `count` largest directories of the first `levels` levels, and the root itself: each
+    before those in it, and of several in the same one the largest first.
+
+    A directory is at least as large as one in it, so none is shown without the ones above it.
+    """
+    totals: Dict[Tuple[str, ...], int] = {(): 0}
+    for path, size in sizes:
+        parts = PurePosixPath(path).parts[:-1]
+        for depth in range(min(len(parts), levels) + 1):
+            totals[parts[:depth]] = totals.get(parts[:depth], 0) + size
+    chosen = sorted(totals, key=lambda parts: (-totals[parts], len(parts), parts))[:count + 1]
+
+    def place(parts: Tuple[str, ...]) -> List[Tuple[int, str]]:
+        return [(-totals[parts[:depth]], parts[depth - 1]) for depth in range(1, len(parts) + 1)]
+
+    return tuple(Folder("/" + "/".join(parts), len(parts), totals[parts])
+                 for parts in sorted(chosen, key=place))  # fmt: skip

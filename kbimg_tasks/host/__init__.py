@@ -1,0 +1,1 @@
+"""The machine that builds: processes, namespaces, mounts, loop devices, deleting."""

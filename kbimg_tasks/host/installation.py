@@ -1,0 +1,11 @@
+"""Where this package is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent
+# What must be on PYTHONPATH for another Python to find the package.
+PARENT = PACKAGE.parent
+DATA = PACKAGE / "data"
+TOOLS = PACKAGE / "tools"

@@ -1,0 +1,51 @@
+"""Programs that are asked something, or do something outside of the output directory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from typing import Callable, Optional, Sequence
+
+from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
+
+Ended = subprocess.CompletedProcess
+
+
+def run(argv: Sequence[str], timeout: Optional[float] = None) -> Ended[str]:
+    """Run a program to its end, with the caller's environment; it dies with this process.
+
+    Standard output and error are kept apart. Raises subprocess.TimeoutExpired.
+    """
+    with subprocess.Popen(
+            [*CONTAINMENT, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
+            env={**os.environ, BUILDER: str(os.getpid())}) as process:  # fmt: skip
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return Ended(argv, process.returncode, stdout, stderr)
+
+
+def follow(argv: Sequence[str], told: Callable[[str], None]) -> int:
+    """Run a program to its end likewise, and tell of each line when it is printed; its exit
+    status."""
+    with subprocess.Popen(
+            [*CONTAINMENT, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+            env={**os.environ, BUILDER: str(os.getpid())}) as process:  # fmt: skip
+        try:
+            for line in process.stdout or ():
+                told(line.rstrip())
+            return process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+def complaint(ended: Ended[str]) -> str:
+    """What a program said last of why it failed."""
+    lines = (ended.stderr or ended.stdout).strip().splitlines()
+    return lines[-1] if lines else f"exit status {ended.returncode}"

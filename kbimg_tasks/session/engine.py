@@ -1,0 +1,104 @@
+"""The container engine of this run: what it builds, and the image that it gives out."""
+
+from __future__ import annotations
+
+from typing import Iterable, Iterator, Tuple
+
+from attrs import frozen
+
+from kbimg_tasks.config.document import Document
+from kbimg_tasks.config.model import ADMIN_BASE, Config
+from kbimg_tasks.containers import engines
+from kbimg_tasks.diagnostics.problem import Problem
+from kbimg_tasks.machine.architecture import Architecture, of_this_machine
+from kbimg_tasks.plan.images import admin_repository
+from kbimg_tasks.stages import from_image
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import Stage
+
+CONTAINERS = ("upgrade_img", "admin_container")
+
+
+def problems(push: str, images: Iterable[str]) -> Tuple[str, ...]:
+    """What is wrong with push= where these images are built."""
+    pushed = [image for image in images if image in CONTAINERS]
+    if push and len(pushed) != 1:
+        return (f"push=: expected one of {' and '.join(CONTAINERS)} to be built and pushed, found "
+                f"{' and '.join(pushed) or 'neither'}",)
+    return ()
+
+
+def builder(config: Config, asked: str, architecture: Architecture) -> str:
+    """The engine that builds the admin container on its base image; empty when packages are to do:
+    when they are named, no engine answers, or it would be for another machine than the engine's."""
+    admin = config.admin_container
+    if (admin is None or admin.repo_path or asked == engines.NONE
+            or architecture != of_this_machine()):  # fmt: skip
+        return ""
+    return next((engine.name for engine in engines.usable(asked)
+                 if engine.name in engines.BUILDERS), "")  # fmt: skip
+
+
+def builder_problems(config: Config, engine: str, asked: str,
+                     architecture: Architecture) -> Tuple[Problem, ...]:  # fmt: skip
+    """Why the admin container cannot be made where `engine` is to build it, or none is."""
+    admin = config.admin_container
+    if admin is None or engine:
+        return ()
+    here = of_this_machine()
+    why = (f"an engine of {here.name} builds none for {architecture.name}"
+           if architecture != here else engines.why_none(asked))
+    if admin.base_image:
+        return (config.problem(
+            ("admin_container", "base_image"),
+            f"building on a base image needs a container engine, but {why}"),)
+    if admin_repository(config) is None:
+        return (config.problem(
+            ("admin_container",), "expected repo_path, the repository to build it from, or a "
+            f"container engine to build it on {ADMIN_BASE}, but {why}"),)
+    return ()
+
+
+@frozen
+class Source:
+    """The engine's image that the configuration starts from, if it does.
+
+    `document` is the file with its name; `asked` is the word engine=; `saving` is the command that
+    gives it out, and `digest` which image it is, or was where it is not there any more.
+    """
+
+    image: str = ""
+    document: Document = Document()
+    asked: str = engines.AUTO
+    saving: Tuple[str, ...] = ()
+    digest: str = ""
+    is_there: bool = True
+
+    @classmethod
+    def of(cls, config: Config, asked: str, layout: Layout) -> Source:
+        """The engines are asked only where the image is not in a file. Where none answers, or none
+        has it any more, what was made of it stands."""
+        source = config.from_dockerimg
+        if source is None or source.archive or not source.upgrade_img:
+            return cls()
+        image, document = source.upgrade_img, config.document
+        found = engines.holder(image, asked) if asked != engines.NONE else None
+        if found:
+            engine, digest = found
+            return cls(image, document, asked, engine.saving(image), digest)
+        record = layout.stage(from_image.TAR) / from_image.DIGEST
+        known = record.read_text(encoding="ascii").strip() if record.is_file() else ""
+        return cls(image, document, asked, digest=known, is_there=False)
+
+    def problems(self, unmade: Iterable[Stage]) -> Iterator[Problem]:
+        """That no engine has the image, if it is needed."""
+        if self.is_there or from_image.TAR not in (stage.name for stage in unmade):
+            return
+        answering = [engine.name for engine in engines.usable(self.asked)]
+        verb = "knows" if len(answering) == 1 else "know"
+        why = (f"{' and '.join(answering)} {verb} no such image" if answering
+               else engines.why_none(self.asked))
+        yield self.document.problem(
+            ("from_dockerimg", "upgrade_img"),
+            f'expected an image that a container engine has, found "{self.image}", but {why}; '
+            'load it, or name a file that holds it: archive = "upgrade_img.tar"')

@@ -1,0 +1,191 @@
+"""The words NAME=VALUE of the command line, and what the environment adds to them."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from attrs import frozen
+
+from kbimg_tasks.build import lock_file
+from kbimg_tasks.config.rules import Wrong
+from kbimg_tasks.config.values import new_image_name
+from kbimg_tasks.containers import engines, reference
+from kbimg_tasks.machine.architecture import ARCHITECTURES, Architecture, named, of_this_machine
+from kbimg_tasks.steps.layout import CACHE, STORE_GIB, Layout
+
+IMAGES = {
+    "vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar",
+    "pxe_img": "installation over the network: initramfs.img, vmlinuz, kubeos.tar",
+    "upgrade_img": "the upgrade image: upgrade_img.tar, loaded into the container engine",
+    "admin_container": "the admin container: admin_container.tar, loaded likewise",
+}
+DEFAULT_IMAGE = "vm_img"
+WRITE_LOCK = "write_lock"
+ENGINES = (engines.AUTO, *engines.ENGINES, engines.NONE)
+SWITCH = ("0", "1")
+# How wide the words of a list are at most.
+COLUMN = 24
+
+
+@frozen
+class Word:
+    """What may stand behind NAME=, one of `choices` or what `value` names, and what it is for."""
+
+    meaning: str
+    value: str = ""
+    choices: Tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The value as a command's help has it."""
+        return self.value or "|".join(self.choices)
+
+
+FILE, FOLDER = "FILE", "DIR"
+KNOWN = {
+    "config": Word("the configuration; kbimg.toml when not given", FILE),
+    "out": Word("where the results go; scripts-auto when not given", FOLDER),
+    "arch": Word("the machines that the image is for (also amd64, arm64); like this one when not "
+                 "given",
+                 choices=tuple(ARCHITECTURES)),
+    "offline": Word("1 asks no repository for newer packages", choices=SWITCH),
+    "lock": Word("the exact packages: write_lock writes it (kbimg.lock when not given), builds "
+                 "obey it", FILE),
+    "engine": Word("the container engine that images come from and go to; auto when not given",
+                   choices=ENGINES),
+    "push": Word("where upgrade_img or admin_container is pushed to", "REGISTRY/NAME:TAG"),
+    "cache": Word(f"downloaded packages and the store; {CACHE} when not given", FOLDER),
+    "store_gib": Word(f"what the store is kept to, in GiB; {STORE_GIB:g} when not given", "GIB"),
+    "image": Word("the image that plan writes scripts for; vm_img when not given",
+                  choices=tuple(IMAGES)),
+    "address": Word("where pxe_serve serves; pxe_config.server_ip when not given", "IP[:PORT]"),
+    "json": Word("1 makes check print one JSON document", choices=SWITCH),
+    "force": Word("1 makes clean and cleanup end what holds their files", choices=SWITCH),
+}
+
+
+def listed(names: Iterable[str] = KNOWN) -> str:
+    """These words, a line each; one with many choices takes two."""
+    rows = [(f"{name}={KNOWN[name].shown}", KNOWN[name].meaning) for name in names]
+    width = max(len(text) for text, _ in rows if len(text) <= COLUMN)
+    return "\n".join(f"{text:<{width}}  {meaning}" if len(text) <= width
+                     else f"{text}\n{'':<{width}}  {meaning}" for text, meaning in rows)
+
+
+@frozen
+class Variables:
+    """What was asked for. `problems` are the words that make no sense, a line each; in their places
+    stand the values they have by default."""
+
+    started_in: Path
+    config: Path
+    layout: Layout
+    architecture: Architecture
+    lock: Path
+    is_locked: bool
+    is_offline: bool
+    is_forced: bool
+    epoch: Optional[str]
+    engine: str
+    push: str
+    address: str
+    is_json: bool
+    image: str
+    problems: Tuple[str, ...]
+
+    @classmethod
+    def of(cls, words: Sequence[str], started_in: Path) -> Variables:
+        """Those of a command's words; nothing but a lock file is read. Paths are taken from
+        `started_in`."""
+        given = _Given(words)
+        layout = Layout(
+            out=started_in / given.text("out", "scripts-auto"),
+            cache=started_in / given.text("cache", str(CACHE)),
+            store_gib=given.checked("store_gib", STORE_GIB, _gib, "a number of GiB"))
+        architecture = given.checked("arch", of_this_machine(), named,
+                                     f"one of {', '.join(ARCHITECTURES)}")
+        is_offline = given.checked("offline", False, _switch, "0 or 1")
+        is_forced = given.checked("force", False, _switch, "0 or 1")
+        lock = started_in / given.text("lock", "kbimg.lock")
+        # The task that writes the file must not obey what it is to replace.
+        is_locked = bool(given.text("lock", "")) and WRITE_LOCK not in words
+        if is_locked:
+            given.problems += lock_file.problems(lock)
+        engine = given.checked("engine", engines.AUTO, {name: name for name in ENGINES}.__getitem__,
+                               f"one of {', '.join(ENGINES)}")
+        push = given.checked("push", "", _pushed, "an image's name with its registry, such as "
+                             "registry.example.org/kubeos-upgrade:v1")
+        address = given.checked("address", "", _address,
+                                "an IPv4 address, with :PORT where that is not 80")
+        is_json = given.checked("json", False, _switch, "0 or 1")
+        image = given.checked("image", DEFAULT_IMAGE, {name: name for name in IMAGES}.__getitem__,
+                              f"one of {', '.join(IMAGES)}")
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        if epoch is not None and not epoch.isdigit():
+            given.problems.append(
+                f'SOURCE_DATE_EPOCH: expected seconds since 1970, found "{epoch}"')
+            epoch = None
+        config = Path(given.text("config", "kbimg.toml"))
+        return cls(started_in, config, layout, architecture, lock, is_locked, is_offline, is_forced,
+                   epoch, engine, push, address, is_json, image,
+                   tuple(given.problems))  # fmt: skip
+
+
+class _Given:
+    """The words as they stand there."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        known = ", ".join(f"{name}=" for name in KNOWN)
+        # As doit takes them out: in any place, the last one counts.
+        pairs = (word.partition("=") for word in words if "=" in word and word[0] != "-")
+        self._values = {name: value for name, _, value in pairs}
+        self.problems: List[str] = [
+            f"unknown option {name}= on the command line; known are {known}"
+            for name in self._values if name.isidentifier() and name not in KNOWN]  # fmt: skip
+
+    def text(self, name: str, default: str) -> str:
+        """A word's value as it is."""
+        return self._values.get(name, default)
+
+    def checked(self, name: str, default, read: Callable, expected: str):
+        """A word's value, or the default after a complaint."""
+        text = self._values.get(name)
+        if text is None:
+            return default
+        try:
+            return read(text)
+        except (KeyError, ValueError):
+            self.problems.append(f'{name}=: expected {expected}, found "{text}"')
+            return default
+
+
+def _switch(text: str) -> bool:
+    meanings: Dict[str, bool] = {"0": False, "1": True}
+    return meanings[text]
+
+
+def _pushed(text: str) -> str:
+    try:
+        name = new_image_name(text)
+    except Wrong as wrong:
+        raise ValueError(text) from wrong
+    if not reference.registry(name):
+        raise ValueError(text)
+    return name
+
+
+def _address(text: str) -> str:
+    host, _, port = text.partition(":")
+    IPv4Address(host)  # a ValueError unless it is one
+    if port and not (port.isdecimal() and 0 < int(port) < 1 << 16):
+        raise ValueError(text)
+    return text
+
+
+def _gib(text: str) -> float:
+    if not text.replace(".", "", 1).isdigit():
+        raise ValueError(text)
+    return float(text)

@@ -1,0 +1,51 @@
+"""The steps by which the image's own dracut makes an initramfs for any machine."""
+
+from __future__ import annotations
+
+from typing import Iterator, Tuple, Union
+
+from attrs import evolve
+
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.steps.sandbox import FACTORY_AS_VAR, Sandbox, unsynced
+from kbimg_tasks.steps.stage import Arg, Artifact, Content, Data, Scratch, Stage, Step, joined, run
+
+MODULES = "/usr/lib/dracut/modules.d"
+# Of the identity that a node makes for itself: every initramfs of ours has it.
+IDENTITY = "90kubeos"
+# Of a verified root file system; brings /usr/bin/kubeos-dmv, which the system has too.
+VERITY = "92kubeos-verity"
+_NAME_AT = 2  # a module's folder is its name behind two digits of order
+
+
+def tree_for(system: Artifact, upper: Union[Artifact, Scratch]) -> Sandbox:
+    """The tree that dracut is to run in; what is added to it goes to `upper`."""
+    return Sandbox(root=Scratch("root"), layers=(system,), upper=upper, moves=(FACTORY_AS_VAR,))
+
+
+def with_modules(tree: Sandbox, *modules: str) -> Iterator[Step]:
+    """Our modules, folders of data/dracut, put beside dracut's own."""
+    for module in modules:
+        yield tree.wrap(run("cp", "--recursive", Data(f"dracut/{module}"),
+                            joined(tree.root, MODULES)))
+
+
+def dracut(tree: Sandbox, architecture: Architecture, modules: Tuple[str, ...], target: str,
+           described: Stage, clock: Arg, binds: Tuple[Tuple[Arg, Arg], ...] = (),
+           without: Tuple[str, ...] = ()) -> Step:  # fmt: skip
+    """The initramfs made at the path `target` of the tree.
+
+    `described` is the stage that knows the kernel's version and how an initramfs of it is best
+    compressed; `without` are modules of dracut's own to leave out. The same tree gives the same
+    bytes: dracut(8), --reproducible. It holds no device node, which only root of the host could
+    make: the kernel's own first file system has the console, and devtmpfs brings the rest.
+    """
+    inside = evolve(tree, tmpfs=("/var/tmp", "/var/log"), binds=binds).running_in(architecture)
+    names = " ".join(module[_NAME_AT:] for module in modules)
+    return unsynced(inside.wrap(run(
+        "dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline", "--reproducible",
+        "--nostrip", "--no-early-microcode", "--add", names,
+        *(("--omit", " ".join(without)) if without else ()),
+        joined("--compress=", Content(described["compressor"])), target,
+        Content(described["kernel-version"]), SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1",
+        DRACUT_NO_MKNOD="1")))

@@ -1,0 +1,47 @@
+"""The steps that make an ext4 file system in a file, alone or at its place in a disk image."""
+
+from __future__ import annotations
+
+from typing import Iterator, Optional
+
+from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.machine.partitions import Partition
+from kbimg_tasks.steps.sandbox import Sandbox, unsynced
+from kbimg_tasks.steps.stage import Arg, Artifact, Data, Scratch, Step, joined, run, tool
+
+BYTES_A_MIB = 1 << 20
+
+
+def ext4(image: Artifact, partition: Partition, ids: Ids, clock: Arg, *, in_disk: bool = False,
+         tree: Optional[Sandbox] = None, below: str = "",
+         folder: Optional[Scratch] = None) -> Iterator[Step]:  # fmt: skip
+    """A file system of the partition's size, filled from a tree or a folder, or empty. With `below`
+    it is what the tree has there.
+
+    With `in_disk`, `image` is a whole disk and the file system is made where the partition begins,
+    which saves writing all of it a second time. No byte depends on when and where it is made: the
+    UUID and hash seed are given, and the times that mke2fs takes from the clock or from its source
+    are set afterwards.
+    """
+    number = ids.uuid(f"filesystem/{partition.label}")
+    environment = {"E2FSPROGS_FAKE_TIME": clock, "SOURCE_DATE_EPOCH": clock}
+    offset = partition.start_mib * BYTES_A_MIB
+    place = f",offset={offset}" if in_disk else ""
+    source: Optional[Arg] = joined(tree.root, below) if tree and below else (
+        tree.root if tree else folder)
+    filling = ("-d", source) if source else ()
+    make = run(
+        "mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-L", partition.label, "-U", number,
+        "-E", f"nodiscard,hash_seed={number},root_owner=0:0{place}", *filling, image,
+        f"{partition.size_mib}M", MKE2FS_CONFIG=Data("mke2fs.conf"), **environment,
+    )  # fmt: skip
+    if tree and not below:
+        make = make.growing(image, *tree.layers)
+    # libext2fs takes the offset behind the file's name.
+    made: Arg = joined(image, f"?offset={offset}") if in_disk else image
+    groups, commands = Scratch("groups"), Scratch("debugfs-commands")
+    yield unsynced(tree.wrap(make) if tree else make)
+    yield run("dumpe2fs", made).into(groups)
+    yield tool("ext4_times", groups, joined("--clock=", clock)).into(commands)
+    set_times = run("debugfs", "-w", "-f", commands, made, **environment)
+    yield unsynced(set_times).into(Scratch("debugfs-log"))

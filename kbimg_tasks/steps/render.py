@@ -1,0 +1,153 @@
+"""A step's arguments as text: real paths for running it, symbols for its fingerprint."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sys
+from typing import Callable
+
+from kbimg_tasks.host.installation import DATA
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import (
+    Arg,
+    Artifact,
+    Content,
+    Data,
+    Interpreter,
+    Joined,
+    Manner,
+    OneOf,
+    Scratch,
+    Secret,
+    Source,
+    Stage,
+    Step,
+    Text,
+)
+
+Renderer = Callable[[Arg], str]
+MANNER = "$MANNER"
+
+
+def symbolic(stage: Stage) -> Renderer:
+    """Text that does not change when the output directory or the user's files move."""
+
+    def text(arg: Arg) -> str:
+        if isinstance(arg, str):
+            return arg
+        if isinstance(arg, Joined):
+            return "".join(text(part) for part in arg.parts)
+        if isinstance(arg, Content):
+            return f"$(cat {text(arg.artifact)})"
+        if isinstance(arg, Artifact):
+            place = "$WORK" if arg.stage == stage.name else f"$OUT/{arg.stage}"
+            return f"{place}/{arg.name}"
+        if isinstance(arg, Scratch):
+            return f"$WORK/{arg.name}"
+        if isinstance(arg, Source):
+            return f"$SOURCE/{arg.path.name}"
+        if isinstance(arg, Data):
+            return f"$DATA/{arg.name}"
+        if isinstance(arg, Interpreter):
+            return "python3"
+        if isinstance(arg, OneOf):
+            return arg.names[0]
+        if isinstance(arg, Manner):
+            return MANNER
+        return f"$CACHE/{arg.name}"
+
+    return text
+
+
+def actual(stage: Stage, layout: Layout) -> Renderer:
+    """The paths to run with; `Content` is read from the disk."""
+
+    def text(arg: Arg) -> str:
+        if isinstance(arg, str):
+            return arg
+        if isinstance(arg, Joined):
+            return "".join(text(part) for part in arg.parts)
+        if isinstance(arg, Content):
+            with open(text(arg.artifact), encoding="utf-8") as stream:
+                return stream.read().strip()
+        if isinstance(arg, Artifact):
+            own = arg.stage == stage.name
+            return str(layout.unpublished(arg) if own else layout.published(arg))
+        if isinstance(arg, Scratch):
+            return str(layout.partial(stage.name) / arg.name)
+        if isinstance(arg, Source):
+            return str(arg.path)
+        if isinstance(arg, Data):
+            return str(DATA / arg.name)
+        if isinstance(arg, Interpreter):
+            return sys.executable
+        if isinstance(arg, Manner):
+            return arg.word
+        if isinstance(arg, OneOf):
+            return next((name for name in arg.names if shutil.which(name)), arg.names[0])
+        return str(layout.cache / arg.name)
+
+    return text
+
+
+def shell(stage: Stage) -> Renderer:
+    """Text to stand between double quotes in the stage's script, with the script's variables."""
+
+    def text(arg: Arg) -> str:
+        if isinstance(arg, str):
+            return _escaped(arg)
+        if isinstance(arg, Joined):
+            return "".join(text(part) for part in arg.parts)
+        if isinstance(arg, Content):
+            return f'$(cat "{text(arg.artifact)}")'
+        if isinstance(arg, Artifact):
+            return f"{'$WORK' if arg.stage == stage.name else published(arg)}/{arg.name}"
+        if isinstance(arg, Scratch):
+            return f"$WORK/{arg.name}"
+        if isinstance(arg, Source):
+            return _escaped(str(arg.path))
+        if isinstance(arg, Data):
+            return f"$PLAN/data/{arg.name}"
+        if isinstance(arg, Interpreter):
+            return "$PYTHON"
+        if isinstance(arg, OneOf):
+            return f"$(first_of {' '.join(arg.names)})"
+        if isinstance(arg, Manner):
+            return _escaped(arg.word)
+        return f"$CACHE/{arg.name}"
+
+    return text
+
+
+def published(artifact: Artifact) -> str:
+    """The folder of a whole artifact, as a script names it."""
+    return "$OUT" if artifact.is_result else f"$STAGES/{artifact.stage}"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r'([\\"$`])', r"\\\1", text)
+
+
+def command_line(step: Step, text: Renderer) -> str:
+    """The step as it could be typed into a shell; a secret is a file that the reader provides."""
+    words = [f"{name}={shlex.quote(text(value))}" for name, value in step.env]
+    for word in map(text, step.argv):
+        # However many words it takes to say how.
+        if word != MANNER or words[-1:] != [MANNER]:
+            words.append(word if word == MANNER else shlex.quote(word))
+    if step.stdout is not None:
+        words.append("> " + shlex.quote(text(step.stdout)))
+    if step.stdin is not None:
+        words.append(_input(step, text))
+    return " ".join(words)
+
+
+def _input(step: Step, text: Renderer) -> str:
+    if isinstance(step.stdin, Secret):
+        return f'< "$KBIMG_SECRETS/{step.stdin.name}"'
+    if isinstance(step.stdin, Text):
+        return f"<< 'END'\n{step.stdin.text}END\n"
+    assert step.stdin is not None
+    return "< " + shlex.quote(text(step.stdin))

@@ -1,0 +1,63 @@
+"""Where a step runs: argument list in, argument list out, so that a plan shows it."""
+
+from __future__ import annotations
+
+from typing import List, Tuple, Union
+
+from attrs import evolve, frozen
+
+from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Step, joined, tool
+
+# While a tree is worked on, what belongs to /var goes to the copy that nodes fill theirs from.
+FACTORY_AS_VAR = ("/usr/share/factory/var", "/var")
+
+
+def unsynced(step: Step) -> Step:
+    """The step with its programs kept from waiting for the disk, which publishing does not need."""
+    return evolve(step, argv=tool("unsynced", "--", *step.argv).argv)
+
+
+@frozen
+class Sandbox:
+    """A root tree mounted for one step, seen by nothing else.
+
+    `layers` are merged, the lowest first. Changes go to `upper`; without one the tree is read-only.
+    `root` is where the tree is mounted, or, without layers, a directory that is there already.
+    `machine` is the architecture of the tree's programs, where any of them may run.
+    """
+
+    root: Arg
+    layers: Tuple[Artifact, ...] = ()
+    upper: Union[Artifact, Scratch, None] = None
+    binds: Tuple[Tuple[Arg, Arg], ...] = ()
+    moves: Tuple[Tuple[str, str], ...] = ()
+    tmpfs: Tuple[str, ...] = ()
+    kernel: bool = False
+    machine: str = ""
+    chroot: bool = False
+
+    def running_in(self, architecture: Architecture) -> Sandbox:
+        """The same tree with programs of its own run inside it, as in a chroot."""
+        return evolve(self, chroot=True, kernel=True, machine=architecture.name)
+
+    def wrap(self, step: Step) -> Step:
+        """The step that mounts the tree and then does `step`."""
+        argv: List[Arg] = [joined("--root=", self.root)]
+        argv += [joined("--layer=", layer) for layer in self.layers]
+        if self.upper:
+            argv += [joined("--upper=", self.upper), joined("--work=", Scratch("overlay-work"))]
+        argv += [joined("--bind=", source, ":", target) for source, target in self.binds]
+        argv += [f"--move={source}:{target}" for source, target in self.moves]
+        argv += [f"--tmpfs={target}" for target in self.tmpfs]
+        argv += ["--kernel"] if self.kernel else []
+        argv += [f"--machine={self.machine}"] if self.machine else []
+        argv += ["--chroot"] if self.chroot else []
+        wrapped = tool("sandboxed", *argv, "--", *step.argv)
+        return evolve(step, argv=wrapped.argv)
+
+
+def in_memory(step: Step) -> Step:
+    """The step with a folder in memory for what must not reach a disk, keys in the clear say: it
+    hides /dev/shm, and ends with the step."""
+    return Sandbox(root="/dev", tmpfs=("/shm",)).wrap(step)

@@ -1,0 +1,1 @@
+"""doit's tasks for a plan; the only package that knows doit."""

@@ -1,0 +1,76 @@
+"""The tasks and actions of `doit clean` and `doit cleanup`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Optional, Sequence
+
+from doit.action import PythonAction
+from doit.exceptions import TaskFailed
+
+from kbimg_tasks.commands.clean import leftovers
+from kbimg_tasks.commands.clean.cleaning import Cleaning, NotCleaned
+from kbimg_tasks.steps.stage import Stage
+
+OUTPUT = "_output"
+
+
+def cleanup(cleaning: Cleaning, say: Callable[[str], None]) -> Dict[str, Any]:
+    """The task that recovers from an abort and keeps what is finished."""
+    return {
+        "basename": "cleanup",
+        "doc": "unmount and delete what aborted builds left; finished results stay",
+        "actions": [(_recover, [cleaning, say])],
+        "verbosity": 2,
+    }
+
+
+def output(cleaning: Cleaning, stages: Iterable[Stage]) -> Dict[str, Any]:
+    """The task that `doit clean` without names cleans: the output directory as a whole."""
+    names = {artifact.name for stage in stages for artifact in stage.artifacts
+             if artifact.is_result and not artifact.is_kept}  # fmt: skip
+
+    def clean(dryrun: bool) -> None:
+        paths = leftovers.everything(cleaning.layout, names)
+        _stop_unless_done(cleaning.show_all if dryrun else cleaning.remove_all, paths)
+
+    return {"basename": OUTPUT, "doc": "the output directory", "actions": None,
+            "clean": [_Described(clean, f"clean {cleaning.layout.out}")]}  # fmt: skip
+
+
+class _Described(PythonAction):
+    """An action that doit announces in words."""
+
+    def __init__(self, function: Callable[..., None], words: str) -> None:
+        super().__init__(function)
+        self._words = words
+
+    def __str__(self) -> str:
+        return self._words
+
+
+def of_stages(stages: Iterable[Stage], cleaning: Cleaning) -> PythonAction:
+    """The action that removes what the stages made and what they left half made."""
+
+    def clean(dryrun: bool) -> None:
+        paths = [path for stage in stages for path in leftovers.of_stage(stage, cleaning.layout)]
+        if dryrun or paths:
+            _stop_unless_done(cleaning.show if dryrun else cleaning.remove, paths)
+
+    return _Described(clean, "delete what it made")
+
+
+def _stop_unless_done(do: Callable[..., None], paths: Sequence[Path]) -> None:
+    # doit prints what a clean action raises, and then succeeds.
+    try:
+        do(paths, print)
+    except NotCleaned as complaint:
+        raise SystemExit(str(complaint)) from None
+
+
+def _recover(cleaning: Cleaning, say: Callable[[str], None]) -> Optional[TaskFailed]:
+    try:
+        cleaning.recover(leftovers.unfinished(cleaning.layout), say)
+    except NotCleaned as complaint:
+        return TaskFailed(str(complaint))
+    return None

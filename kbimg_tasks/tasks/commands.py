@@ -1,0 +1,144 @@
+"""The tasks that make no image: about the store, about a build as a whole, about what it made."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from typing import Any, Dict, Iterable, Iterator, Tuple
+
+from kbimg_tasks.build import lock_file, store
+from kbimg_tasks.commands import check, pxe_serve
+from kbimg_tasks.commands.reproduce.reproduce import NotEqual, reproduce
+from kbimg_tasks.commands.scripts import folder
+from kbimg_tasks.diagnostics import show, terminal
+from kbimg_tasks.host import remove
+from kbimg_tasks.session import request
+from kbimg_tasks.session.request import DEFAULT_IMAGE, IMAGES, WRITE_LOCK
+from kbimg_tasks.session.session import ADMIN, PXE
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.tasks import stages as graph
+from kbimg_tasks.tasks.images import Command
+
+
+def tasks(command: Command) -> Iterator[Dict[str, Any]]:
+    """One task for each."""
+    planned = command.session.plan
+    yield graph.note("check", "judge the configuration and this host, and build nothing",
+                     partial(_check, command), is_aside=True)
+    yield graph.note("words", "list the words NAME=VALUE that commands take",
+                     partial(_list_words, command), is_aside=True)
+    yield graph.note("plan", "write scripts that build image= by hand, and run none",
+                     partial(_plan, command), is_aside=True)
+    yield graph.note("report", "draw the build as it is now, in report.html",
+                     partial(_report, command),
+                     [word for word in command.session.words if word in planned.images], is_aside=True)
+    yield graph.note("pxe_serve", "serve what pxe_img makes on address=IP[:PORT], with menus",
+                     partial(_serve, command), _names(planned.images.get(PXE, ())))
+    yield graph.note(WRITE_LOCK,
+                     "write the exact packages to lock=FILE, for later builds to obey",
+                     partial(_write_lock, command),
+                     [name for name in _names(planned.stages) if name == "packages"])
+    yield graph.note("reproduce", "build vm_img twice and compare, by file where they differ",
+                     partial(_reproduce, command), _names(command.session.kept))
+    yield graph.note("store", "list what all output directories share, with sizes",
+                     partial(_show_store, command))
+    yield graph.note("prune", "bring the store down to store_gib= GiB, oldest use first",
+                     partial(_prune_store, command))
+
+
+def _names(stages: Iterable[Stage]) -> Tuple[str, ...]:
+    return tuple(stage.name for stage in stages)
+
+
+def _check(command: Command) -> None:
+    found = check.judge(command.session.asked)
+    stream = command.display.stream
+    painter = show.Painter(terminal.may_colour(stream, os.environ))
+    text = (show.document(found.problems) if command.session.asked.is_json
+            else check.report(found, painter))  # fmt: skip
+    command.display.say(terminal.writable(text, stream))
+    if found.has_errors:
+        raise graph.Impossible("")
+
+
+def _list_words(command: Command) -> None:
+    command.display.say(request.listed())
+
+
+def _plan(command: Command) -> None:
+    if command.session.refusals:
+        raise graph.Impossible("\n".join(map(str, command.session.refusals)))
+    command.warn()
+    image = command.session.asked.image
+    try:
+        script = folder.write(image, IMAGES[image], command.session.plan.in_order(image),
+                                   command.session.layout)
+    except (folder.NotWritten, remove.StillMounted) as complaint:
+        raise graph.Impossible(str(complaint)) from complaint
+    command.display.say(f"as root: KBIMG_OUT=DIR sh {script}")
+
+
+def _show_store(command: Command) -> None:
+    command.display.say(store.table(command.session.layout))
+
+
+def _prune_store(command: Command) -> None:
+    for entry in store.prune(command.session.layout):
+        command.display.say(
+            f"deleted {entry.folder}, {entry.allocated_bytes / store.GIB:.2f} GiB")
+
+
+def _reproduce(command: Command) -> None:
+    results = sorted((artifact.name for stage in command.session.plan.images[DEFAULT_IMAGE]
+                      for artifact in stage.artifacts
+                      if artifact.is_result and not artifact.tells_of_host), key=_telling)
+    kept = tuple(command.session.layout.published(artifact) for stage in command.session.kept
+                 for artifact in stage.artifacts)
+    try:
+        reproduce(DEFAULT_IMAGE, tuple(results), kept, command.session.asked, command.display.say)
+    except (NotEqual, remove.StillMounted) as complaint:
+        raise graph.Impossible(str(complaint)) from complaint
+
+
+def _telling(result: str) -> Tuple[bool, str]:
+    """The order in which results tell most of a difference: by file, before by block."""
+    return not result.endswith(".tar"), result
+
+
+def _write_lock(command: Command) -> None:
+    asked = command.session.asked
+    if "packages" not in _names(command.session.plan.stages):
+        raise graph.Impossible(f"{asked.config}: write_lock needs a table [from_repo]")
+    lock_file.write(asked.lock, command.session.layout.stage("packages") / "packages.lock")
+    command.display.say(f"wrote {asked.lock}")
+
+
+def _serve(command: Command) -> None:
+    asked, pxe = command.session.asked, command.session.config.pxe_config
+    if pxe is None:
+        raise graph.Impossible(f"{asked.config}: pxe_serve needs a table [pxe_config]")
+    address = asked.address or pxe.server_ip
+    try:
+        pxe_serve.serve(command.session.layout.out, pxe.rootfs_name, address, asked.architecture,
+                        command.display.say)
+    except OSError as error:
+        raise graph.Impossible(f"cannot serve on {address}: {os.strerror(error.errno or 0)}; "
+                               "choose another with address=IP[:PORT]") from error
+
+
+def _report(command: Command) -> None:
+    # Late: they and Jinja2 would slow down every command.
+    from kbimg_tasks.commands.report import gathering, page
+
+    if command.session.refusals:
+        raise graph.Impossible("\n".join(map(str, command.session.refusals)))
+    # The admin container's stages depend on an engine, which is asked when it is built.
+    images = [image for image in command.session.plan.images if image != ADMIN]
+    try:
+        command.session.layout.out.mkdir(parents=True, exist_ok=True)
+        page.write(gathering.report(command.session.config, command.session.plan, images, command.session.layout,
+                                    str(command.session.asked.config), time.time()), command.session.layout)
+    except OSError as error:
+        raise graph.Impossible(f"report: {error.strerror}: {error.filename}") from error
+    command.display.say(f"wrote {command.session.layout.report}")

@@ -1,0 +1,37 @@
+"""The tasks that load a container image into an engine, and push it to a registry."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Iterator
+
+from kbimg_tasks.commands.containers import Handover
+from kbimg_tasks.containers import engines, registry
+from kbimg_tasks.plan.images import Container
+from kbimg_tasks.stages.container import DIGESTS
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.tasks import stages as graph
+
+Say = Callable[[str], None]
+
+
+def tasks(image: str, container: Container, layout: Layout, engine: str, push: str,
+          say: Say) -> Iterator[Dict[str, Any]]:  # fmt: skip
+    """The tasks that load an image and, if asked for, push it."""
+    archive, *_ = container.stage.artifacts
+    ours = Handover(layout.published(archive), layout.published(container.stage[DIGESTS]),
+                    container.name, engine, say)
+    yield graph.note(f"load_{image}", f"{archive.name} loaded into the container engine, if any",
+                     _saying(ours.load), [container.stage.name], ours.is_loaded)
+    if push:
+        yield graph.note(f"push_{image}", f"{archive.name} pushed as {push}",
+                         _saying(lambda: ours.push(push)), [container.stage.name])
+
+
+def _saying(action: Callable[[], None]) -> Callable[[], None]:
+    def act() -> None:
+        try:
+            action()
+        except (engines.EngineFailed, registry.NotPushed) as failure:
+            raise graph.Impossible(str(failure)) from failure
+
+    return act

@@ -1,0 +1,79 @@
+"""doit with the tasks of kbimg, in the caller's process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence
+
+from doit.cmd_base import TaskLoader2
+from doit.cmd_clean import Clean
+from doit.cmd_help import Help
+from doit.cmd_info import Info
+from doit.cmd_list import List as ListTasks
+from doit.cmd_run import Run
+from doit.doit_cmd import DoitMain
+from doit.loader import generate_tasks
+from doit.task import Task
+
+from kbimg_tasks.host.lifetime import outlive_readers, tell_of_interrupts, tie_workers
+from kbimg_tasks.tasks import commands
+from kbimg_tasks.tasks.images import Command
+
+
+class Tasks(TaskLoader2):
+    """The tasks for a command's words, in the order of dodo.py."""
+
+    def __init__(self, words: Sequence[str], started_in: Path) -> None:
+        super().__init__()
+        self._words, self._started_in = words, started_in
+        self._command: Optional[Command] = None
+
+    @property
+    def command(self) -> Command:
+        """Made when doit asks for it: for `doit help` it never does."""
+        if self._command is None:
+            self._command = Command.started(self._words, self._started_in)
+        return self._command
+
+    def load_doit_config(self) -> Dict[str, Any]:
+        """What doit needs to know first."""
+        return self.command.doit_config
+
+    def load_tasks(self, cmd: Any, pos_args: Sequence[str]) -> List[Task]:
+        """All tasks."""
+        return list(generate_tasks("kbimg", self.dictionaries()))
+
+    def dictionaries(self) -> Iterator[Dict[str, Any]]:
+        """The same as doit's users write them."""
+        yield from self.command.image_tasks()
+        yield from commands.tasks(self.command)
+        yield from self.command.stage_tasks()
+
+
+class Doit(DoitMain):
+    """doit with those of its commands that mean something here: what was made is told by stamps, so
+    there is no database to dump or to forget things of."""
+
+    BIN_NAME = "kbimg doit"
+    DOIT_CMDS = (Help, Run, ListTasks, Info, Clean)
+
+
+def command_names() -> List[str]:
+    """The words that are commands of doit."""
+    return [command.get_name() for command in Doit.DOIT_CMDS]
+
+
+def task_names(words: Sequence[str], started_in: Path) -> List[str]:
+    """The tasks that users may name, for a configuration and architecture among the words."""
+    names = [task["basename"] for task in Tasks(words, started_in).dictionaries()]
+    return [name for name in names if not name.startswith("_")]
+
+
+def run(words: Sequence[str], started_in: Optional[Path] = None) -> int:
+    """Do what the words ask doit for; its exit status: 0 is success. Nothing is left in the
+    directory but what the words name."""
+    tie_workers()
+    tell_of_interrupts()
+    outlive_readers()
+    loader = Tasks(words, started_in or Path.cwd())
+    return int(Doit(loader, config_filenames=()).run(list(words)) or 0)
