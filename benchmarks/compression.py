@@ -15,8 +15,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable, Dict, Iterator
+from typing import Callable
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import engines
@@ -31,8 +32,11 @@ def none(blocks: Iterator[bytes], _threads: int) -> Iterator[bytes]:
 
 def zstd(blocks: Iterator[bytes], threads: int) -> Iterator[bytes]:
     """By zstd at its lowest level."""
-    with subprocess.Popen(["zstd", "-1", f"-T{threads}", "--quiet", "--stdout"],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        ["zstd", "-1", f"-T{threads}", "--quiet", "--stdout"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
         assert process.stdin is not None and process.stdout is not None
 
         def feed(stdin=process.stdin) -> None:
@@ -57,7 +61,7 @@ def seconds(work: Callable[[], object]) -> str:
 
 def main(path: str) -> int:
     """Measure and print."""
-    ways: Dict[str, Callable] = {"gzip": container_archive.gzipped, "none": none, "zstd": zstd}
+    ways: dict[str, Callable] = {"gzip": container_archive.gzipped, "none": none, "zstd": zstd}
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
@@ -66,19 +70,41 @@ def main(path: str) -> int:
             container_archive.gzipped = way
 
             def write(archive=archive, name=name) -> None:
-                container_archive.main([
-                    str(archive), f"--name={name}:v1", f"--full-name=docker.io/library/{name}:v1",
-                    "--architecture=amd64", "--clock=0", f"--file={path}=os.tar"])
+                container_archive.main(
+                    [
+                        str(archive),
+                        f"--name={name}:v1",
+                        f"--full-name=docker.io/library/{name}:v1",
+                        "--architecture=amd64",
+                        "--clock=0",
+                        f"--file={path}=os.tar",
+                    ]
+                )
 
             row = [seconds(write)]
             with engines.docker() as docker:
                 row.append(seconds(lambda d=docker, a=archive: d.run("load", "--input", str(a))))
             with engines.registry(port) as host:
-                row.append(seconds(lambda a=archive, h=host: subprocess.run(
-                    ["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci-archive:{a}",
-                     f"docker://{h}/image:v1"], check=True)))
-            print(f"{name:<5} write {row[0]:<8} docker load {row[1]:<8} push {row[2]:<8} "
-                  f"{archive.stat().st_size >> 20} MiB", flush=True)
+                row.append(
+                    seconds(
+                        lambda a=archive, h=host: subprocess.run(
+                            [
+                                "skopeo",
+                                "copy",
+                                "--quiet",
+                                "--dest-tls-verify=false",
+                                f"oci-archive:{a}",
+                                f"docker://{h}/image:v1",
+                            ],
+                            check=True,
+                        )
+                    )
+                )
+            print(
+                f"{name:<5} write {row[0]:<8} docker load {row[1]:<8} push {row[2]:<8} "
+                f"{archive.stat().st_size >> 20} MiB",
+                flush=True,
+            )
             archive.unlink()
     return 0
 

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import Callable
 
 from kbimg_tasks.config.load import load
 from kbimg_tasks.host.containment import CONTAINMENT
@@ -45,23 +45,55 @@ def dnf_alone(folder: Path) -> None:
     home.mkdir(parents=True)
     (home / ".rpmmacros").write_text(f"%{RPM_DATABASE}\n")
     subprocess.run(
-        [*CONTAINMENT, sys.executable, "-m", "kbimg_tasks.tools.sandboxed", f"--root={root}",
-         "--kernel", f"--bind={CACHE}:/var/cache/dnf", "--",
-         # The host's plugins would do work of their own: "local" copies and indexes every package.
-         "dnf", "--noplugins", f"--installroot={root}", f"--config={DEMO / 'demo.repo'}",
-         "--setopt=reposdir=/nonexistent", "--setopt=cachedir=/var/cache/dnf",
-         "--setopt=keepcache=True", "--setopt=install_weak_deps=False", "--assumeyes", "install",
-         *config.from_repo.rpmlist, *of_this_machine().packages()],
-        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8"})
+        [
+            *CONTAINMENT,
+            sys.executable,
+            "-m",
+            "kbimg_tasks.tools.sandboxed",
+            f"--root={root}",
+            "--kernel",
+            f"--bind={CACHE}:/var/cache/dnf",
+            "--",
+            # Without the host's plugins: "local" copies and indexes every package.
+            "dnf",
+            "--noplugins",
+            f"--installroot={root}",
+            f"--config={DEMO / 'demo.repo'}",
+            "--setopt=reposdir=/nonexistent",
+            "--setopt=cachedir=/var/cache/dnf",
+            "--setopt=keepcache=True",
+            "--setopt=install_weak_deps=False",
+            "--assumeyes",
+            "install",
+            *config.from_repo.rpmlist,
+            *of_this_machine().packages(),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8"},
+    )
 
 
 def build(folder: Path, *image: str) -> None:
     """doit vm_img, or another image, as a user runs it."""
-    done = subprocess.run([sys.executable, "-m", "doit", "-f", TOP / "dodo.py",
-                           *(image or ("vm_img",)), f"cache={folder.parent / 'cache'}"],
-                          cwd=folder, check=False, text=True, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "doit",
+            "-f",
+            TOP / "dodo.py",
+            *(image or ("vm_img",)),
+            f"cache={folder.parent / 'cache'}",
+        ],
+        cwd=folder,
+        check=False,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     if done.returncode != 0:
         sys.exit(done.stdout)
 
@@ -78,8 +110,10 @@ def prepare(folder: Path) -> None:
         shutil.copy(DEMO / name, folder)
     (folder / "file").write_text("first\n")
     with open(folder / "kbimg.toml", "a", encoding="utf-8") as stream:
-        stream.write('\n[[copy_files]]\nsrc = "file"\ndst = "/etc/file"\n'
-                     '[grub]\npasswd = "first"\n[persist_mkdir]\nname = ["first"]\n')
+        stream.write(
+            '\n[[copy_files]]\nsrc = "file"\ndst = "/etc/file"\n'
+            '[grub]\npasswd = "first"\n[persist_mkdir]\nname = ["first"]\n'
+        )
 
 
 def change(folder: Path, old: str, new: str) -> None:
@@ -102,7 +136,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    times: Dict[str, List[float]] = {}
+    times: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="kbimg-benchmark-") as place:
         warm = Path(place) / "warm"
         prepare(warm)

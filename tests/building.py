@@ -15,35 +15,79 @@ TOP = Path(__file__).resolve().parent.parent
 DEMO = TOP / "config/demo"
 ROOT_HASH = "$1$xyz$RdLyKTL32WEvK3lg8CXID0"  # openEuler12#$
 # What the guide leaves out when it counts the memory of an idle node.
-KUBERNETES = ("kubernetes-kubeadm", "kubernetes-kubelet", "containernetworking-plugins", "socat",
-              "conntrack-tools", "ebtables", "ethtool")  # fmt: skip
-PACKAGES = ("NetworkManager", "cloud-init", "conntrack-tools", "containerd",
-            "containernetworking-plugins", "cri-tools", "dhcp", "ebtables", "ethtool", "iptables",
-            "kernel", "kubernetes-kubeadm", "kubernetes-kubelet", "openssh-server", "passwd",
-            "rsyslog", "socat", "tar", "vi")  # fmt: skip
+KUBERNETES = (
+    "kubernetes-kubeadm",
+    "kubernetes-kubelet",
+    "containernetworking-plugins",
+    "socat",
+    "conntrack-tools",
+    "ebtables",
+    "ethtool",
+)
+PACKAGES = (
+    "NetworkManager",
+    "cloud-init",
+    "conntrack-tools",
+    "containerd",
+    "containernetworking-plugins",
+    "cri-tools",
+    "dhcp",
+    "ebtables",
+    "ethtool",
+    "iptables",
+    "kernel",
+    "kubernetes-kubeadm",
+    "kubernetes-kubelet",
+    "openssh-server",
+    "passwd",
+    "rsyslog",
+    "socat",
+    "tar",
+    "vi",
+)
 SMALL = ("kernel", "passwd", "tar")
-PXE_PACKAGES = ("NetworkManager", "coreutils", "curl", "dhcp", "dosfstools", "dracut", "gawk",
-                "iproute", "kernel", "openssh-server", "parted", "passwd", "tar")  # fmt: skip
-
+PXE_PACKAGES = (
+    "NetworkManager",
+    "coreutils",
+    "curl",
+    "dhcp",
+    "dosfstools",
+    "dracut",
+    "gawk",
+    "iproute",
+    "kernel",
+    "openssh-server",
+    "parted",
+    "passwd",
+    "tar",
+)
 
 
 def run_doit(cwd: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
     """doit as a user in `cwd` would run it; nothing is checked."""
     return subprocess.run(
-        [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), *argv], cwd=cwd, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        stdin=subprocess.DEVNULL, env={**os.environ, **env})
+        [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), *argv],
+        cwd=cwd,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **env},
+    )
 
 
-def write_config(folder: Path, packages: tuple = PACKAGES, more: str = "",
-                 version: str = "v1") -> Path:
+def write_config(
+    folder: Path, packages: tuple = PACKAGES, more: str = "", version: str = "v1"
+) -> Path:
     """A configuration that builds from the demonstration's repository."""
     names = "".join(f'    "{name}",\n' for name in packages)
     path = folder / "kbimg.toml"
     path.write_text(
         f'[from_repo]\nagent_path = "{DEMO / "os-agent"}"\nlegacy_bios = false\n'
         f'repo_path = "{DEMO / "demo.repo"}"\nroot_passwd = "{ROOT_HASH}"\nversion = "{version}"\n'
-        f"rpmlist = [\n{names}]\n{more}")
+        f"rpmlist = [\n{names}]\n{more}"
+    )
     return path
 
 
@@ -102,11 +146,13 @@ def write_custom(folder: Path) -> Path:
     """The configuration that uses everything, with the files that it names."""
     (folder / "hello.txt").write_text("hello from a copied file\n")
     (folder / "mark.sh").write_text(
-        "#!/bin/bash\nset -e\nid -u > /etc/chroot-mark\necho factory > /var/lib/from-script\n")
+        "#!/bin/bash\nset -e\nid -u > /etc/chroot-mark\necho factory > /var/lib/from-script\n"
+    )
     (folder / "own.service").write_text(
         "[Unit]\nDescription=A service of the user's\n[Service]\nType=oneshot\n"
         "RemainAfterExit=yes\nExecStart=/usr/bin/touch /run/own-ran\n"
-        "[Install]\nWantedBy=multi-user.target\n")
+        "[Install]\nWantedBy=multi-user.target\n"
+    )
     return write_config(folder, (*PACKAGES, "chrony"), CUSTOM)
 
 
@@ -117,16 +163,25 @@ def made(output: str) -> list:
 
 def kept(output: str) -> list:
     """The stages and tasks that a build says were up to date."""
-    return [name for line in output.splitlines() if line.startswith("kept ")
-            for name in line[len("kept  "):].split(", ")]
+    return [
+        name
+        for line in output.splitlines()
+        if line.startswith("kept ")
+        for name in line[len("kept  ") :].split(", ")
+    ]
 
 
 def digest(path: Path) -> str:
     """A digest of a sparse file's content, whichever of its zeros are holes."""
     found = hashlib.sha256(b"%d" % path.stat().st_size)
     with open(path, "rb") as stream:
-        for number in sorted({number for begin, end in extents(stream.fileno())
-                              for number in range(begin // MIB, -(-end // MIB))}):
+        for number in sorted(
+            {
+                number
+                for begin, end in extents(stream.fileno())
+                for number in range(begin // MIB, -(-end // MIB))
+            }
+        ):
             stream.seek(number * MIB)
             if (block := stream.read(MIB)).strip(b"\0"):
                 found.update(b"%d" % number + block)

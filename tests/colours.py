@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
-
-Colour = Tuple[int, int, int]
+Colour = tuple[int, int, int]
 # What text needs to be told from its ground: https://www.w3.org/TR/WCAG21/#contrast-minimum
 READABLE = 4.5
 
@@ -12,8 +10,9 @@ READABLE = 4.5
 def luminance(colour: Colour) -> float:
     """Relative luminance: https://www.w3.org/TR/WCAG21/#dfn-relative-luminance"""
     parts = [part / 255 for part in colour]
-    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
-                        for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import engines
 import pytest
@@ -35,8 +35,17 @@ def made_repository(architecture: Architecture) -> Path:
     REPOSITORIES.mkdir(parents=True, exist_ok=True)
     with (REPOSITORIES / ".tests").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)  # of several workers of the tests one makes it
-        subprocess.run([sys.executable, "-m", "kbimg_tasks.demo_repo", "--if-missing",
-                        f"--arch={architecture.oci}"], check=True, cwd="/")
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "kbimg_tasks.demo_repo",
+                "--if-missing",
+                f"--arch={architecture.oci}",
+            ],
+            check=True,
+            cwd="/",
+        )
     return REPOSITORIES / architecture.name
 
 

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Dict, Iterator, Sequence
 
 from attrs import frozen
 
@@ -24,13 +24,18 @@ class Engine:
     """An engine that runs: its command, and the environment by which the command finds it."""
 
     command: str
-    env: Dict[str, str]
+    env: dict[str, str]
 
     def run(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """The engine's command. Docker's own builder is asked for: BuildKit need not be there."""
-        done = subprocess.run([self.command, *argv], text=True, check=False, capture_output=True,
-                              stdin=subprocess.DEVNULL,
-                              env={**os.environ, "DOCKER_BUILDKIT": "0", **self.env})
+        done = subprocess.run(
+            [self.command, *argv],
+            text=True,
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "DOCKER_BUILDKIT": "0", **self.env},
+        )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
@@ -57,13 +62,24 @@ def folder() -> Iterator[Path]:
 def serving(argv: Sequence[str], log: Path, *is_ready: str, **env: str) -> Iterator[None]:
     """A daemon in namespaces of its own, from when `is_ready` succeeds on. Its mounts and all that
     it started end with it."""
-    with log.open("wb") as out, subprocess.Popen(
-            [*CONTAINMENT, *argv], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-            start_new_session=True) as process:
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            [*CONTAINMENT, *argv],
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process,
+    ):
         try:
             end = time.monotonic() + START_SECONDS
-            while subprocess.run(is_ready, check=False, capture_output=True,
-                                 env={**os.environ, **env}).returncode != 0:
+            while (
+                subprocess.run(
+                    is_ready, check=False, capture_output=True, env={**os.environ, **env}
+                ).returncode
+                != 0
+            ):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < end, log.read_text()
                 time.sleep(0.2)
@@ -77,10 +93,23 @@ def docker() -> Iterator[Engine]:
     """Docker's engine, without a network."""
     with folder() as place:
         host = f"unix://{place}/s"
-        argv = ["dockerd", "--data-root", f"{place}/data", "--exec-root", f"{place}/exec",
-                "--host", host, "--pidfile", f"{place}/pid", "--iptables=false",
-                "--ip6tables=false", "--bridge=none", "--ip-forward=false", "--ip-masq=false",
-                "--storage-driver=overlay2"]
+        argv = [
+            "dockerd",
+            "--data-root",
+            f"{place}/data",
+            "--exec-root",
+            f"{place}/exec",
+            "--host",
+            host,
+            "--pidfile",
+            f"{place}/pid",
+            "--iptables=false",
+            "--ip6tables=false",
+            "--bridge=none",
+            "--ip-forward=false",
+            "--ip-masq=false",
+            "--storage-driver=overlay2",
+        ]
         with serving(argv, place / "log", "docker", "version", DOCKER_HOST=host):
             yield Engine("docker", {"DOCKER_HOST": host})
 
@@ -90,10 +119,11 @@ def podman() -> Iterator[Engine]:
     """Podman with a store of its own."""
     with folder() as place:
         (place / "storage.conf").write_text(
-            f'[storage]\ndriver = "overlay"\ngraphroot = "{place}/root"\n'
-            f'runroot = "{place}/run"\n')
-        yield Engine("podman", {"CONTAINERS_STORAGE_CONF": str(place / "storage.conf"),
-                                "TMPDIR": str(place)})
+            f'[storage]\ndriver = "overlay"\ngraphroot = "{place}/root"\nrunroot = "{place}/run"\n'
+        )
+        yield Engine(
+            "podman", {"CONTAINERS_STORAGE_CONF": str(place / "storage.conf"), "TMPDIR": str(place)}
+        )
 
 
 @contextlib.contextmanager
@@ -104,9 +134,16 @@ def containerd() -> Iterator[Engine]:
         (place / "config.toml").write_text(
             f'version = 2\nroot = "{place}/root"\nstate = "{place}/state"\n'
             'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
-            f'[grpc]\naddress = "{address}"\n[ttrpc]\naddress = "{place}/t"\n')
-        with serving(["containerd", "--config", f"{place}/config.toml"], place / "log",
-                     "ctr", "--address", address, "version"):
+            f'[grpc]\naddress = "{address}"\n[ttrpc]\naddress = "{place}/t"\n'
+        )
+        with serving(
+            ["containerd", "--config", f"{place}/config.toml"],
+            place / "log",
+            "ctr",
+            "--address",
+            address,
+            "version",
+        ):
             yield Engine("ctr", {"CONTAINERD_ADDRESS": address})
 
 
@@ -117,9 +154,14 @@ def registry(port: int) -> Iterator[str]:
         (place / "config.yml").write_text(
             "version: 0.1\nlog: {level: error}\n"
             f"storage: {{filesystem: {{rootdirectory: {place}/data}}}}\n"
-            f"http: {{addr: '127.0.0.1:{port}'}}\n")
+            f"http: {{addr: '127.0.0.1:{port}'}}\n"
+        )
         address = f"127.0.0.1:{port}"
-        with serving(["docker-registry", "serve", f"{place}/config.yml"], place / "log",
-                     sys.executable, "-c",
-                     f"from urllib.request import urlopen; urlopen('http://{address}/v2/')"):
+        with serving(
+            ["docker-registry", "serve", f"{place}/config.yml"],
+            place / "log",
+            sys.executable,
+            "-c",
+            f"from urllib.request import urlopen; urlopen('http://{address}/v2/')",
+        ):
             yield address

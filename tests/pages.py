@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import List, Tuple
 
 from attrs import field, frozen
 from building import TOP
@@ -32,7 +31,7 @@ class Command:
     """A command of a transcript, and the lines that it prints."""
 
     text: str
-    expected: Tuple[str, ...]
+    expected: tuple[str, ...]
 
     def agrees(self, printed: str) -> bool:
         """Whether that is what is expected, where three dots stand for anything."""
@@ -61,8 +60,7 @@ class Block:
     @property
     def is_typed(self) -> bool:
         """Whether a reader types what it holds."""
-        return self.language == "console" or (
-            self.language == "sh" and self.title in ("", NODE))
+        return self.language == "console" or (self.language == "sh" and self.title in ("", NODE))
 
     @property
     def is_of_the_node(self) -> bool:
@@ -78,21 +76,22 @@ class Block:
     def names_its_file(self) -> bool:
         """Whether a reader of the rendered page, where a block's first line is not seen, knows what
         the file is called, and whether this is added to it."""
-        return (f"`{self.title.lstrip('>')}`" in self.lead
-                and (not self.title.startswith(">>") or "Add to the end" in self.lead))
+        return f"`{self.title.lstrip('>')}`" in self.lead and (
+            not self.title.startswith(">>") or "Add to the end" in self.lead
+        )
 
     @property
-    def commands(self) -> Tuple[Command, ...]:
+    def commands(self) -> tuple[Command, ...]:
         """What is typed, each with what it is to print; a command that ends in a backslash goes on
         in the next line."""
-        found: List[Tuple[str, List[str]]] = []
+        found: list[tuple[str, list[str]]] = []
         for line in self.text.rstrip("\n").splitlines():
             if found and found[-1][0].endswith("\\") and not found[-1][1]:
                 found[-1] = (f"{found[-1][0]}\n{line}", [])
             elif self.language == "sh":
                 found.append((line, []))
             elif line.startswith(PROMPT):
-                found.append((line[len(PROMPT):], []))
+                found.append((line[len(PROMPT) :], []))
             else:
                 assert found, f"{self}: a transcript begins with the prompt {PROMPT!r}"
                 found[-1][1].append(line.rstrip())
@@ -102,7 +101,7 @@ class Block:
         return f"{self.page}:{self.line}"
 
 
-def blocks(page: Path) -> Tuple[Block, ...]:
+def blocks(page: Path) -> tuple[Block, ...]:
     """The fenced blocks of a page, in order."""
     name = str(page.relative_to(TOP))
     found, lead = [], ""
@@ -113,15 +112,19 @@ def blocks(page: Path) -> Tuple[Block, ...]:
             lead = ""
         elif token.type == "fence" and token.map:
             language, _, title = token.info.partition(" ")
-            found.append(Block(name, token.map[0] + 1, language, title.strip(), token.content,
-                               lead))  # fmt: skip
+            found.append(
+                Block(name, token.map[0] + 1, language, title.strip(), token.content, lead)
+            )
             lead = ""
     return tuple(found)
 
 
-def spans(page: Path) -> Tuple[str, ...]:
+def spans(page: Path) -> tuple[str, ...]:
     """What stands in the text of a page as code."""
     parser = MarkdownIt("commonmark").enable("table")
     return tuple(
-        child.content.replace("\n", " ") for token in parser.parse(page.read_text())
-        for child in token.children or () if child.type == "code_inline")  # fmt: skip
+        child.content.replace("\n", " ")
+        for token in parser.parse(page.read_text())
+        for child in token.children or ()
+        if child.type == "code_inline"
+    )

@@ -7,8 +7,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Sequence
 
 from building import DEMO, TOP
 from pages import Block, Command
@@ -23,12 +23,18 @@ class Reader:
 
     def __init__(self, folder: Path, venv: Path = Path(sys.prefix)) -> None:
         self.folder = folder
-        self._node: Optional[Terminal] = None
+        self._node: Terminal | None = None
         env = {**os.environ, "PATH": f"{venv / 'bin'}:{os.environ['PATH']}"}
         self._shell = subprocess.Popen(
-            ["bash", "--norc", "--noprofile"], cwd=folder, env=env, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True)  # fmt: skip
+            ["bash", "--norc", "--noprofile"],
+            cwd=folder,
+            env=env,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
     def __enter__(self) -> Reader:
         return self
@@ -81,7 +87,7 @@ class Reader:
                 assert command.agrees(printed), _difference(block, command, printed)
 
     def _start(self, command: str) -> None:
-        self._node = Terminal(self._here(), *shlex.split(command)[len(BOOT):])
+        self._node = Terminal(self._here(), *shlex.split(command)[len(BOOT) :])
         self._node.login()
 
     def _leave_the_node(self) -> None:
@@ -93,9 +99,11 @@ class Reader:
         """What commands print, and the exit status: of the first that fails, or of the last."""
         assert self._shell.stdin and self._shell.stdout
         # Nothing may read the next block off the shell's own input.
-        self._shell.stdin.write(f"set {'-e' if stops else '+e'}\n"
-                                f"{{\n{text.rstrip()}\n}} </dev/null\n"
-                                f"printf '\\n{END} %s\\n' $?\n")
+        self._shell.stdin.write(
+            f"set {'-e' if stops else '+e'}\n"
+            f"{{\n{text.rstrip()}\n}} </dev/null\n"
+            f"printf '\\n{END} %s\\n' $?\n"
+        )
         self._shell.stdin.flush()
         lines = []
         for line in self._shell.stdout:
@@ -109,8 +117,11 @@ class Reader:
 
 
 def _difference(block: Block, command: Command, printed: str) -> str:
-    return (f"{block}: {command.text}\n--- the page says\n" + "\n".join(command.expected)
-            + f"\n--- it printed\n{printed}")
+    return (
+        f"{block}: {command.text}\n--- the page says\n"
+        + "\n".join(command.expected)
+        + f"\n--- it printed\n{printed}"
+    )
 
 
 def checkout(place: Path) -> Path:
@@ -120,10 +131,14 @@ def checkout(place: Path) -> Path:
     """
     stamp = Path(sys.prefix) / "made-from"
     assert stamp.is_file() and stamp.read_bytes() == (TOP / "pyproject.toml").read_bytes(), (
-        "the documentation is followed in a .venv that .ci/setup made")
+        "the documentation is followed in a .venv that .ci/setup made"
+    )
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP,
-        stdout=subprocess.PIPE, check=True)  # fmt: skip
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=TOP,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
     for name in filter(None, listed.stdout.decode().split("\0")):
         if (TOP / name).is_file():
             (place / name).parent.mkdir(parents=True, exist_ok=True)

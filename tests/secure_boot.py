@@ -15,16 +15,19 @@ BLOCK = 4096
 OWNER = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # whose certificate it is, for the firmware's lists
 ROOT_MIB, IMAGE_GIB = 800, 6
 TABLE: Table = plan_table(ROOT_MIB, IMAGE_GIB, verity=True)
-SECRETS = {"grub.passwd": "menu-word-one", "efi_key": "efi phrase-two",
-           "grub_key": "openpgp phrase-three"}  # fmt: skip
+SECRETS = {
+    "grub.passwd": "menu-word-one",
+    "efi_key": "efi phrase-two",
+    "grub_key": "openpgp phrase-three",
+}
 DM_VERITY = f"""
 [dm_verity]
-efi_key = "{SECRETS['efi_key']}"
-grub_key = "{SECRETS['grub_key']}"
+efi_key = "{SECRETS["efi_key"]}"
+grub_key = "{SECRETS["grub_key"]}"
 """
 MORE = f"""
 [grub]
-passwd = "{SECRETS['grub.passwd']}"
+passwd = "{SECRETS["grub.passwd"]}"
 {DM_VERITY}"""
 SIZES = f"""
 [disk_partition]
@@ -35,8 +38,9 @@ img_size = {IMAGE_GIB}
 
 def run(*argv: object) -> str:
     """What a program prints; it must succeed."""
-    return subprocess.run([str(word) for word in argv], check=True, text=True,
-                          capture_output=True).stdout
+    return subprocess.run(
+        [str(word) for word in argv], check=True, text=True, capture_output=True
+    ).stdout
 
 
 def enrolled(out: Path, folder: Path, architecture: Architecture = X86_64) -> Path:
@@ -47,18 +51,44 @@ def enrolled(out: Path, folder: Path, architecture: Architecture = X86_64) -> Pa
     own = folder / "rsa4BIOS.der"
     empty = firmware(BOARDS[architecture.name], is_secure=True)[1]
     old = (word for name in ("PK", "KEK", "db", "dbx") for word in ("--delete", name))
-    run("virt-fw-vars", "--input", empty, "--output", store, *old, "--set-pk", OWNER,
-        own, "--add-kek", OWNER, own, "--add-db", OWNER, own, "--add-dbx-cert", OWNER, revoked,
-        "--sb")
+    run(
+        "virt-fw-vars",
+        "--input",
+        empty,
+        "--output",
+        store,
+        *old,
+        "--set-pk",
+        OWNER,
+        own,
+        "--add-kek",
+        OWNER,
+        own,
+        "--add-db",
+        OWNER,
+        own,
+        "--add-dbx-cert",
+        OWNER,
+        revoked,
+        "--sb",
+    )
     return store
 
 
-def machine(out: Path, folder: Path, disk: Path, architecture: Architecture = X86_64,
-            **more) -> Machine:  # fmt: skip
+def machine(
+    out: Path, folder: Path, disk: Path, architecture: Architecture = X86_64, **more
+) -> Machine:
     """A machine with Secure Boot that trusts an image's certificates."""
     folder.mkdir(exist_ok=True)
-    return Machine(disk, "raw", folder, ends_at_reboot=True, architecture=architecture,
-                   enrolled=enrolled(out, folder, architecture), **more)  # fmt: skip
+    return Machine(
+        disk,
+        "raw",
+        folder,
+        ends_at_reboot=True,
+        architecture=architecture,
+        enrolled=enrolled(out, folder, architecture),
+        **more,
+    )
 
 
 def copy(out: Path, folder: Path) -> Path:
@@ -75,6 +105,7 @@ def esp(disk: Path, slot: str = "A") -> str:
 
 def flip(disk: Path, place: int) -> Callable[[], None]:
     """Change one byte; what changes it back."""
+
     def change() -> None:
         with disk.open("r+b") as stream:
             stream.seek(place)

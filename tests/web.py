@@ -7,7 +7,7 @@ import http.server
 import threading
 import time
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 
 class Server:
@@ -15,8 +15,8 @@ class Server:
     when all of it was sent; `seconds` is how long each file takes at least."""
 
     def __init__(self, folder: Path, seconds: float = 0) -> None:
-        self.asked: List[str] = []
-        self.served: List[str] = []
+        self.asked: list[str] = []
+        self.served: list[str] = []
         outer = self
 
         class Handler(http.server.SimpleHTTPRequestHandler):
@@ -30,7 +30,8 @@ class Server:
                 outer.served.append(self.path)
 
         self._server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+            ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
+        )
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

@@ -12,9 +12,16 @@ from building import TOP
 
 def run(*argv: object, cwd: Path, **env: str) -> str:
     """What a program prints; it must succeed."""
-    done = subprocess.run([str(word) for word in argv], cwd=cwd, text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL, env={**os.environ, **env})
+    done = subprocess.run(
+        [str(word) for word in argv],
+        cwd=cwd,
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **env},
+    )
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -28,7 +35,17 @@ def clone(folder: Path) -> Path:
 
 def built(folder: Path) -> Path:
     """The wheel of what is committed."""
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder,
-        clone(folder), cwd=folder)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        folder,
+        clone(folder),
+        cwd=folder,
+    )
     (made,) = folder.glob("kbimg-*.whl")
     return made

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import Callable, Dict, Iterator, Tuple
+from collections.abc import Iterator
+from typing import Callable
 
 from attrs import frozen
 
@@ -14,7 +15,7 @@ from kbimg_tasks.session.request import IMAGES, KNOWN, Word
 from kbimg_tasks.tasks.loader import Tasks
 
 # Verbs whose words are read by a parser of their own.
-APART: Dict[str, Callable[[], argparse.ArgumentParser]] = {"diff": diff.parser}
+APART: dict[str, Callable[[], argparse.ArgumentParser]] = {"diff": diff.parser}
 
 
 @frozen
@@ -24,7 +25,7 @@ class Verb:
     name: str
     usage: str
     doc: str
-    words: Tuple[Tuple[str, str], ...]
+    words: tuple[tuple[str, str], ...]
 
 
 def verbs() -> Iterator[Verb]:
@@ -41,12 +42,18 @@ def verbs() -> Iterator[Verb]:
 
 def verb(name: str, parser: argparse.ArgumentParser, doc: str) -> Verb:
     """What a parser takes."""
-    actions = [action for action in parser._actions
-               if not isinstance(action, argparse._HelpAction)]
+    actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
     usage = " ".join((name, *(_usage(action) for action in actions)))
-    return Verb(name, usage, parser.description or doc, tuple(
-        (_word(action), parser._get_formatter()._expand_help(action))
-        for action in actions if action.help))  # fmt: skip
+    return Verb(
+        name,
+        usage,
+        parser.description or doc,
+        tuple(
+            (_word(action), parser._get_formatter()._expand_help(action))
+            for action in actions
+            if action.help
+        ),
+    )
 
 
 def _word(action: argparse.Action) -> str:
@@ -63,23 +70,27 @@ def _value(action: argparse.Action) -> str:
 
 def _usage(action: argparse.Action) -> str:
     if action.option_strings:
-        word = " ".join((action.option_strings[0], *([] if action.nargs == 0 else
-                                                     [_value(action)])))
+        word = " ".join(
+            (action.option_strings[0], *([] if action.nargs == 0 else [_value(action)]))
+        )
         return word if action.required else f"[{word}]"
     many = {"*": f"[{_value(action)} …]", "?": f"[{_value(action)}]", argparse.REMAINDER: "…"}
     return many.get(str(action.nargs), _value(action))
 
 
-def words() -> Tuple[Tuple[str, Word], ...]:
+def words() -> tuple[tuple[str, Word], ...]:
     """NAME=VALUE, each with its meaning."""
     return tuple(KNOWN.items())
 
 
-def tasks() -> Tuple[Tuple[str, str], ...]:
+def tasks() -> tuple[tuple[str, str], ...]:
     """What doit lists beside the stages; of the tasks that images consist of, the images."""
     loader = Tasks((), DATA)  # a directory without a configuration
-    stages = {stage.name for stage in loader.session.plan.stages}
-    listed = {task.name: task.doc or "" for task in loader.load_tasks(None, ())
-              if not task.name.startswith("_") and task.name not in stages}
+    stages = {stage.name for stage in loader.command.session.plan.stages}
+    listed = {
+        task.name: task.doc or ""
+        for task in loader.load_tasks(None, ())
+        if not task.name.startswith("_") and task.name not in stages
+    }
     assert set(IMAGES) <= set(listed), listed
     return tuple(listed.items())

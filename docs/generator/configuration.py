@@ -5,24 +5,29 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import Any, Dict, Iterator, List, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 import attrs
 from attrs import frozen
 
 from docs.generator import influence
-from kbimg_tasks.config.model import ARRAYS, TABLES, names
+from kbimg_tasks.config.model import ARRAYS, TABLES
 from kbimg_tasks.config.rules import Rule, Wrong
+from kbimg_tasks.config.tables import names
 from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.machine.architecture import ARCHITECTURES
 
 EXAMPLES = DATA / "reference/examples.toml"
 # What a path must lead to, by the kind of file that an option names.
 KINDS = {
-    "": "", "file": " of a file", "directory": " of a directory",
-    "any": " of a file or directory", "program": " of a program for the image's architecture",
+    "": "",
+    "file": " of a file",
+    "directory": " of a directory",
+    "any": " of a file or directory",
+    "program": " of a program for the image's architecture",
     "agent": " of a program for the image's architecture, or of a script",
-}  # fmt: skip
+}
 
 
 @frozen
@@ -30,7 +35,7 @@ class Option:
     """An option as the page shows it; an empty `default` is none."""
 
     name: str
-    also: Tuple[str, ...]
+    also: tuple[str, ...]
     value: str
     default: str
     is_required: bool
@@ -42,10 +47,10 @@ class Option:
 class Effect:
     """Options whose change makes the same again, in the image that they are about."""
 
-    options: Tuple[str, ...]
+    options: tuple[str, ...]
     image: str
-    sure: Tuple[str, ...]
-    possible: Tuple[str, ...]
+    sure: tuple[str, ...]
+    possible: tuple[str, ...]
 
 
 @frozen
@@ -55,8 +60,8 @@ class Table:
     name: str
     header: str
     doc: str
-    options: Tuple[Option, ...]
-    effects: Tuple[Effect, ...]
+    options: tuple[Option, ...]
+    effects: tuple[Effect, ...]
     example: str
 
     @property
@@ -65,7 +70,7 @@ class Table:
         return f"{self.doc.partition('. ')[0].rstrip('.')}."
 
 
-def tables() -> Tuple[Table, ...]:
+def tables() -> tuple[Table, ...]:
     """All of them, in the order of the model."""
     example = examples()
     found = []
@@ -73,8 +78,16 @@ def tables() -> Tuple[Table, ...]:
         header = f"[[{name}]]" if name in ARRAYS else f"[{name}]"
         told = " ".join(inspect.cleandoc(kind.__doc__ or "").split())
         doc = told.partition(": ")[2]
-        found.append(Table(name, header, doc[:1].upper() + doc[1:],
-                           tuple(map(option, attrs.fields(kind))), effects(name), example[name]))
+        found.append(
+            Table(
+                name,
+                header,
+                doc[:1].upper() + doc[1:],
+                tuple(map(option, attrs.fields(kind))),
+                effects(name),
+                example[name],
+            )
+        )
     return tuple(found)
 
 
@@ -84,8 +97,15 @@ def option(attribute: Any) -> Option:
     meta, default = attribute.metadata, attribute.default
     is_required = default is attrs.NOTHING
     shown = "" if is_required or default is None else json.dumps(default)
-    return Option(name, tuple(also), f"{expected(meta['rule'])}{KINDS[meta['file']]}", shown,
-                  is_required, meta["secret"], meta["doc"])
+    return Option(
+        name,
+        tuple(also),
+        f"{expected(meta['rule'])}{KINDS[meta['file']]}",
+        shown,
+        is_required,
+        meta["secret"],
+        meta["doc"],
+    )
 
 
 def expected(rule: Rule) -> str:
@@ -97,25 +117,27 @@ def expected(rule: Rule) -> str:
     raise TypeError("a rule that takes anything")
 
 
-def effects(table: str) -> Tuple[Effect, ...]:
+def effects(table: str) -> tuple[Effect, ...]:
     """What changes of a table's options make again."""
-    groups: Dict[Tuple[str, influence.Influence], List[str]] = {}
+    groups: dict[tuple[str, influence.Influence], list[str]] = {}
     for name in influence.options():
         if name.startswith(f"{table}."):
             group = groups.setdefault((influence.reader_of(name), influence.row(name)), [])
             group.append(name.partition(".")[2])
-    return tuple(Effect(tuple(options), image, short(found.sure), short(found.possible))
-                 for (image, found), options in groups.items())
+    return tuple(
+        Effect(tuple(options), image, short(found.sure), short(found.possible))
+        for (image, found), options in groups.items()
+    )
 
 
-def tree_results() -> Tuple[str, ...]:
+def tree_results() -> tuple[str, ...]:
     """The stages that are made again whenever the root tree is: too many to list each time."""
     first, *rest = influence.row("users.name").sure
     assert first == "customised", first
     return tuple(rest)
 
 
-def short(stages: Tuple[str, ...]) -> Tuple[str, ...]:
+def short(stages: tuple[str, ...]) -> tuple[str, ...]:
     """Stages with those of every tree last, as one; a stage beside a name is the name itself."""
     results = tree_results()
     if not set(results) <= set(stages):
@@ -123,7 +145,7 @@ def short(stages: Tuple[str, ...]) -> Tuple[str, ...]:
     return (*(stage for stage in stages if stage not in results), "")
 
 
-def added_packages() -> Iterator[Tuple[str, str]]:
+def added_packages() -> Iterator[tuple[str, str]]:
     """The packages that kbimg adds to `rpmlist`, for each machine."""
     for machine in ARCHITECTURES.values():
         yield f"{machine.name}, UEFI", " ".join(machine.packages())
@@ -132,9 +154,9 @@ def added_packages() -> Iterator[Tuple[str, str]]:
         yield f"{machine.name}, with dm-verity in addition", " ".join(machine.verity_packages)
 
 
-def examples() -> Dict[str, str]:
+def examples() -> dict[str, str]:
     """The text of each table in the file of examples."""
-    found: Dict[str, str] = {}
+    found: dict[str, str] = {}
     for part in EXAMPLES.read_text(encoding="utf-8").split("\n\n"):
         header = part.partition("\n")[0]
         found[header.strip("[]")] = part.strip()

@@ -8,9 +8,10 @@ docs/reference/configuration.md tells it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any
 
 import attrs
 from attrs import frozen
@@ -20,34 +21,40 @@ from kbimg_tasks.build.fingerprint import own_text
 from kbimg_tasks.config.checks import OF_THE_TREE
 from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.files import Files
-from kbimg_tasks.config.model import ARRAYS, TABLES, Config, names
+from kbimg_tasks.config.model import ARRAYS, TABLES, Config
 from kbimg_tasks.config.reader import Reader
+from kbimg_tasks.config.tables import names
 from kbimg_tasks.plan.images import Plan, plan
 from kbimg_tasks.plan.root import Given
 from kbimg_tasks.steps.stage import Artifact, Secret, Source, Stage
 
 IMAGE = "vm_img"
 # The image that reads an option, or a table, where vm_img does not.
-READERS = {"admin_container": "admin_container", "pxe_config": "pxe_img",
-           "from_repo.upgrade_img": "upgrade_img"}  # fmt: skip
+READERS = {
+    "admin_container": "admin_container",
+    "pxe_config": "pxe_img",
+    "from_repo.upgrade_img": "upgrade_img",
+}
 
 
 @frozen
 class Influence:
     """The stages that are made for sure, and those that follow unless the build may stop."""
 
-    sure: Tuple[str, ...] = ()
-    possible: Tuple[str, ...] = ()
+    sure: tuple[str, ...] = ()
+    possible: tuple[str, ...] = ()
 
 
-def options() -> Tuple[str, ...]:
+def options() -> tuple[str, ...]:
     """Every option there is, as `table.option`, in the order of the model."""
-    return tuple(f"{table}.{names(attribute)[0]}"
-                 for table, kind in {**TABLES, **ARRAYS}.items()
-                 for attribute in attrs.fields(kind))  # fmt: skip
+    return tuple(
+        f"{table}.{names(attribute)[0]}"
+        for table, kind in {**TABLES, **ARRAYS}.items()
+        for attribute in attrs.fields(kind)
+    )
 
 
-def changed(values: Dict[str, Any], option: str) -> Dict[str, Any]:
+def changed(values: dict[str, Any], option: str) -> dict[str, Any]:
     """The tables of a file with the option's other value; the first table of an array gets it."""
     after = deepcopy(values)
     table, _, key = option.partition(".")
@@ -56,27 +63,30 @@ def changed(values: Dict[str, Any], option: str) -> Dict[str, Any]:
     return after
 
 
-def read(values: Dict[str, Any]) -> Config:
+def read(values: dict[str, Any]) -> Config:
     """The configuration in the tables of a file. The files that it names need not exist."""
     reader = Reader(Document(), Files(Path("/"), Path("/")), ())
     drafts = reader.tables(values)
     assert not reader.problems, reader.problems
-    parts: Dict[str, Any] = {
-        name: tuple(ARRAYS[name](**one) for one in draft) if name in ARRAYS
-        else TABLES[name](**draft) for name, draft in drafts.items()
-    }  # fmt: skip
+    parts: dict[str, Any] = {
+        name: tuple(ARRAYS[name](**one) for one in draft)
+        if name in ARRAYS
+        else TABLES[name](**draft)
+        for name, draft in drafts.items()
+    }
     return Config(Path("/kbimg.toml"), **parts)
 
 
 def influence(before: Config, after: Config, image: str = IMAGE) -> Influence:
     """What building an image of `after` makes when everything of `before` had been made."""
     old = {stage.name: tuple(_own_parts(stage)) for stage in _planned(before).stages}
-    sure: Dict[str, None] = {}
-    possible: Dict[str, None] = {}
+    sure: dict[str, None] = {}
+    possible: dict[str, None] = {}
     wanted = _planned(after)
     for stage in wanted.standing_under([image]) if image in wanted.images else ():
-        if (tuple(_own_parts(stage)) != old.get(stage.name)
-                or any(need.stage in sure and _is_large(need) for need in stage.needs())):
+        if tuple(_own_parts(stage)) != old.get(stage.name) or any(
+            need.stage in sure and _is_large(need) for need in stage.needs()
+        ):
             sure[stage.name] = None
         elif any(need.stage in (*sure, *possible) for need in stage.needs()):
             possible[stage.name] = None
@@ -104,7 +114,7 @@ def _is_large(artifact: Artifact) -> bool:
     return artifact.is_tree or artifact.holds_tree or artifact.name.endswith(".img")
 
 
-def sample(option: str) -> Dict[str, Any]:
+def sample(option: str) -> dict[str, Any]:
     """The sample configuration, with what the option's table excludes left out."""
     table = option.partition(".")[0]
     excluded = ("from_repo", *OF_THE_TREE) if table == "from_dockerimg" else ()

@@ -5,27 +5,47 @@ As the tables of a file, so that a test can write them into one and build. The p
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any
 
-SAMPLE: Dict[str, Any] = {
+SAMPLE: dict[str, Any] = {
     "from_repo": {
-        "agent_path": "os-agent", "repo_path": "one.repo", "version": "v1",
-        "root_passwd": "$1$xyz$RdLyKTL32WEvK3lg8CXID0", "rpmlist": ["kernel", "passwd", "tar"],
-        "legacy_bios": False, "upgrade_img": "kubeos-upgrade:v1",
+        "agent_path": "os-agent",
+        "repo_path": "one.repo",
+        "version": "v1",
+        "root_passwd": "$1$xyz$RdLyKTL32WEvK3lg8CXID0",
+        "rpmlist": ["kernel", "passwd", "tar"],
+        "legacy_bios": False,
+        "upgrade_img": "kubeos-upgrade:v1",
     },
-    "from_dockerimg": {"upgrade_img": "kubeos-upgrade:v1", "archive": "upgrade_img.tar",
-                       "legacy_bios": False},
-    "admin_container": {"img_name": "kubeos-admin:v1", "hostshell": "hostshell",
-                        "repo_path": "one.repo"},
+    "from_dockerimg": {
+        "upgrade_img": "kubeos-upgrade:v1",
+        "archive": "upgrade_img.tar",
+        "legacy_bios": False,
+    },
+    "admin_container": {
+        "img_name": "kubeos-admin:v1",
+        "hostshell": "hostshell",
+        "repo_path": "one.repo",
+    },
     "pxe_config": {
-        "server_ip": "192.168.122.50", "rootfs_name": "kubeos.tar", "disk": "/dev/vda",
-        "route_ip": "192.168.122.1", "dhcp": False, "local_ip": "192.168.122.100",
-        "net_name": "eth0", "netmask": "255.255.255.0",
+        "server_ip": "192.168.122.50",
+        "rootfs_name": "kubeos.tar",
+        "disk": "/dev/vda",
+        "route_ip": "192.168.122.1",
+        "dhcp": False,
+        "local_ip": "192.168.122.100",
+        "net_name": "eth0",
+        "netmask": "255.255.255.0",
     },
     "users": [{"name": "foo", "passwd": "one", "primary_group": "users", "groups": ["wheel"]}],
     "copy_files": [
-        {"src": "hello.txt", "dst": "/usr/share/sample/deep",
-         "create_dir": "/usr/share/sample/deep", "mode": "0640", "owner": "root:wheel"},
+        {
+            "src": "hello.txt",
+            "dst": "/usr/share/sample/deep",
+            "create_dir": "/usr/share/sample/deep",
+            "mode": "0640",
+            "owner": "root:wheel",
+        },
         {"src": "own.service", "dst": "/etc/systemd/system"},
         {"src": "other.service", "dst": "/etc/systemd/system"},
     ],
@@ -34,11 +54,15 @@ SAMPLE: Dict[str, Any] = {
     "chroot_script": {"path": "one.sh", "rm": True},
     "disk_partition": {"root": 1024, "img_size": 5},
     "persist_mkdir": {"name": ["data"]},
-    "dm_verity": {"efi_key": "efi-one", "grub_key": "grub-one", "keys_dir": "keys",
-                  "cert_years": 10},
-}  # fmt: skip
+    "dm_verity": {
+        "efi_key": "efi-one",
+        "grub_key": "grub-one",
+        "keys_dir": "keys",
+        "cert_years": 10,
+    },
+}
 
-CHANGED: Dict[str, Any] = {
+CHANGED: dict[str, Any] = {
     "from_repo.agent_path": "os-agent-2",
     "from_repo.repo_path": "two.repo",
     "from_repo.root_passwd": "$1$abc$RdLyKTL32WEvK3lg8CXID0",
@@ -85,10 +109,22 @@ CHANGED: Dict[str, Any] = {
 
 # Where a build stops earlier with these values: the stages that may, and are not made. The other
 # repository file names the same packages; the added package is not the newest, so the clock stays.
-STOPS: Dict[str, Tuple[str, ...]] = {
+STOPS: dict[str, tuple[str, ...]] = {
     "from_repo.repo_path": (
-        "rootfs", "grub", "initramfs", "customised", "esp", "root_b", "persist", "system_img",
-        "system_qcow2", "kubeos_tar", "kubeos_tar_sha256", "system_qcow2_sha256", "sbom",
-        "build_tools"),
+        "rootfs",
+        "grub",
+        "initramfs",
+        "customised",
+        "esp",
+        "root_b",
+        "persist",
+        "system_img",
+        "system_qcow2",
+        "kubeos_tar",
+        "kubeos_tar_sha256",
+        "system_qcow2_sha256",
+        "sbom",
+        "build_tools",
+    ),
     "from_repo.rpmlist": ("root_b", "persist"),
-}  # fmt: skip
+}

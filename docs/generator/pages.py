@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -14,15 +14,22 @@ DOCS = Path(__file__).resolve().parents[1]
 TEMPLATES = DATA / "reference"
 
 
-def pages() -> Dict[Path, str]:
+def pages() -> dict[Path, str]:
     """Each file with its text."""
     return {
         DOCS / "reference/configuration.md": _rendered(
-            "configuration.md", tables=configuration.tables(),
-            tree_results=configuration.tree_results(), added=configuration.added_packages()),
+            "configuration.md",
+            tables=configuration.tables(),
+            tree_results=configuration.tree_results(),
+            added=configuration.added_packages(),
+        ),
         DOCS / "reference/commands.md": _rendered(
-            "commands.md", verbs=commands.verbs(), words=commands.words(),
-            tasks=commands.tasks(), variants=stages.variants()),
+            "commands.md",
+            verbs=commands.verbs(),
+            words=commands.words(),
+            tasks=commands.tasks(),
+            variants=stages.variants(),
+        ),
         DOCS / "graph.svg": _rendered("graph.svg", picture=picture.picture()),
         schema.FILE: schema.text(),
     }
@@ -30,9 +37,13 @@ def pages() -> Dict[Path, str]:
 
 def _rendered(template: str, **values: Any) -> str:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=template.endswith(".svg"),
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        keep_trailing_newline=True)  # fmt: skip
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=template.endswith(".svg"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     environment.filters.update(cell=cell, named=named)
     return environment.get_template(template).render(values)
 

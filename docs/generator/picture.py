@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterable, List, Sequence, Tuple
+from collections.abc import Iterable, Sequence
 
 from attrs import evolve, frozen
 
@@ -39,8 +39,8 @@ class Node:
 class Part:
     """A graph with nothing in common with the others, and where its upper left corner is."""
 
-    nodes: Tuple[Node, ...]
-    lines: Tuple[pictures.Line, ...]
+    nodes: tuple[Node, ...]
+    lines: tuple[pictures.Line, ...]
     width: float
     height: float
     x: float = 0.0
@@ -51,12 +51,12 @@ class Part:
 class Picture:
     """The whole."""
 
-    parts: Tuple[Part, ...]
+    parts: tuple[Part, ...]
     width: float
     height: float
     box_width: float
     box_height: float
-    owners: Tuple[str, ...]
+    owners: tuple[str, ...]
 
 
 def picture() -> Picture:
@@ -66,18 +66,22 @@ def picture() -> Picture:
     parts = [first]
     for other in others:
         parts.append(placed(other, parts))
-    return Picture(tuple(parts), max(each.x + each.width for each in parts),
-                   max(each.y + each.height for each in parts), pictures.NODE_WIDTH,
-                   pictures.NODE_HEIGHT, (SHARED, *IMAGES))
+    return Picture(
+        tuple(parts),
+        max(each.x + each.width for each in parts),
+        max(each.y + each.height for each in parts),
+        pictures.NODE_WIDTH,
+        pictures.NODE_HEIGHT,
+        (SHARED, *IMAGES),
+    )
 
 
 def apart(planned: Plan) -> Sequence[Sequence[str]]:
     """The images, those that share stages together."""
-    groups: List[List[str]] = []
+    groups: list[list[str]] = []
     for image in planned.images:
         stages = set(planned.in_order(image))
-        group = next((each for each in groups
-                      if stages & set(planned.standing_under(each))), None)
+        group = next((each for each in groups if stages & set(planned.standing_under(each))), None)
         if group is None:
             groups.append([image])
         else:
@@ -87,8 +91,11 @@ def apart(planned: Plan) -> Sequence[Sequence[str]]:
 
 def part(planned: Plan, images: Sequence[str]) -> Part:
     """The stages of some images, with an image below its results."""
-    stages = {stage.name: stage for stage in planned.stages
-              if set(images) & set(images_of(stage, planned))}
+    stages = {
+        stage.name: stage
+        for stage in planned.stages
+        if set(images) & set(images_of(stage, planned))
+    }
     owners = {image: image for image in images}
     states = []
     for name, stage in stages.items():
@@ -100,19 +107,37 @@ def part(planned: Plan, images: Sequence[str]) -> Part:
         results = tuple(stage.name for stage in planned.images[image])
         states.append(StageState(image, IMAGES[image], results, State.MADE))
     drawn = pictures.graph(states)
-    return Part(tuple(
-        Node(box.stage.name, box.stage.summary, _files(stages, box.stage.name),
-             owners[box.stage.name], box.stage.name in images, box.x, box.y)
-        for box in drawn.boxes), drawn.lines, drawn.width, drawn.height)  # fmt: skip
+    return Part(
+        tuple(
+            Node(
+                box.stage.name,
+                box.stage.summary,
+                _files(stages, box.stage.name),
+                owners[box.stage.name],
+                box.stage.name in images,
+                box.x,
+                box.y,
+            )
+            for box in drawn.boxes
+        ),
+        drawn.lines,
+        drawn.width,
+        drawn.height,
+    )
 
 
-def _files(stages: Dict[str, Stage], name: str) -> str:
+def _files(stages: dict[str, Stage], name: str) -> str:
     """The files of a stage, results first and then the large ones, as many as there is room for."""
-    made = sorted(stages[name].artifacts if name in stages else (), key=lambda file: (
-        not file.is_result, not (file.is_tree or file.name.endswith((".img", ".tar")))))
+    made = sorted(
+        stages[name].artifacts if name in stages else (),
+        key=lambda file: (
+            not file.is_result,
+            not (file.is_tree or file.name.endswith((".img", ".tar"))),
+        ),
+    )
     names = [shown(file) for file in made]
     if names and len(names[0]) > CHARACTERS:
-        return f"{names[0][:CHARACTERS - 1]}…"
+        return f"{names[0][: CHARACTERS - 1]}…"
     for count in range(len(names), 0, -1):
         text = ", ".join((*names[:count], *["…"] * (count < len(names))))
         if len(text) <= CHARACTERS:
@@ -125,24 +150,33 @@ def placed(other: Part, parts: Iterable[Part]) -> Part:
     taken = [place for each in parts for place in places(each)]
     right = max(each.x + each.width for each in parts)
     x, y = right - other.width, 0.0
-    while any(_are_near((left + x, top + y, w, h), there)
-              for left, top, w, h in places(other) for there in taken):
+    while any(
+        _are_near((left + x, top + y, w, h), there)
+        for left, top, w, h in places(other)
+        for there in taken
+    ):
         y += pictures.LAYER_HEIGHT
     return evolve(other, x=x, y=y)
 
 
-Place = Tuple[float, float, float, float]  # left, top, width, height
+Place = tuple[float, float, float, float]  # left, top, width, height
 
 
-def places(drawn: Part) -> List[Place]:
+def places(drawn: Part) -> list[Place]:
     """What a part takes up: its boxes, and the ends and bends of its lines."""
-    boxes = [(node.x, node.y, float(pictures.NODE_WIDTH), float(pictures.NODE_HEIGHT))
-             for node in drawn.nodes]
-    bends = [(float(x), float(y), 0.0, 0.0) for line in drawn.lines
-             for x, y in PLACE.findall(line.path)]
+    boxes = [
+        (node.x, node.y, float(pictures.NODE_WIDTH), float(pictures.NODE_HEIGHT))
+        for node in drawn.nodes
+    ]
+    bends = [
+        (float(x), float(y), 0.0, 0.0) for line in drawn.lines for x, y in PLACE.findall(line.path)
+    ]
     return [(left + drawn.x, top + drawn.y, w, h) for left, top, w, h in boxes + bends]
 
 
 def _are_near(one: Place, other: Place) -> bool:
-    return all(one[axis] < other[axis] + other[axis + 2] + SPACE
-               and other[axis] < one[axis] + one[axis + 2] + SPACE for axis in (0, 1))
+    return all(
+        one[axis] < other[axis] + other[axis + 2] + SPACE
+        and other[axis] < one[axis] + one[axis + 2] + SPACE
+        for axis in (0, 1)
+    )

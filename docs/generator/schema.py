@@ -9,15 +9,16 @@ from __future__ import annotations
 import inspect
 import json
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import attrs
 
-from kbimg_tasks.config.model import ARRAYS, TABLES, names
+from kbimg_tasks.config.model import ARRAYS, TABLES
+from kbimg_tasks.config.tables import names
 
 FILE = Path(__file__).resolve().parents[2] / "config/kbimg.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-Schema = Dict[str, Any]
+Schema = dict[str, Any]
 
 
 def schema() -> Schema:
@@ -27,36 +28,44 @@ def schema() -> Schema:
         "title": "kbimg.toml",
         "description": "What KubeOS images are made of.",
         "type": "object",
-        "properties": {**{name: table(kind) for name, kind in TABLES.items()},
-                       **{name: {"type": "array", "items": table(kind)}
-                          for name, kind in ARRAYS.items()}},
+        "properties": {
+            **{name: table(kind) for name, kind in TABLES.items()},
+            **{name: {"type": "array", "items": table(kind)} for name, kind in ARRAYS.items()},
+        },
         "additionalProperties": False,
-    }  # fmt: skip
+    }
 
 
 def table(kind: type) -> Schema:
     """Of one table."""
     fields = attrs.fields(kind)
-    twice = [{"not": {"required": [names(attribute)[0], other]}}
-             for attribute in fields for other in names(attribute)[1:]]  # fmt: skip
+    twice = [
+        {"not": {"required": [names(attribute)[0], other]}}
+        for attribute in fields
+        for other in names(attribute)[1:]
+    ]
     return {
         "description": " ".join(inspect.cleandoc(kind.__doc__ or "").split()),
         "type": "object",
-        "properties": {name: option(attribute, name)
-                       for attribute in fields for name in names(attribute)},
-        "required": [names(attribute)[0] for attribute in fields
-                     if attribute.default is attrs.NOTHING],
+        "properties": {
+            name: option(attribute, name) for attribute in fields for name in names(attribute)
+        },
+        "required": [
+            names(attribute)[0] for attribute in fields if attribute.default is attrs.NOTHING
+        ],
         **({"allOf": twice} if twice else {}),
         "additionalProperties": False,
-    }  # fmt: skip
+    }
 
 
 def option(attribute: Any, name: str) -> Schema:
     """Of one option under one of its names."""
     meta = attribute.metadata
     own = names(attribute)[0]
-    found = {"description": meta["doc"] if name == own else f"The same as {own}.",
-             **meta["rule"].schema}  # fmt: skip
+    found = {
+        "description": meta["doc"] if name == own else f"The same as {own}.",
+        **meta["rule"].schema,
+    }
     if attribute.default not in (attrs.NOTHING, None):
         default = attribute.default
         found["default"] = list(default) if isinstance(default, tuple) else default

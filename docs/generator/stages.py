@@ -3,7 +3,8 @@ configurations have in their place."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, Set, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 from attrs import frozen
 
@@ -27,9 +28,9 @@ class Row:
 
     name: str
     summary: str
-    results: Tuple[str, ...]
-    between: Tuple[str, ...]
-    images: Tuple[str, ...]
+    results: tuple[str, ...]
+    between: tuple[str, ...]
+    images: tuple[str, ...]
 
 
 @frozen
@@ -37,7 +38,7 @@ class Variant:
     """A kind of configuration, with the stages that none before it has."""
 
     title: str
-    stages: Tuple[Row, ...]
+    stages: tuple[Row, ...]
 
 
 def usual() -> Plan:
@@ -47,26 +48,35 @@ def usual() -> Plan:
 
 def variants() -> Iterator[Variant]:
     """Kinds of configurations, the usual one first."""
-    seen: Set[Tuple[str, str]] = set()
+    seen: set[tuple[str, str]] = set()
     for title, planned in _plans():
-        found = tuple(row(stage, planned) for stage in planned.stages
-                      if (stage.name, stage.summary) not in seen)
+        found = tuple(
+            row(stage, planned)
+            for stage in planned.stages
+            if (stage.name, stage.summary) not in seen
+        )
         seen |= {(each.name, each.summary) for each in found}
         yield Variant(title, found)
 
 
-def _plans() -> Iterator[Tuple[str, Plan]]:
+def _plans() -> Iterator[tuple[str, Plan]]:
     yield "Out of packages, for UEFI", usual()
     yield "With `legacy_bios = true`", plan(_config(*NOT_USUAL, from_repo={"legacy_bios": True}))
-    yield "With `[dm_verity]`", plan(_config("from_dockerimg", DISK_SIZES,
-                                             dm_verity={"keys_dir": None}))
-    yield ("With `[from_dockerimg]`",
-           plan(_config("from_repo", "admin_container", "dm_verity", DISK_SIZES, *OF_THE_TREE)))
-    yield ("With `[admin_container]` on a base image",
-           plan(_config(*NOT_USUAL), Given(builder="docker")))
+    yield (
+        "With `[dm_verity]`",
+        plan(_config("from_dockerimg", DISK_SIZES, dm_verity={"keys_dir": None})),
+    )
+    yield (
+        "With `[from_dockerimg]`",
+        plan(_config("from_repo", "admin_container", "dm_verity", DISK_SIZES, *OF_THE_TREE)),
+    )
+    yield (
+        "With `[admin_container]` on a base image",
+        plan(_config(*NOT_USUAL), Given(builder="docker")),
+    )
 
 
-def _config(*without: str, **changes: Dict[str, Any]) -> Config:
+def _config(*without: str, **changes: dict[str, Any]) -> Config:
     """The sample without some of its tables, and with other values; None is no value."""
     tables = {name: values for name, values in SAMPLE.items() if name not in without}
     for name, values in changes.items():
@@ -78,10 +88,12 @@ def _config(*without: str, **changes: Dict[str, Any]) -> Config:
 def row(stage: Stage, planned: Plan) -> Row:
     """A stage of a plan."""
     return Row(
-        stage.name, stage.summary,
+        stage.name,
+        stage.summary,
         tuple(shown(each) for each in stage.artifacts if each.is_result),
         tuple(shown(each) for each in stage.artifacts if not each.is_result),
-        images_of(stage, planned))
+        images_of(stage, planned),
+    )
 
 
 def shown(artifact: Artifact) -> str:
@@ -89,7 +101,8 @@ def shown(artifact: Artifact) -> str:
     return artifact.name + "/" * artifact.is_tree
 
 
-def images_of(stage: Stage, planned: Plan) -> Tuple[str, ...]:
+def images_of(stage: Stage, planned: Plan) -> tuple[str, ...]:
     """The images that a stage is made for, its checks included."""
-    return tuple(image for image in IMAGES
-                 if image in planned.images and stage in planned.in_order(image))
+    return tuple(
+        image for image in IMAGES if image in planned.images and stage in planned.in_order(image)
+    )

@@ -1,1 +1,1 @@
-"""Performs stages and keeps what they made: runs, stamps, the store, and whether this host can build."""
+"""Performs stages and keeps what they made: runs, stamps, the store, the host check."""

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Dict
-
 from kbimg_tasks.containers import engines
 
-PASSED_ON = ("PATH", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
-             "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", *engines.ENVIRONMENT)  # fmt: skip
-FIXED: Dict[str, str] = {
-    "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/root", "PYTHONDONTWRITEBYTECODE": "1"}
+PASSED_ON = (
+    "PATH",
+    "http_proxy",
+    "https_proxy",
+    "ftp_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    *engines.ENVIRONMENT,
+)
+FIXED: dict[str, str] = {
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "HOME": "/root",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}

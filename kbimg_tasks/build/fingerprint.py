@@ -15,9 +15,10 @@ import hmac
 import os
 import re
 import stat
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Callable, Iterator, Set, Tuple
+from typing import Callable
 
 from kbimg_tasks.host.installation import DATA, TOOLS
 from kbimg_tasks.steps.render import command_line, symbolic
@@ -70,8 +71,9 @@ def of_artifact(path: Path, made_from: str, *others: Path) -> str:
     """The identity of a published artifact whose stage has the fingerprint `made_from`, and which
     counts with some other files of the stage's."""
     if others:
-        return hashlib.sha256("\0".join(of_artifact(each, made_from) for each in (path, *others))
-                              .encode()).hexdigest()  # fmt: skip
+        return hashlib.sha256(
+            "\0".join(of_artifact(each, made_from) for each in (path, *others)).encode()
+        ).hexdigest()
     if path.is_file() and path.stat().st_size <= SMALL_BYTES:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     return f"{made_from}/{path.name}"
@@ -86,11 +88,16 @@ def tree(path: Path, passed_over: str = "") -> str:
             status = os.lstat(full)
         except FileNotFoundError:
             return "absent"
-        digest.update(f"{name}\0{status.st_mode:o}\0{status.st_uid}:{status.st_gid}\0".encode(
-            "utf-8", "surrogateescape"))
+        digest.update(
+            f"{name}\0{status.st_mode:o}\0{status.st_uid}:{status.st_gid}\0".encode(
+                "utf-8", "surrogateescape"
+            )
+        )
         if stat.S_ISREG(status.st_mode) and status.st_size > READ_BYTES:
-            digest.update(f"{status.st_size} {status.st_ino} {status.st_mtime_ns} "
-                          f"{status.st_ctime_ns}\0".encode())
+            digest.update(
+                f"{status.st_size} {status.st_ino} {status.st_mtime_ns} "
+                f"{status.st_ctime_ns}\0".encode()
+            )
         elif stat.S_ISREG(status.st_mode):
             with open(full, "rb") as stream:
                 while block := stream.read(1 << 20):
@@ -137,9 +144,9 @@ def _one_file(path: Path) -> str:
     return ast.dump(module)
 
 
-def with_imports(path: Path) -> Set[Path]:
+def with_imports(path: Path) -> set[Path]:
     """A Python file and the files of our own package that it imports, and so on."""
-    found: Set[Path] = set()
+    found: set[Path] = set()
     pending = [path]
     while pending:
         file = pending.pop()
@@ -162,7 +169,7 @@ def _imported(file: Path) -> Iterator[Path]:
         if isinstance(node, ast.Import):
             wanted = [tuple(alias.name.split(".")) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            above = package[:len(package) - node.level + 1] if node.level else ()
+            above = package[: len(package) - node.level + 1] if node.level else ()
             base = (*above, *(node.module.split(".") if node.module else ()))
             wanted = [(*base, alias.name) for alias in node.names]
         for parts in wanted:
@@ -170,7 +177,7 @@ def _imported(file: Path) -> Iterator[Path]:
                 yield from _files(top, parts)
 
 
-def _files(top: Path, parts: Tuple[str, ...]) -> Iterator[Path]:
+def _files(top: Path, parts: tuple[str, ...]) -> Iterator[Path]:
     for count in range(1, len(parts) + 1):
         place = top.joinpath(*parts[:count])
         for file in (place / "__init__.py", place.with_name(f"{place.name}.py")):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from typing import Dict
 
 from kbimg_tasks.build import stamps
 from kbimg_tasks.steps.layout import Layout
 
-_held: Dict[str, int] = {}
+_held: dict[str, int] = {}
 
 
 class Busy(SystemExit):
@@ -48,14 +47,17 @@ def _open(layout: Layout) -> int:
     try:
         number = os.open(layout.lock, flags, 0o600)
     except OSError as error:
-        raise Busy(f"{layout.lock}: expected a file of kbimg's own, but cannot open it: "
-                   f"{error.strerror}. Delete it, or choose another directory with out=DIR."
-                   ) from None
+        raise Busy(
+            f"{layout.lock}: expected a file of kbimg's own, but cannot open it: "
+            f"{error.strerror}. Delete it, or choose another directory with out=DIR."
+        ) from None
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.read(number, 1000).decode("utf-8", "replace").strip()
         os.close(number)
-        raise Busy(f"{layout.out}: another build is at work here: {holder}. Wait for it, end it, "
-                   "or choose another directory with out=DIR.") from None
+        raise Busy(
+            f"{layout.out}: another build is at work here: {holder}. Wait for it, end it, "
+            "or choose another directory with out=DIR."
+        ) from None
     return number

@@ -9,26 +9,29 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Tuple
 
 HEADER = "# Exact packages, for kbimg's lock=: package, checksum, installed bytes, build time\n"
 ROW = re.compile(r"[^\s/]+-[^\s/-]+-[^\s/-]+\.\w+\t(\w+:[0-9a-f]+|none:)\t\d+\t\d+")
 EXPECTED = "a package, its checksum, installed bytes and build time, separated by tabs"
 
 
-def problems(path: Path) -> Tuple[str, ...]:
+def problems(path: Path) -> tuple[str, ...]:
     """What keeps a lock file from being obeyed, a line each."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         return (f"lock=: {path}: {why}; doit write_lock lock={path} writes one",)
-    rows = [(number, line) for number, line in enumerate(lines, 1)
-            if line and not line.startswith("#")]  # fmt: skip
+    rows = [
+        (number, line) for number, line in enumerate(lines, 1) if line and not line.startswith("#")
+    ]
     if not rows:
         return (f"lock=: {path}: expected {EXPECTED} on each line, found no line",)
-    return tuple(f'lock=: {path}:{number}: expected {EXPECTED}, found "{line}"'
-                 for number, line in rows if not ROW.fullmatch(line))  # fmt: skip
+    return tuple(
+        f'lock=: {path}:{number}: expected {EXPECTED}, found "{line}"'
+        for number, line in rows
+        if not ROW.fullmatch(line)
+    )
 
 
 def write(path: Path, packages: Path) -> None:

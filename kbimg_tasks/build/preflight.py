@@ -10,8 +10,8 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Collection, Dict, Iterable, Iterator, List
 
 import tomli
 
@@ -28,7 +28,7 @@ FILESYSTEMS = Path("/proc/filesystems")
 EMULATION = "kbimg_tasks.tools.emulation"
 
 
-def problems(stages: Collection[Stage], layout: Layout, needed_mib: int) -> List[str]:
+def problems(stages: Collection[Stage], layout: Layout, needed_mib: int) -> list[str]:
     """Everything about this host that would make the stages fail, each with what to do."""
     lacking = [*_root(), *_architecture(), *_programs(stages)]
     return [
@@ -53,29 +53,40 @@ def _architecture() -> Iterator[str]:
 
 
 def _programs(stages: Iterable[Stage]) -> Iterator[str]:
-    packages: Dict[str, Dict[str, str]] = tomli.loads(
-        (DATA / "programs.toml").read_text(encoding="utf-8"))
+    packages: dict[str, dict[str, str]] = tomli.loads(
+        (DATA / "programs.toml").read_text(encoding="utf-8")
+    )
     for wanted in sorted(programs(stages), key=lambda one: one.names):
         if any(shutil.which(name) for name in wanted.names):
             continue
         entry = packages.get(wanted.names[0], {})
         debian, openeuler = entry.get("debian", "?"), entry.get("openeuler", "?")
-        yield (f"no program {' or '.join(wanted.names)}: it is in the package {debian} on Debian, "
-               f"{openeuler} on openEuler")
+        yield (
+            f"no program {' or '.join(wanted.names)}: it is in the package {debian} on Debian, "
+            f"{openeuler} on openEuler"
+        )
 
 
 def _namespaces() -> Iterator[str]:
     """Whether programs can have mounts of their own, as all of a build's do: it is tried."""
     tried = process.run(["sh", "-c", ":"])
     if tried.returncode != 0:
-        yield (f"programs cannot have mounts of their own here: {process.complaint(tried)}. In a "
-               "chroot, its top must be a mount point; in a container, CAP_SYS_ADMIN is needed")
+        yield (
+            f"programs cannot have mounts of their own here: {process.complaint(tried)}. In a "
+            "chroot, its top must be a mount point; in a container, CAP_SYS_ADMIN is needed"
+        )
 
 
 def _emulation(stages: Iterable[Stage]) -> Iterator[str]:
     """Whether programs of the image's architecture run here, where they must: it is tried."""
-    for machine in sorted({arg.partition("=")[2] for stage in stages for arg in stage.args()
-                           if isinstance(arg, str) and arg.startswith("--machine=")}):
+    for machine in sorted(
+        {
+            arg.partition("=")[2]
+            for stage in stages
+            for arg in stage.args()
+            if isinstance(arg, str) and arg.startswith("--machine=")
+        }
+    ):
         if machine != platform.machine():
             tried = process.run([sys.executable, "-m", EMULATION, machine])
             if tried.returncode != 0:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Callable, Iterable, Optional, Tuple
+from typing import Callable
 
 from attrs import frozen
 
@@ -30,8 +31,9 @@ class Index:
     sha256: str
 
 
-def changed(listing: Path, repositories: Iterable[Repository],
-            warn: Callable[[str], None]) -> Tuple[str, ...]:  # fmt: skip
+def changed(
+    listing: Path, repositories: Iterable[Repository], warn: Callable[[str], None]
+) -> tuple[str, ...]:
     """The repositories whose index is another one now; `listing` is what the `packages` stage
     wrote. Those that do not answer are told by one warning, and count as unchanged."""
     try:
@@ -48,13 +50,19 @@ def changed(listing: Path, repositories: Iterable[Repository],
         answers = list(pool.map(lambda index: _fetch(index, known.get(index.repository)), recorded))
     silent = [f"{index.repository}: {why}" for index, (_, why) in zip(recorded, answers) if why]
     if silent:
-        warn("the repositories could not be asked for newer packages (" + "; ".join(silent)
-             + "): going on with those of the last build; offline=1 does not ask")
-    return tuple(index.repository for index, (sha256, why) in zip(recorded, answers)
-                 if not why and sha256 != index.sha256)  # fmt: skip
+        warn(
+            "the repositories could not be asked for newer packages ("
+            + "; ".join(silent)
+            + "): going on with those of the last build; offline=1 does not ask"
+        )
+    return tuple(
+        index.repository
+        for index, (sha256, why) in zip(recorded, answers)
+        if not why and sha256 != index.sha256
+    )
 
 
-def _fetch(index: Index, repository: Optional[Repository]) -> Tuple[str, str]:
+def _fetch(index: Index, repository: Repository | None) -> tuple[str, str]:
     """The sum of an index as it is now, or why there is none."""
     import urllib.request  # late: loading it takes as long as the rest of a run
 

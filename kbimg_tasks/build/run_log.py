@@ -11,8 +11,8 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Iterator, List, Tuple
 
 from attrs import asdict, frozen
 
@@ -59,7 +59,7 @@ def _append(layout: Layout, stage: str, what: str, run: str) -> None:
             os.write(number, f"{json.dumps(asdict(event))}\n".encode())
 
 
-def read(layout: Layout) -> Tuple[Event, ...]:
+def read(layout: Layout) -> tuple[Event, ...]:
     """What happened in the last run that made anything, in order; nothing where there was none."""
     try:
         return tuple(_events(layout.run_log.read_text(encoding="utf-8", errors="replace")))
@@ -67,7 +67,7 @@ def read(layout: Layout) -> Tuple[Event, ...]:
         return ()
 
 
-def _events(text: str) -> List[Event]:
+def _events(text: str) -> list[Event]:
     """The events of some lines; a line that a full disk has cut off is none."""
     found = []
     for line in text.splitlines():

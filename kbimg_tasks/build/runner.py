@@ -13,11 +13,12 @@ import re
 import signal
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
-from typing import IO, Any, Dict, List, Sequence, Tuple, Union
+from typing import IO, Any
 
 from kbimg_tasks.build import environment, run_log, space, stamps, store
 from kbimg_tasks.host import installation, remove
@@ -37,8 +38,9 @@ class StageFailed(Exception):
     """A stage could not be made; the text is for the user. Where a step's program failed, `option`
     is who asked for it, and `last` are the last lines that it printed."""
 
-    def __init__(self, text: str, option: Tuple[Union[str, int], ...] = (),
-                 last: Sequence[str] = ()) -> None:  # fmt: skip
+    def __init__(
+        self, text: str, option: tuple[str | int, ...] = (), last: Sequence[str] = ()
+    ) -> None:
         super().__init__(text)
         self.option, self.last = option, tuple(last)
 
@@ -56,7 +58,8 @@ def perform(stage: Stage, layout: Layout, watcher: Watcher = NOBODY) -> None:
 
         def is_whole() -> bool:
             found = stamps.is_made(layout, stage) and all(
-                stamps.is_intact(layout, artifact) for artifact in stage.artifacts)
+                stamps.is_intact(layout, artifact) for artifact in stage.artifacts
+            )
             if found:
                 watcher.found(stage.name)
             return found
@@ -110,8 +113,16 @@ def _machine() -> Any:
 class _Execution:
     """One step being run."""
 
-    def __init__(self, stage: Stage, step: Step, layout: Layout, text: Renderer,
-                 transcript: IO[bytes], log: Path, watcher: Watcher) -> None:  # fmt: skip
+    def __init__(
+        self,
+        stage: Stage,
+        step: Step,
+        layout: Layout,
+        text: Renderer,
+        transcript: IO[bytes],
+        log: Path,
+        watcher: Watcher,
+    ) -> None:
         self.stage, self.step, self.layout, self.text = stage, step, layout, text
         self.transcript, self.log, self.watcher = transcript, log, watcher
         self.last: deque = deque(maxlen=LAST_LINES)
@@ -128,7 +139,8 @@ class _Execution:
             streams = self._streams(held)
             try:
                 process: Any = _machine()[argv[0]].popen(
-                    argv[1:], env=self._environment(), cwd="/", start_new_session=True, **streams)
+                    argv[1:], env=self._environment(), cwd="/", start_new_session=True, **streams
+                )
             except CommandNotFound as error:
                 raise StageFailed(f"{self.stage.name}: no program {error.program}") from error
             try:
@@ -149,7 +161,7 @@ class _Execution:
                 raise StageFailed(space.exhausted(self.stage, self.layout, self._failure(status)))
             raise StageFailed(self._failure(status), self.step.option, self.last)
 
-    def _streams(self, held: ExitStack) -> Dict[str, object]:
+    def _streams(self, held: ExitStack) -> dict[str, object]:
         stdin = self.step.stdin
         given: object = PIPE
         if stdin is None:
@@ -161,8 +173,11 @@ class _Execution:
         path = self.text(self.step.stdout)
         mode = 0o644 if getattr(self.step.stdout, "is_result", False) else 0o600
         number = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, mode)
-        return {"stdin": given, "stdout": held.enter_context(os.fdopen(number, "wb")),
-                "stderr": PIPE}  # fmt: skip
+        return {
+            "stdin": given,
+            "stdout": held.enter_context(os.fdopen(number, "wb")),
+            "stderr": PIPE,
+        }
 
     def _feed(self, process: Any) -> None:
         given = self.step.stdin
@@ -200,14 +215,17 @@ class _Execution:
         self.watcher.step(self.stage.name, at_work(self.step))
         growth = self.step.progress
         if isinstance(growth, Growth):
-            total = sum(stamps.allocated(self.layout, artifact.stage).get(artifact.name, 0)
-                        for artifact in growth.made_of)
+            total = sum(
+                stamps.allocated(self.layout, artifact.stage).get(artifact.name, 0)
+                for artifact in growth.made_of
+            )
             self.watcher.follow(self.stage.name, partial(_written, self.text(growth.file)), total)
 
-    def _environment(self) -> Dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         seen = {name: os.environ[name] for name in environment.PASSED_ON if name in os.environ}
-        seen.update(environment.FIXED, PYTHONPATH=str(installation.PARENT),
-                    **{BUILDER: str(os.getpid())})
+        seen.update(
+            environment.FIXED, PYTHONPATH=str(installation.PARENT), **{BUILDER: str(os.getpid())}
+        )
         seen.update((name, self.text(value)) for name, value in self.step.env)
         return seen
 
@@ -219,7 +237,8 @@ class _Execution:
         return (
             f"{self.stage.name}: a program ended with {how}. Its last lines:\n{lines}"
             f"  command: {command_line(self.step, self.text)}\n"
-            f"  whole log: {self.log}")
+            f"  whole log: {self.log}"
+        )
 
 
 def _written(path: str) -> int:
@@ -234,16 +253,19 @@ def _allocated(status: os.stat_result) -> int:
     return status.st_blocks * BLOCK_BYTES
 
 
-def _publish(stage: Stage, layout: Layout, clock: int) -> Dict[str, int]:
+def _publish(stage: Stage, layout: Layout, clock: int) -> dict[str, int]:
     """Put the artifacts in their places; from here on they are whole. What each takes of the disk,
     in bytes."""
-    missing: List[str] = [artifact.name for artifact in stage.artifacts
-                          if not os.path.lexists(layout.unpublished(artifact))]  # fmt: skip
+    missing: list[str] = [
+        artifact.name
+        for artifact in stage.artifacts
+        if not os.path.lexists(layout.unpublished(artifact))
+    ]
     if missing:
         raise StageFailed(f"{stage.name}: its programs succeeded without making {missing}")
     layout.stage(stage.name).mkdir(parents=True, exist_ok=True)
     layout.stamp(stage.name).unlink(missing_ok=True)
-    taken: Dict[str, int] = {}
+    taken: dict[str, int] = {}
     for artifact in stage.artifacts:
         made, place = layout.unpublished(artifact), layout.published(artifact)
         taken[artifact.name] = _allocated(os.lstat(made))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable
 
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Stage
@@ -16,8 +16,13 @@ USUAL_TREE_MIB = 600
 # Below this much, a program that failed most likely failed for want of room.
 SCARCE_MIB = 8
 # How programs word ENOSPC: strerror(3), and those that have words of their own.
-COMPLAINTS = ("no space left", "disk full", "not enough free space", "not enough space",
-              "insufficient space")
+COMPLAINTS = (
+    "no space left",
+    "disk full",
+    "not enough free space",
+    "not enough space",
+    "insufficient space",
+)
 
 
 def tree_mib(layout: Layout) -> int:
@@ -40,20 +45,26 @@ def is_exhausted(layout: Layout, said: Iterable[str]) -> bool:
     """Whether a program that failed did so because a disk is full."""
     text = "\n".join(said).lower()
     return any(complaint in text for complaint in COMPLAINTS) or any(
-        free_mib(folder) < SCARCE_MIB for folder in (layout.out, layout.cache))
+        free_mib(folder) < SCARCE_MIB for folder in (layout.out, layout.cache)
+    )
 
 
 def exhausted(stage: Stage, layout: Layout, failure: str) -> str:
     """What to tell whoever's disk is full; `failure` is what the stage met."""
     written = _written_mib(layout.partial(stage.name))
     expected = sum(artifact.holds_tree for artifact in stage.artifacts) * tree_mib(layout)
-    needed = (f"about {expected} MiB" if expected > written
-              else f"more than the {written} MiB that it had written")
+    needed = (
+        f"about {expected} MiB"
+        if expected > written
+        else f"more than the {written} MiB that it had written"
+    )
     place = layout.cache if stage.is_shared else layout.out
-    return (f"{stage.name}: the disk is full: it needs {needed} in {place}, where "
-            f"{free_mib(place)} MiB were left (in {layout.cache}: {free_mib(layout.cache)} MiB). "
-            "What it had written is deleted, what was finished stays: make room and start again.\n"
-            f"{failure}")
+    return (
+        f"{stage.name}: the disk is full: it needs {needed} in {place}, where "
+        f"{free_mib(place)} MiB were left (in {layout.cache}: {free_mib(layout.cache)} MiB). "
+        "What it had written is deleted, what was finished stays: make room and start again.\n"
+        f"{failure}"
+    )
 
 
 def _written_mib(folder: Path) -> int:

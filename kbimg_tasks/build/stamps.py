@@ -17,8 +17,9 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any
 
 from attrs import asdict, evolve, frozen
 
@@ -40,7 +41,7 @@ class Stamp:
 
     fingerprint: str
     seconds: float
-    artifacts: Dict[str, Dict[str, Any]]
+    artifacts: dict[str, dict[str, Any]]
     boot: str = ""
     is_synced: bool = False
 
@@ -50,12 +51,12 @@ class Stamp:
         return self.is_synced or self.boot == _boot()
 
 
-def read(layout: Layout, stage: str) -> Optional[Stamp]:
+def read(layout: Layout, stage: str) -> Stamp | None:
     """The stamp of a stage; None when it was never made."""
     return _load(layout.stamp(stage))
 
 
-def _load(path: Path) -> Optional[Stamp]:
+def _load(path: Path) -> Stamp | None:
     try:
         return Stamp(**json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
@@ -66,15 +67,18 @@ def _boot() -> str:
     return BOOT_ID.read_text(encoding="ascii").strip()
 
 
-def write(layout: Layout, stage: Stage, made_from: str, seconds: float,
-          taken: Mapping[str, int]) -> None:  # fmt: skip
+def write(
+    layout: Layout, stage: Stage, made_from: str, seconds: float, taken: Mapping[str, int]
+) -> None:
     """Say that the stage is made; its artifacts must be published. `taken` is what each takes of
     the disk, in bytes."""
     artifacts = {
         artifact.name: {
             "identity": fingerprint.of_artifact(
-                layout.published(artifact), made_from,
-                *(layout.published(stage[name]) for name in (artifact.files_told_by,) if name)),
+                layout.published(artifact),
+                made_from,
+                *(layout.published(stage[name]) for name in (artifact.files_told_by,) if name),
+            ),
             "is_result": artifact.is_result and not artifact.is_kept,
             "allocated_bytes": taken[artifact.name],
             **_status(layout.published(artifact)),
@@ -91,11 +95,18 @@ def _save(path: Path, stamp: Stamp) -> None:
     os.replace(partial, path)
 
 
-def allocated(layout: Layout, stage: str) -> Dict[str, int]:
+def allocated(layout: Layout, stage: str) -> dict[str, int]:
     """What each artifact of a stage took of the disk when it was made, in bytes."""
     stamp = read(layout, stage)
-    return {name: found["allocated_bytes"] for name, found in stamp.artifacts.items()
-            if "allocated_bytes" in found} if stamp else {}  # fmt: skip
+    return (
+        {
+            name: found["allocated_bytes"]
+            for name, found in stamp.artifacts.items()
+            if "allocated_bytes" in found
+        }
+        if stamp
+        else {}
+    )
 
 
 def settle(layout: Layout) -> None:
@@ -141,13 +152,17 @@ def census(path: Path) -> str:
         for name in sorted(folders + files):
             full = os.path.join(folder, name)
             status = os.lstat(full)
-            digest.update(os.fsencode(
-                f"{os.path.relpath(full, path)}\0{status.st_ino} {status.st_mode} {status.st_size}"
-                f" {status.st_uid} {status.st_gid} {status.st_ctime_ns}\0"))
+            digest.update(
+                os.fsencode(
+                    f"{os.path.relpath(full, path)}\0"
+                    f"{status.st_ino} {status.st_mode} {status.st_size}"
+                    f" {status.st_uid} {status.st_gid} {status.st_ctime_ns}\0"
+                )
+            )
     return digest.hexdigest()
 
 
-def _status(path: Path) -> Dict[str, int]:
+def _status(path: Path) -> dict[str, int]:
     status = os.lstat(path)
     # A directory's size and time change with what is looked up or written below it by others.
     whole = {"inode": status.st_ino}

@@ -13,9 +13,10 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List
+from typing import Callable
 
 from attrs import frozen
 
@@ -24,7 +25,7 @@ from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Stage
 
 GIB = 1 << 30
-_held: Dict[Path, int] = {}
+_held: dict[Path, int] = {}
 
 
 @frozen
@@ -37,8 +38,13 @@ class Entry:
     is_in_use: bool
 
 
-def take(layout: Layout, stage: Stage, made_from: str, is_whole: Callable[[], bool],
-         make: Callable[[], None]) -> None:  # fmt: skip
+def take(
+    layout: Layout,
+    stage: Stage,
+    made_from: str,
+    is_whole: Callable[[], bool],
+    make: Callable[[], None],
+) -> None:
     """Lead the output directory to an entry, which is made unless it is whole.
 
     Waits while another build makes it. This process holds it as a reader from then on.
@@ -94,7 +100,7 @@ def _link(place: Path, target: Path) -> None:
     place.symlink_to(target)
 
 
-def entries(layout: Layout) -> List[Entry]:
+def entries(layout: Layout) -> list[Entry]:
     """What is in the store, the one that was used last at the end."""
     found = []
     for folder in (layout.store / "entries").glob("*"):
@@ -105,7 +111,7 @@ def entries(layout: Layout) -> List[Entry]:
     return sorted(found, key=lambda entry: entry.used)
 
 
-def prune(layout: Layout) -> List[Entry]:
+def prune(layout: Layout) -> list[Entry]:
     """Delete what was not used for longest until the store keeps to its limit; what was deleted.
 
     What a build makes or reads stays. Output directories that lead to a deleted entry make it anew

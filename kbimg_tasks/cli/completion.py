@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Iterator, List, Sequence
+from typing import Any
 
 from kbimg_tasks.session.request import FILE, FOLDER, KNOWN
 
@@ -33,12 +34,12 @@ def answer_if_asked(parser: argparse.ArgumentParser) -> None:
         argcomplete.autocomplete(parser, always_complete_options=False)
 
 
-def configurations(prefix: str, **_: Any) -> List[str]:
+def configurations(prefix: str, **_: Any) -> list[str]:
     """TOML files, and directories on the way to one."""
     return _files(prefix, "toml")
 
 
-def variables(prefix: str, **_: Any) -> List[str]:
+def variables(prefix: str, **_: Any) -> list[str]:
     """NAME= as far as the name is not there, and then values."""
     name, is_named, begun = prefix.partition("=")
     if not is_named:
@@ -67,7 +68,7 @@ def tasks(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterator[st
     yield from loader.task_names(words, Path.cwd())
 
 
-def _files(prefix: str, *suffixes: str) -> List[str]:
+def _files(prefix: str, *suffixes: str) -> list[str]:
     from argcomplete.completers import FilesCompleter
 
     return FilesCompleter(suffixes)(prefix)

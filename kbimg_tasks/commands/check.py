@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, List, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
@@ -24,11 +24,11 @@ class Judgement:
     judged in full when the configuration did not say what to build."""
 
     file: str
-    images: Tuple[str, ...]
+    images: tuple[str, ...]
     architecture: str
     programs: int
     is_host_judged: bool
-    problems: Tuple[Problem, ...]
+    problems: tuple[Problem, ...]
 
     @property
     def has_errors(self) -> bool:
@@ -41,9 +41,9 @@ def judge(asked: Variables) -> Judgement:
     this host for all of them."""
     images = configured(asked.config, asked.started_in) or (DEFAULT_IMAGE,)
     sessions = [(image, Session.of(asked, (image,))) for image in images]
-    found: List[Problem] = []
-    stages: List[Stage] = []
-    unmade: List[Stage] = []
+    found: list[Problem] = []
+    stages: list[Stage] = []
+    unmade: list[Stage] = []
     for image, session in sessions:
         found += (*session.refusals, *session.warnings, *_passed_over(session.config))
         if not session.refusals:
@@ -53,18 +53,26 @@ def judge(asked: Variables) -> Judgement:
             unmade += to_make
     wanted = tuple(dict.fromkeys(stages))
     host = preflight.problems(
-        wanted, asked.layout, needed_mib(tuple(dict.fromkeys(unmade)), asked.layout))
+        wanted, asked.layout, needed_mib(tuple(dict.fromkeys(unmade)), asked.layout)
+    )
     return Judgement(
-        name_as_typed(asked.config, asked.started_in), images, asked.architecture.name,
-        len(preflight.programs(wanted)), not any(session.refusals for _, session in sessions),
-        (*in_order(found), *map(Problem.of_no_file, host)))
+        name_as_typed(asked.config, asked.started_in),
+        images,
+        asked.architecture.name,
+        len(preflight.programs(wanted)),
+        not any(session.refusals for _, session in sessions),
+        (*in_order(found), *map(Problem.of_no_file, host)),
+    )
 
 
 def _passed_over(config: Config) -> Iterator[Problem]:
     """What belongs to an image that the others of the same file exclude."""
     if config.dm_verity and config.pxe_config:
-        yield config.problem(("pxe_config",), "passed over: dm-verity is for virtual machines, and "
-                             "pxe_img is not made with it", WARNING)
+        yield config.problem(
+            ("pxe_config",),
+            "passed over: dm-verity is for virtual machines, and pxe_img is not made with it",
+            WARNING,
+        )
 
 
 def report(found: Judgement, painter: Painter) -> str:
@@ -75,13 +83,16 @@ def report(found: Judgement, painter: Painter) -> str:
 def _summary(found: Judgement) -> Iterator[str]:
     names = _joined(found.images)
     if not found.has_errors:
-        yield (f"{found.file}: right for {names} on {found.architecture}, with the files that it "
-               "names")
+        yield (
+            f"{found.file}: right for {names} on {found.architecture}, with the files that it names"
+        )
         yield f"this host: has the {found.programs} programs and the room that building takes"
         return
     counts = [_count(found, severity) for severity in (ERROR, WARNING)]
-    yield (f"{_joined(list(filter(None, counts)))}; {found.file} was judged for {names} on "
-           f"{found.architecture}")
+    yield (
+        f"{_joined(list(filter(None, counts)))}; {found.file} was judged for {names} on "
+        f"{found.architecture}"
+    )
     if not found.is_host_judged:
         yield "this host is judged in full once the configuration is right"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable
 
 from attrs import frozen
 
@@ -25,41 +25,51 @@ class Handover:
 
     def is_loaded(self) -> bool:
         """Whether an engine has just this image under its name."""
-        return (self.engine != engines.NONE and self.digests.is_file()
-                and self._holder() is not None)  # fmt: skip
+        return self.engine != engines.NONE and self.digests.is_file() and self._holder() is not None
 
     def load(self) -> None:
         """Load it; without an engine, say what to do with the file. Raises engines.EngineFailed."""
         engine = next(engines.usable(self.engine), None) if self.engine != engines.NONE else None
         if engine is None:
             if self.engine not in (engines.AUTO, engines.NONE):
-                raise engines.EngineFailed(f"engine={self.engine}: "
-                                           f"{engines.why_none(self.engine)}")
+                raise engines.EngineFailed(f"engine={self.engine}: {engines.why_none(self.engine)}")
             self.say(self._by_hand())
             return
         engine.take(self.archive)
         if self._holder() is None:
             raise engines.EngineFailed(
-                f"{engine.name} took {self.archive}, but shows another image as {self.image}")
-        self.say(f"      {self.image} is in {engine.name}: "
-                 f"{' '.join((engine.name, *engine.listing))}")
+                f"{engine.name} took {self.archive}, but shows another image as {self.image}"
+            )
+        self.say(
+            f"      {self.image} is in {engine.name}: {' '.join((engine.name, *engine.listing))}"
+        )
 
     def push(self, name: str) -> None:
         """Push it to a registry. Raises registry.NotPushed."""
         registry.push(self.archive, name)
         self.say(f"      pushed as {name}")
 
-    def _holder(self) -> Optional[engines.Engine]:
+    def _holder(self) -> engines.Engine | None:
         # Podman shows digests without their algorithm.
-        ours = [digest if ":" in digest else f"sha256:{digest}"
-                for digest in self.digests.read_text(encoding="ascii").split()]
-        return next((engine for engine in engines.usable(self.engine)
-                     if engine.image_id(self.image) in ours), None)  # fmt: skip
+        ours = [
+            digest if ":" in digest else f"sha256:{digest}"
+            for digest in self.digests.read_text(encoding="ascii").split()
+        ]
+        return next(
+            (
+                engine
+                for engine in engines.usable(self.engine)
+                if engine.image_id(self.image) in ours
+            ),
+            None,
+        )
 
     def _by_hand(self) -> str:
         why = engines.why_none(self.engine)
-        return (f"      {self.image}: {why}; the image stays in {self.archive}. To load it:\n"
-                f"          docker load -i {self.archive}\n"
-                f"          ctr -n k8s.io images import {self.archive}\n"
-                f"      To push it: the same command with push=REGISTRY/NAME:TAG, or\n"
-                f"          skopeo copy oci-archive:{self.archive} docker://REGISTRY/NAME:TAG")
+        return (
+            f"      {self.image}: {why}; the image stays in {self.archive}. To load it:\n"
+            f"          docker load -i {self.archive}\n"
+            f"          ctr -n k8s.io images import {self.archive}\n"
+            f"      To push it: the same command with push=REGISTRY/NAME:TAG, or\n"
+            f"          skopeo copy oci-archive:{self.archive} docker://REGISTRY/NAME:TAG"
+        )

@@ -8,9 +8,10 @@ to start in a moment.
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 from kbimg_tasks.machine.architecture import Architecture
 
@@ -23,10 +24,11 @@ METHODS = ("GET", "HEAD")
 # iPXE for UEFI that uses the firmware's own driver of the adapter: of the packages ipxe (Debian,
 # x86-64) and ipxe-bootimgs (openEuler).
 LOADERS = {
-    "x86_64": (Path("/usr/lib/ipxe/snponly.efi"),
-               Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi")),
-    "aarch64": (Path("/usr/share/ipxe/arm64-efi/snponly.efi"),
-                Path("/usr/lib/ipxe/arm64-efi/snponly.efi")),
+    "x86_64": (Path("/usr/lib/ipxe/snponly.efi"), Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi")),
+    "aarch64": (
+        Path("/usr/share/ipxe/arm64-efi/snponly.efi"),
+        Path("/usr/lib/ipxe/arm64-efi/snponly.efi"),
+    ),
 }
 # What a machine's firmware says that it is, as dnsmasq(8) names it at --pxe-service.
 CLIENTS = {"x86_64": "x86-64_EFI", "aarch64": "ARM64_EFI"}
@@ -41,27 +43,33 @@ def kernel_words(architecture: Architecture) -> str:
 def ipxe_menu(address: str, architecture: Architecture) -> str:
     """iPXE's script: https://ipxe.org/scripting."""
     words = kernel_words(architecture)
-    return (f"#!ipxe\nkernel http://{address}/vmlinuz initrd=initramfs.img {words}\n"
-            f"initrd http://{address}/initramfs.img\nboot\n")
+    return (
+        f"#!ipxe\nkernel http://{address}/vmlinuz initrd=initramfs.img {words}\n"
+        f"initrd http://{address}/initramfs.img\nboot\n"
+    )
 
 
 def grub_menu(address: str, architecture: Architecture) -> str:
     """GRUB's configuration for a network start."""
     place = f"(http,{address})"
-    return ("set timeout=5\nmenuentry \"Install KubeOS\" {\n"
-            f"    linux {place}/vmlinuz {kernel_words(architecture)}\n"
-            f"    initrd {place}/initramfs.img\n}}\n")
+    return (
+        'set timeout=5\nmenuentry "Install KubeOS" {\n'
+        f"    linux {place}/vmlinuz {kernel_words(architecture)}\n"
+        f"    initrd {place}/initramfs.img\n}}\n"
+    )
 
 
 def dnsmasq(address: str, architecture: Architecture, loader: Path) -> str:
     """A configuration of dnsmasq(8) for TFTP and for what DHCP says about starting; addresses come
     from the DHCP server that is there. Firmware gets iPXE, and iPXE its menu."""
     host, client = address.partition(":")[0], CLIENTS[architecture.name]
-    return (f"# dnsmasq --conf-file=THIS --no-daemon\nport=0\ndhcp-range={host},proxy\n"
-            f"enable-tftp\ntftp-root={loader.parent}\n"
-            "dhcp-match=set:ipxe,175\n"
-            f'pxe-service=tag:!ipxe,{client},"iPXE",{loader.name}\n'
-            f'pxe-service=tag:ipxe,{client},"KubeOS",http://{address}/boot.ipxe\n')
+    return (
+        f"# dnsmasq --conf-file=THIS --no-daemon\nport=0\ndhcp-range={host},proxy\n"
+        f"enable-tftp\ntftp-root={loader.parent}\n"
+        "dhcp-match=set:ipxe,175\n"
+        f'pxe-service=tag:!ipxe,{client},"iPXE",{loader.name}\n'
+        f'pxe-service=tag:ipxe,{client},"KubeOS",http://{address}/boot.ipxe\n'
+    )
 
 
 def loader(architecture: Architecture) -> Path:
@@ -83,21 +91,26 @@ def application(files: Mapping[str, Content]) -> WSGIApplication:
             raise NotFound
         if request.method not in METHODS:
             raise MethodNotAllowed(METHODS)
-        return send_file(BytesIO(found) if isinstance(found, bytes) else found, request.environ,
-                         mimetype="application/octet-stream", conditional=True)
+        return send_file(
+            BytesIO(found) if isinstance(found, bytes) else found,
+            request.environ,
+            mimetype="application/octet-stream",
+            conditional=True,
+        )
 
     return answer
 
 
-def server(listener: socket.socket, answer: WSGIApplication,
-           say: Callable[[str], None]) -> BaseWSGIServer:  # fmt: skip
+def server(
+    listener: socket.socket, answer: WSGIApplication, say: Callable[[str], None]
+) -> BaseWSGIServer:
     """A server that is ready to serve at a socket; each request is told."""
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Handler(WSGIRequestHandler):
         timeout = IDLE_SECONDS
 
-        def log_request(self, code: Union[int, str] = "-", size: Union[int, str] = "-") -> None:
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             # What a client sends is shown so that it cannot act on the terminal.
             say(f"      {self.address_string()} {self.requestline!r} {int(code)}")
 
@@ -105,32 +118,44 @@ def server(listener: socket.socket, answer: WSGIApplication,
             say(f"      {self.address_string()} {message % args}")
 
     host, port = listener.getsockname()
-    return make_server(host, port, answer, threaded=True, request_handler=Handler,
-                       fd=listener.fileno())  # fmt: skip
+    return make_server(
+        host, port, answer, threaded=True, request_handler=Handler, fd=listener.fileno()
+    )
 
 
-def files_of(out: Path, rootfs_name: str, address: str,
-             architecture: Architecture) -> Dict[str, Content]:  # fmt: skip
+def files_of(
+    out: Path, rootfs_name: str, address: str, architecture: Architecture
+) -> dict[str, Content]:
     """What is served out of an output directory, by its path."""
     return {
-        "/vmlinuz": out / "vmlinuz", "/initramfs.img": out / "initramfs.img",
+        "/vmlinuz": out / "vmlinuz",
+        "/initramfs.img": out / "initramfs.img",
         f"/{rootfs_name}": out / "kubeos.tar",
         f"/{rootfs_name}.sha256": out / "kubeos.tar.sha256",
         "/boot.ipxe": ipxe_menu(address, architecture).encode(),
         "/grub.cfg": grub_menu(address, architecture).encode(),
-    }  # fmt: skip
+    }
 
 
-def serve(out: Path, rootfs_name: str, address: str, architecture: Architecture,
-          say: Callable[[str], None]) -> None:  # fmt: skip
+def serve(
+    out: Path,
+    rootfs_name: str,
+    address: str,
+    architecture: Architecture,
+    say: Callable[[str], None],
+) -> None:
     """Serve until Ctrl-C, which ends doit itself; OSError when the address cannot be used."""
     host, _, port = address.partition(":")
     files = files_of(out, rootfs_name, address, architecture)
-    with socket.create_server((host, int(port or 80))) as listener, server(
-            listener, application(files), say) as running:
-        say(f"      serving on http://{address}/: {' '.join(sorted(files))}\n"
+    with (
+        socket.create_server((host, int(port or 80))) as listener,
+        server(listener, application(files), say) as running,
+    ):
+        say(
+            f"      serving on http://{address}/: {' '.join(sorted(files))}\n"
             f"      GRUB, by the network: configfile (http,{address})/grub.cfg\n"
             f"      iPXE: chain http://{address}/boot.ipxe\n"
             "      TFTP, beside a DHCP server that is there, by dnsmasq with:\n\n"
-            f"{dnsmasq(address, architecture, loader(architecture))}\n      Ctrl-C ends it.")
+            f"{dnsmasq(address, architecture, loader(architecture))}\n      Ctrl-C ends it."
+        )
         running.serve_forever()

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Collection, Dict, Iterator, Mapping, Tuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from kbimg_tasks.config.quoting import Option
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.partitions import LayoutError, plan_table
 
-Found = Iterator[Tuple[Option, str]]
+Found = Iterator[tuple[Option, str]]
 Drafts = Mapping[str, Any]
 Values = Mapping[str, Any]
 
@@ -22,8 +23,9 @@ OF_THE_TREE = ("users", "copy_files", "grub", "systemd_service", "chroot_script"
 STATIC_ADDRESS = ("local_ip", "net_name", "netmask")
 
 
-def all_problems(drafts: Drafts, values: Values, images: Collection[str],
-                 architecture: Architecture) -> Found:  # fmt: skip
+def all_problems(
+    drafts: Drafts, values: Values, images: Collection[str], architecture: Architecture
+) -> Found:
     """Everything that does not go together, for any image and for those to be built."""
     yield from one_source(values)
     yield from verity_needs_grub(values)
@@ -69,22 +71,31 @@ def one_source(values: Values) -> Found:
 def verity_needs_grub(values: Values) -> Found:
     """The menu of a verified boot must not be editable by everybody."""
     if "dm_verity" in values and "grub" not in values:
-        yield (("dm_verity",), "needs a table [grub] with passwd: without a password anybody could "
-               "boot another root hash from the menu")  # fmt: skip
+        yield (
+            ("dm_verity",),
+            "needs a table [grub] with passwd: without a password anybody could "
+            "boot another root hash from the menu",
+        )
 
 
 def verity_excludes_legacy_bios(drafts: Drafts, values: Values) -> Found:
     """The chain of trust begins in UEFI's firmware."""
     if "dm_verity" in values and drafts.get("from_repo", {}).get("legacy_bios"):
-        yield (("from_repo", "legacy_bios"), "expected false with dm_verity, found true: the chain "
-               "of trust begins with UEFI's Secure Boot")  # fmt: skip
+        yield (
+            ("from_repo", "legacy_bios"),
+            "expected false with dm_verity, found true: the chain "
+            "of trust begins with UEFI's Secure Boot",
+        )
 
 
 def verity_excludes_container_source(values: Values) -> Found:
     """What an upgrade image holds was made, and signed, elsewhere."""
     if "dm_verity" in values and "from_dockerimg" in values:
-        yield (("dm_verity",), "excludes from_dockerimg: the upgrade image's root tree was made, "
-               "and signed, elsewhere")  # fmt: skip
+        yield (
+            ("dm_verity",),
+            "excludes from_dockerimg: the upgrade image's root tree was made, "
+            "and signed, elsewhere",
+        )
 
 
 def container_source_is_named(drafts: Drafts) -> Found:
@@ -92,24 +103,31 @@ def container_source_is_named(drafts: Drafts) -> Found:
     source = drafts.get("from_dockerimg", {})
     ways = [source.get(way, "unreadable") for way in ("upgrade_img", "archive")]
     if "from_dockerimg" in drafts and not any(ways):
-        yield (("from_dockerimg",), "needs upgrade_img, the name of an image in the container "
-               "engine, or archive, a file with one")  # fmt: skip
+        yield (
+            ("from_dockerimg",),
+            "needs upgrade_img, the name of an image in the container "
+            "engine, or archive, a file with one",
+        )
 
 
 def admin_container_has_one_base(drafts: Drafts) -> Found:
     """It is built on a base image or out of packages."""
     admin = drafts.get("admin_container", {})
     if admin.get("repo_path") and admin.get("base_image"):
-        yield (("admin_container", "base_image"),
-               "contradicts repo_path: remove one of the two")  # fmt: skip
+        yield (("admin_container", "base_image"), "contradicts repo_path: remove one of the two")
 
 
 def container_source_is_taken_as_it_is(values: Values) -> Found:
     """The root tree is the upgrade image's; nothing is put into it any more."""
     for table in OF_THE_TREE:
         if table in values and "from_dockerimg" in values:
-            yield (table,), ("excludes from_dockerimg, whose upgrade image is taken as it is: it "
-                             "belongs into the configuration that the upgrade image is made of")
+            yield (
+                (table,),
+                (
+                    "excludes from_dockerimg, whose upgrade image is taken as it is: it "
+                    "belongs into the configuration that the upgrade image is made of"
+                ),
+            )
 
 
 def pxe_excludes_verity(values: Values) -> Found:
@@ -124,15 +142,22 @@ def installer_is_apart_from_legacy_bios(drafts: Drafts, images: Collection[str])
     for option in _legacy(drafts):
         others = sorted({"vm_img", "upgrade_img"} & set(images))
         if others:
-            yield option, (f"{' and '.join(others)} would be for legacy BIOS and pxe_img is for "
-                           "UEFI: build them by two commands, with an out= each")
+            yield (
+                option,
+                (
+                    f"{' and '.join(others)} would be for legacy BIOS and pxe_img is for "
+                    "UEFI: build them by two commands, with an out= each"
+                ),
+            )
 
 
 def legacy_bios_is_there(drafts: Drafts, architecture: Architecture) -> Found:
     """Of the architectures only x86-64 has had another firmware than UEFI."""
     for option in () if architecture.has_bios else _legacy(drafts):
-        yield option, (f"expected false on {architecture.name}, which has no legacy BIOS, found "
-                       "true")
+        yield (
+            option,
+            (f"expected false on {architecture.name}, which has no legacy BIOS, found true"),
+        )
 
 
 def _legacy(drafts: Drafts) -> Iterator[Option]:
@@ -156,7 +181,7 @@ def address_by_dhcp_or_by_hand(drafts: Drafts) -> Found:
 
 def users_are_different(drafts: Drafts) -> Found:
     """Every user once, and root by root_passwd."""
-    seen: Dict[str, int] = {}
+    seen: dict[str, int] = {}
     for index, user in enumerate(drafts.get("users", ())):
         name, at = user.get("name"), ("users", index, "name")
         if name == "root":
@@ -174,8 +199,12 @@ def partitions_fit(drafts: Drafts, values: Values) -> Found:
         return
     legacy = any(_legacy(drafts))
     try:
-        plan_table(sizes["root_mib"], sizes["image_gib"], legacy=legacy,
-                   verity="dm_verity" in values and not legacy)  # fmt: skip
+        plan_table(
+            sizes["root_mib"],
+            sizes["image_gib"],
+            legacy=legacy,
+            verity="dm_verity" in values and not legacy,
+        )
     except LayoutError as error:
         yield ("disk_partition",), f"expected {error}"
 

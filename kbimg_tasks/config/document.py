@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Mapping, Optional, Tuple
+from collections.abc import Mapping
 
 from attrs import field, frozen
 
@@ -19,7 +19,7 @@ class Document:
     `confidential`."""
 
     file: str = ""
-    lines: Tuple[str, ...] = field(default=(), repr=False)
+    lines: tuple[str, ...] = field(default=(), repr=False)
     places: Mapping[Path, Place] = field(factory=dict, repr=False)
 
     def line(self, path: Path) -> int:
@@ -33,8 +33,15 @@ class Document:
         line = self.line(tuple(int(word) if word.isdecimal() else word for word in words))
         return f"{self.file}:{line}" if line else self.file
 
-    def problem(self, path: Path, message: str, hint: str = "", *, of_key: bool = False,
-                severity: str = ERROR) -> Problem:  # fmt: skip
+    def problem(
+        self,
+        path: Path,
+        message: str,
+        hint: str = "",
+        *,
+        of_key: bool = False,
+        severity: str = ERROR,
+    ) -> Problem:
         """What is wrong with an option's value, or else with its key or the header of its table;
         with the nearest thing around it when it is not there."""
         found = self._nearest(path)
@@ -42,20 +49,30 @@ class Document:
             return Problem(self.file, 0, spelled(path), message, hint, severity=severity)
         place = self.places[found]
         is_value = found == path and not of_key and place.value is not None
-        return self.problem_in(place.value if is_value else place.key, spelled(path), message, hint,
-                               severity)  # fmt: skip
+        return self.problem_in(
+            place.value if is_value else place.key, spelled(path), message, hint, severity
+        )
 
-    def problem_in(self, span: Optional[Span], option: str, message: str, hint: str = "",
-                   severity: str = ERROR) -> Problem:  # fmt: skip
+    def problem_in(
+        self, span: Span | None, option: str, message: str, hint: str = "", severity: str = ERROR
+    ) -> Problem:
         """What is wrong with a stretch of the file, or with all of it."""
         if span is None:
             return Problem(self.file, 0, option, message, hint, severity=severity)
         line = self.lines[span.line - 1]
         end = span.end_column - 1 if span.end_line == span.line else len(line)
-        return Problem(self.file, span.line, option, message, hint, span,
-                       excerpt(line, span.column - 1, end), severity)  # fmt: skip
+        return Problem(
+            self.file,
+            span.line,
+            option,
+            message,
+            hint,
+            span,
+            excerpt(line, span.column - 1, end),
+            severity,
+        )
 
-    def whole(self, line: int) -> Optional[Span]:
+    def whole(self, line: int) -> Span | None:
         """All of a line but the space around it; None for 0."""
         if not line:
             return None

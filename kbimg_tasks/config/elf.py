@@ -13,8 +13,16 @@ from kbimg_tasks.config.rules import Wrong
 MAGIC = b"\x7fELF"
 HEADER_BYTES = 20
 BYTE_ORDERS = {1: "little", 2: "big"}
-MACHINES = {0x3E: "x86_64", 0xB7: "aarch64", 0x28: "arm", 0x03: "i386", 0xF3: "riscv64",
-            0x102: "loongarch64", 0x15: "ppc64", 0x16: "s390x"}  # fmt: skip
+MACHINES = {
+    0x3E: "x86_64",
+    0xB7: "aarch64",
+    0x28: "arm",
+    0x03: "i386",
+    0xF3: "riscv64",
+    0x102: "loongarch64",
+    0x15: "ppc64",
+    0x16: "s390x",
+}
 
 
 def is_elf(path: str) -> bool:

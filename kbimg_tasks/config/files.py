@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Callable, Dict, Tuple
+from typing import Callable
 
 from attrs import frozen
 
@@ -13,15 +13,20 @@ from kbimg_tasks.config.rules import Wrong
 from kbimg_tasks.machine.architecture import X86_64
 
 # These answer no, and do not raise, for names that are too long or cannot be looked up.
-IS_THERE: Dict[str, Callable[[str], bool]] = {
+IS_THERE: dict[str, Callable[[str], bool]] = {
     "file": os.path.isfile,
     "program": os.path.isfile,
     "agent": os.path.isfile,
     "directory": os.path.isdir,
     "any": lambda path: os.path.isfile(path) or os.path.isdir(path),
 }
-WORDS = {"file": "a file", "program": "a program", "agent": "a file", "directory": "a directory",
-         "any": "a file or directory"}  # fmt: skip
+WORDS = {
+    "file": "a file",
+    "program": "a program",
+    "agent": "a file",
+    "directory": "a directory",
+    "any": "a file or directory",
+}
 
 
 @frozen
@@ -51,7 +56,7 @@ class Files:
             raise Wrong(WORDS[kind], "tried " + " and ".join(map(_described, tried)), found="none")
         return Path(tried[0])
 
-    def _candidates(self, name: str) -> Tuple[str, ...]:
+    def _candidates(self, name: str) -> tuple[str, ...]:
         places = (self.started_in, self.beside_config)
         return tuple(dict.fromkeys(_absolute(os.path.join(place, name)) for place in places))
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, Collection, Dict, Iterator, Tuple
+from typing import Any
 
 from kbimg_tasks.config import checks, repo_file, source
 from kbimg_tasks.config.files import Files
-from kbimg_tasks.config.model import ARRAYS, FROM_PACKAGES, TABLES, Config
+from kbimg_tasks.config.model import ARRAYS, TABLES, Config
 from kbimg_tasks.config.reader import Reader
+from kbimg_tasks.config.tables import FROM_PACKAGES
 from kbimg_tasks.diagnostics.problem import ConfigError, Problem
 from kbimg_tasks.machine.architecture import X86_64, Architecture
 
 
-def load(path: Path, started_in: Path, images: Collection[str] = (),
-         architecture: Architecture = X86_64) -> Config:  # fmt: skip
+def load(
+    path: Path, started_in: Path, images: Collection[str] = (), architecture: Architecture = X86_64
+) -> Config:
     """The configuration in `path`, with everything checked that `images` for an architecture need.
 
     Relative paths, `path` among them, are taken from `started_in`, then from the configuration's
@@ -33,7 +36,7 @@ def load(path: Path, started_in: Path, images: Collection[str] = (),
     return Config(full, document=found.document, **_parts(drafts))
 
 
-def configured(path: Path, started_in: Path) -> Tuple[str, ...]:
+def configured(path: Path, started_in: Path) -> tuple[str, ...]:
     """The images that the configuration has tables for; none where it cannot be read."""
     try:
         found = source.read(started_in / path, source.name_as_typed(path, started_in))
@@ -42,18 +45,26 @@ def configured(path: Path, started_in: Path) -> Tuple[str, ...]:
     return tuple(checks.configured(found.values))
 
 
-def _parts(drafts: Dict[str, Any]) -> Dict[str, Any]:
+def _parts(drafts: dict[str, Any]) -> dict[str, Any]:
     """The drafts, which are without fault, as objects of the model."""
-    return {name: tuple(ARRAYS[name](**one) for one in draft) if name in ARRAYS
-            else TABLES[name](**draft) for name, draft in drafts.items()}  # fmt: skip
+    return {
+        name: tuple(ARRAYS[name](**one) for one in draft)
+        if name in ARRAYS
+        else TABLES[name](**draft)
+        for name, draft in drafts.items()
+    }
 
 
-def _repository_problems(drafts: Dict[str, Any], started_in: Path,
-                         images: Collection[str]) -> Iterator[Problem]:  # fmt: skip
+def _repository_problems(
+    drafts: dict[str, Any], started_in: Path, images: Collection[str]
+) -> Iterator[Problem]:
     """The mistakes of the repository files that are read for these images."""
     readers = (("from_repo", FROM_PACKAGES), ("admin_container", ("admin_container",)))
-    paths = (drafts.get(table, {}).get("repo_path") for table, readers_of in readers
-             if set(images) & set(readers_of))
+    paths = (
+        drafts.get(table, {}).get("repo_path")
+        for table, readers_of in readers
+        if set(images) & set(readers_of)
+    )
     for path in dict.fromkeys(filter(None, paths)):
         try:
             repo_file.repositories(path, source.name_as_typed(path, started_in))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from typing import Any, Callable, Iterable, Optional, Tuple, Union
+from collections.abc import Iterable
+from typing import Any, Callable, Union
 
 from kbimg_tasks.diagnostics.excerpt import MASK
 
-Option = Tuple[Union[str, int], ...]
+Option = tuple[Union[str, int], ...]
 
 SHOWN_CHARACTERS = 60
 # Python refuses to write longer numbers in decimal.
@@ -75,7 +76,7 @@ def kind(found: Any) -> str:
     return "a number" if isinstance(found, (int, float)) else "a date or time"
 
 
-def nearest(name: str, known: Iterable[str]) -> Optional[str]:
+def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant."""
     plain = {word.lower(): word for word in known}
     near = difflib.get_close_matches(name.lower().replace("-", "_"), plain, 1)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Collection, Dict, Iterable, List, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import attrs
 
 from kbimg_tasks.config import quoting
 from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.files import Files
-from kbimg_tasks.config.model import ARRAYS, FROM_PACKAGES, TABLES, names
+from kbimg_tasks.config.model import ARRAYS, TABLES
 from kbimg_tasks.config.quoting import Option
 from kbimg_tasks.config.rules import Several, Wrong
 from kbimg_tasks.config.secret import Secret
+from kbimg_tasks.config.tables import FROM_PACKAGES, names
 from kbimg_tasks.diagnostics.problem import Problem
 
 # The attributes of one table that are right; options that are absent have their default.
-Draft = Dict[str, Any]
+Draft = dict[str, Any]
 
 RPMLIST: Option = ("from_repo", "rpmlist")
 
@@ -26,15 +28,15 @@ class Reader:
 
     def __init__(self, document: Document, files: Files, images: Collection[str]) -> None:
         self.document, self.files, self.images = document, files, set(images)
-        self.problems: List[Problem] = []
+        self.problems: list[Problem] = []
 
     def add(self, option: Option, message: str, hint: str = "", *, of_key: bool = False) -> None:
         """One more mistake: of an option's value, or of its key or header."""
         self.problems.append(self.document.problem(option, message, hint, of_key=of_key))
 
-    def tables(self, values: Mapping[str, Any]) -> Dict[str, Any]:
+    def tables(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A Draft for each table, a list of them for each array of tables."""
-        drafts: Dict[str, Any] = {}
+        drafts: dict[str, Any] = {}
         for name, value in values.items():
             if name in TABLES:
                 drafts[name] = self._single(name, value)
@@ -51,7 +53,7 @@ class Reader:
         self.add((name,), f"expected one table headed [{name}], found {found}")
         return {}
 
-    def _array(self, name: str, value: Any) -> List[Draft]:
+    def _array(self, name: str, value: Any) -> list[Draft]:
         if not isinstance(value, list):
             found = f"[{name}]" if isinstance(value, dict) else quoting.kind(value)
             self.add((name,), f"expected tables headed [[{name}]], found {found}")
@@ -102,8 +104,10 @@ class Reader:
                 wrong_elements.add(index)
         if at == RPMLIST and isinstance(value, list):
             draft[attribute.name] = tuple(
-                self._package((*at, index), name) for index, name in enumerate(value)
-                if index not in wrong_elements)
+                self._package((*at, index), name)
+                for index, name in enumerate(value)
+                if index not in wrong_elements
+            )
 
     def _wrong(self, at: Option, wrong: Wrong, value: Any, is_secret: bool = False) -> None:
         found = quoting.kind(value) if is_secret else quoting.value(value)
@@ -132,18 +136,28 @@ class Reader:
 
     def _unknown_table(self, name: str, value: Any) -> None:
         is_table = isinstance(value, dict) or _is_tables(value)
-        owners = [table for table, kind in {**TABLES, **ARRAYS}.items()
-                  if any(name in names(attribute) for attribute in attrs.fields(kind))]
+        owners = [
+            table
+            for table, kind in {**TABLES, **ARRAYS}.items()
+            if any(name in names(attribute) for attribute in attrs.fields(kind))
+        ]
         meant = quoting.nearest(name, [*TABLES, *ARRAYS])
         if owners and not is_table:
             heads = [f"[[{table}]]" if table in ARRAYS else f"[{table}]" for table in owners]
-            self.add((name,), "option outside of a table", f"belongs below {' or '.join(heads)}",
-                     of_key=True)
+            self.add(
+                (name,),
+                "option outside of a table",
+                f"belongs below {' or '.join(heads)}",
+                of_key=True,
+            )
         else:
-            self.add((name,), "unknown table" if is_table else "unknown option",
-                     f"did you mean {meant}?" if meant else "", of_key=True)
+            self.add(
+                (name,),
+                "unknown table" if is_table else "unknown option",
+                f"did you mean {meant}?" if meant else "",
+                of_key=True,
+            )
 
 
 def _is_tables(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
-

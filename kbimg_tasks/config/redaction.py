@@ -8,23 +8,30 @@ table. Comments may hold anything, and are never shown.
 from __future__ import annotations
 
 import re
-from typing import Iterator, List, Mapping, Tuple
+from collections.abc import Iterator, Mapping
 
 import attrs
 
-from kbimg_tasks.config.model import ARRAYS, TABLES, names
+from kbimg_tasks.config.model import ARRAYS, TABLES
 from kbimg_tasks.config.quoting import without_credentials
 from kbimg_tasks.config.spans import Path, Place, Scanned
+from kbimg_tasks.config.tables import names
 from kbimg_tasks.diagnostics.excerpt import HIDDEN
 
-Lines = Tuple[str, ...]
+Lines = tuple[str, ...]
 
 KINDS = {**TABLES, **ARRAYS}
 # Names of options of which some, and of which none are secrets.
-SECRET = {name for kind in KINDS.values() for attribute in attrs.fields(kind)
-          for name in names(attribute) if attribute.metadata["secret"]}  # fmt: skip
-PLAIN = {name for kind in KINDS.values() for attribute in attrs.fields(kind)
-         for name in names(attribute)} - SECRET  # fmt: skip
+SECRET = {
+    name
+    for kind in KINDS.values()
+    for attribute in attrs.fields(kind)
+    for name in names(attribute)
+    if attribute.metadata["secret"]
+}
+PLAIN = {
+    name for kind in KINDS.values() for attribute in attrs.fields(kind) for name in names(attribute)
+} - SECRET
 HEADER = re.compile(r"\s*\[{1,2}\s*([A-Za-z0-9_-]+)[A-Za-z0-9_. -]*\]{0,2}")
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 KEY = re.compile(r"([A-Za-z0-9_-]+)[\"']?\s*=")
@@ -51,8 +58,9 @@ def lines(text: str, scanned: Scanned) -> Lines:
     return _without_credentials(shown)
 
 
-def _secret(text: str, starts: List[int],
-            places: Mapping[Path, Place]) -> Iterator[Tuple[int, int]]:  # fmt: skip
+def _secret(
+    text: str, starts: list[int], places: Mapping[Path, Place]
+) -> Iterator[tuple[int, int]]:
     """Where values begin and end that may not be shown, as offsets."""
     for path, place in places.items():
         if place.value is not None:
@@ -69,15 +77,17 @@ def _may_be_shown(path: Path, is_nested: bool) -> bool:
         return False
     if len(option) == 1:  # written inline
         return is_nested
-    return any(option[1] in names(attribute) and not attribute.metadata["secret"]
-               for attribute in attrs.fields(kind))  # fmt: skip
+    return any(
+        option[1] in names(attribute) and not attribute.metadata["secret"]
+        for attribute in attrs.fields(kind)
+    )
 
 
 def lines_of_broken(text: str) -> Lines:
     """The lines of a file that is no TOML, so that nobody knows where its values end. A value is
     shown only behind a key whose values are shown everywhere, an array's elements also on the lines
     below it, and nothing from the first quotes of several lines on."""
-    found: List[str] = []
+    found: list[str] = []
     is_open = False
     rows = text.replace("\r\n", "\n").split("\n")
     for line in rows:
@@ -88,7 +98,7 @@ def lines_of_broken(text: str) -> Lines:
         if header and header[1] in KINDS:
             is_open, shown = False, header.end()
         elif key:
-            is_open = key[1] in PLAIN and line[key.end():].lstrip().startswith("[")
+            is_open = key[1] in PLAIN and line[key.end() :].lstrip().startswith("[")
             shown = _plain_until(line) if key[1] in PLAIN else 0
             shown = key.end() if key[1] in SECRET else shown
         elif is_open and line.strip()[:1] in ELEMENT:
@@ -97,7 +107,7 @@ def lines_of_broken(text: str) -> Lines:
             is_open = False
         is_open = is_open and "]" not in line
         found.append(_shown_until(line, shown))
-    found += map(_hidden, rows[len(found):])
+    found += map(_hidden, rows[len(found) :])
     return _without_credentials(found)
 
 
@@ -128,5 +138,5 @@ def _hidden(text: str) -> str:
     return re.sub(r"[^\n]", HIDDEN, text)
 
 
-def _without_credentials(shown: List[str]) -> Lines:
+def _without_credentials(shown: list[str]) -> Lines:
     return tuple(without_credentials(line, _hidden) for line in shown)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import configparser
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -37,26 +37,27 @@ class Repository:
     credentials. `gpgcheck` is None where the file leaves it to dnf's own configuration."""
 
     id: str
-    baseurl: Tuple[str, ...]
-    mirrorlist: Optional[str]
-    metalink: Optional[str]
+    baseurl: tuple[str, ...]
+    mirrorlist: str | None
+    metalink: str | None
     enabled: bool
-    gpgcheck: Optional[bool]
+    gpgcheck: bool | None
     username: str = ""
-    password: Optional[Secret] = None
+    password: Secret | None = None
 
     @property
     def has_variables(self) -> bool:
         """Whether only dnf knows its addresses in full."""
-        return any("$" in url for url in (*self.baseurl, self.mirrorlist or "",
-                                          self.metalink or ""))  # fmt: skip
+        return any(
+            "$" in url for url in (*self.baseurl, self.mirrorlist or "", self.metalink or "")
+        )
 
-    def addresses(self, architecture: Architecture) -> Tuple[str, ...]:
+    def addresses(self, architecture: Architecture) -> tuple[str, ...]:
         """Its addresses, with dnf's variables for the architecture in place (dnf.conf(5))."""
         return tuple(VARIABLES.sub(architecture.name, url) for url in self.baseurl)
 
 
-def repositories(path: Path, shown: str = "") -> Tuple[Repository, ...]:
+def repositories(path: Path, shown: str = "") -> tuple[Repository, ...]:
     """The repositories of a file, which messages call `shown`.
 
     Raises ConfigError, with every mistake, when dnf could not install from it.
@@ -65,8 +66,11 @@ def repositories(path: Path, shown: str = "") -> Tuple[Repository, ...]:
     text = _text(path, file)
     lines = _Lines(text, Document(file, redaction.lines_of_repository(text)))
     sections = {name: section for name, section in _parsed(text, lines).items() if name != MAIN}
-    problems = [problem for name, section in sections.items()
-                for problem in _section_problems(name, section, lines)]  # fmt: skip
+    problems = [
+        problem
+        for name, section in sections.items()
+        for problem in _section_problems(name, section, lines)
+    ]
     found = tuple(_repository(name, section) for name, section in sections.items())
     if not any(repository.enabled for repository in found):
         problems.append(Problem(file, 0, "", "expected an enabled repository, found none"))
@@ -81,51 +85,69 @@ def _text(path: Path, file: str) -> str:
     except OSError as error:
         raise _refused(file, 0, f"cannot be read: {error.strerror}") from None
     if len(content) > LARGEST_BYTES:
-        raise _refused(file, 0, f"expected a repository file, found more than {LARGEST_BYTES} "
-                                "bytes")
+        raise _refused(
+            file, 0, f"expected a repository file, found more than {LARGEST_BYTES} bytes"
+        )
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _refused(file, line, "expected UTF-8, found the byte "
-                                   f"0x{content[error.start]:02x}") from None
+        raise _refused(
+            file, line, f"expected UTF-8, found the byte 0x{content[error.start]:02x}"
+        ) from None
 
 
-def _parsed(text: str, lines: _Lines) -> Dict[str, Mapping[str, str]]:
+def _parsed(text: str, lines: _Lines) -> dict[str, Mapping[str, str]]:
     parser = configparser.ConfigParser(
-        interpolation=None, strict=True, delimiters=("=",), default_section="")
+        interpolation=None, strict=True, delimiters=("=",), default_section=""
+    )
     try:
         parser.read_string(text)
     except configparser.MissingSectionHeaderError as error:
-        raise lines.refused(error.lineno, "expected a section such as [openEuler] before anything "
-                                          "else") from None
+        raise lines.refused(
+            error.lineno, "expected a section such as [openEuler] before anything else"
+        ) from None
     except configparser.DuplicateSectionError as error:
         raise lines.refused(error.lineno, f"[{error.section}]: given twice") from None
     except configparser.DuplicateOptionError as error:
-        raise lines.refused(error.lineno,
-                            f"[{error.section}] {error.option}: given twice") from None
+        raise lines.refused(
+            error.lineno, f"[{error.section}] {error.option}: given twice"
+        ) from None
     except configparser.ParsingError as error:
-        raise ConfigError(lines.of_line(line, "expected name=value, found no =")
-                          for line, _ in error.errors or [(0, "")]) from None
+        raise ConfigError(
+            lines.of_line(line, "expected name=value, found no =")
+            for line, _ in error.errors or [(0, "")]
+        ) from None
     except (configparser.Error, AttributeError):
         # Some versions stumble over a value that is continued where none was begun.
         raise lines.refused(0, "expected a repository file of dnf's format") from None
     return {name: parser[name] for name in parser.sections()}
 
 
-def _section_problems(name: str, section: Mapping[str, str], lines: _Lines) -> List[Problem]:
+def _section_problems(name: str, section: Mapping[str, str], lines: _Lines) -> list[Problem]:
     found = []
     if not IDENTIFIER.fullmatch(name):
-        found.append(lines.problem(name, "", "expected a repository's name of letters, digits "
-                                             f"and - _ . :, found {quoted(name)}"))
+        found.append(
+            lines.problem(
+                name,
+                "",
+                "expected a repository's name of letters, digits "
+                f"and - _ . :, found {quoted(name)}",
+            )
+        )
     if not any(section.get(source, "").strip() for source in SOURCES):
-        found.append(lines.problem(
-            name, "", "expected one of baseurl, mirrorlist and metalink, found none"))
+        found.append(
+            lines.problem(name, "", "expected one of baseurl, mirrorlist and metalink, found none")
+        )
     for source in SOURCES:
         if not all(map(_is_address, _words(section.get(source, "")))):
-            found.append(lines.problem(
-                name, source, "expected addresses such as https://repo.openeuler.org/, found "
-                              "another"))  # fmt: skip
+            found.append(
+                lines.problem(
+                    name,
+                    source,
+                    "expected addresses such as https://repo.openeuler.org/, found another",
+                )
+            )
     for switch in SWITCHES:
         if section.get(switch, "1").strip().lower() not in TRUE + FALSE:
             found.append(lines.problem(name, switch, "expected 0 or 1, found neither"))
@@ -154,11 +176,11 @@ def _repository(name: str, section: Mapping[str, str]) -> Repository:
     )
 
 
-def _words(value: str) -> Tuple[str, ...]:
+def _words(value: str) -> tuple[str, ...]:
     return tuple(filter(None, re.split(r"[\s,]+", value)))
 
 
-def _switch(section: Mapping[str, str], name: str) -> Optional[bool]:
+def _switch(section: Mapping[str, str], name: str) -> bool | None:
     value = section.get(name)
     return None if value is None else value.strip().lower() in TRUE
 
@@ -175,15 +197,15 @@ class _Lines:
         place = f"[{section}] {option}".rstrip()
         return self.document.problem_in(self._span(section, option), place, message)
 
-    def of_line(self, line: Optional[int], message: str) -> Problem:
+    def of_line(self, line: int | None, message: str) -> Problem:
         """A mistake of a whole line; none when nobody knows which."""
         return self.document.problem_in(self.document.whole(line or 0), "", message)
 
-    def refused(self, line: Optional[int], message: str) -> ConfigError:
+    def refused(self, line: int | None, message: str) -> ConfigError:
         """The only mistake."""
         return ConfigError([self.of_line(line, message)])
 
-    def _span(self, section: str, option: str) -> Optional[Span]:
+    def _span(self, section: str, option: str) -> Span | None:
         head, current = 0, ""
         for number, line in enumerate(self.text.split("\n"), 1):
             header = configparser.ConfigParser.SECTCRE.match(line.strip())

@@ -4,7 +4,8 @@ expected; and it has the JSON Schema that takes every value that the rule takes.
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, List, Mapping, Tuple
+from collections.abc import Mapping
+from typing import Any, Callable
 
 from attrs import frozen
 
@@ -20,7 +21,7 @@ class Wrong(Exception):
 class Several(Exception):
     """Several elements of one list that are wrong: index, complaint and element of each."""
 
-    def __init__(self, wrongs: List[Tuple[int, Wrong, Any]]) -> None:
+    def __init__(self, wrongs: list[tuple[int, Wrong, Any]]) -> None:
         super().__init__()
         self.wrongs = wrongs
 
@@ -91,7 +92,7 @@ def number(at_least: int, at_most: int, unit: str) -> Rule:
 def list_of(rule: Rule, of: str, at_least: int = 0) -> Rule:
     """Lists in which the rule takes every element; all wrong ones are told."""
 
-    def check(value: Any) -> Tuple[Any, ...]:
+    def check(value: Any) -> tuple[Any, ...]:
         if isinstance(value, str):
             raise Wrong(f"a list of {of}", 'in brackets: ["one", "two"]')
         if not isinstance(value, list):
@@ -108,5 +109,7 @@ def list_of(rule: Rule, of: str, at_least: int = 0) -> Rule:
             raise Several(wrongs)
         return tuple(good)
 
-    return Rule(check, {"type": "array", "items": rule.schema,
-                        **({"minItems": at_least} if at_least else {})})  # fmt: skip
+    return Rule(
+        check,
+        {"type": "array", "items": rule.schema, **({"minItems": at_least} if at_least else {})},
+    )

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any
 
 import tomli
 from attrs import frozen
@@ -25,7 +25,7 @@ PLACE = re.compile(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\
 class Source:
     """What a file says, and where."""
 
-    values: Dict[str, Any]
+    values: dict[str, Any]
     document: Document
 
 
@@ -41,24 +41,28 @@ def read(path: Path, shown: str) -> Source:
         found = PLACE.fullmatch(str(error))
         message = found[1] if found else str(error)
         document = Document(shown, redaction.lines_of_broken(text))
-        line, column = ((int(found[2]), int(found[3])) if found and found[2]
-                        else _end(text))  # fmt: skip
-        raise ConfigError([document.problem_in(
-            Span(line, column, line, column + 1), "", f"not TOML: {message}")]) from None
+        line, column = (int(found[2]), int(found[3])) if found and found[2] else _end(text)
+        raise ConfigError(
+            [document.problem_in(Span(line, column, line, column + 1), "", f"not TOML: {message}")]
+        ) from None
     except RecursionError:
         raise _refused(shown, "not a configuration: nested too deeply") from None
     except ValueError:
         digits = re.search(rf"[0-9_]{{{LONGEST_NUMBER},}}", text)
         line_number = text.count("\n", 0, digits.start()) + 1 if digits else 0
-        raise _refused(shown, "not a configuration: a number beyond all bounds", line_number,
-                       Document(shown, redaction.lines_of_broken(text))) from None
+        raise _refused(
+            shown,
+            "not a configuration: a number beyond all bounds",
+            line_number,
+            Document(shown, redaction.lines_of_broken(text)),
+        ) from None
 
 
 def name_as_typed(path: Path, started_in: Path) -> str:
     """A file's name as the user would type it where the command was started."""
     full = os.path.abspath(started_in / path)
     below = os.path.join(os.path.abspath(started_in), "")
-    return full[len(below):] if full.startswith(below) else str(path)
+    return full[len(below) :] if full.startswith(below) else str(path)
 
 
 def _text(path: Path, shown: str) -> str:
@@ -66,17 +70,23 @@ def _text(path: Path, shown: str) -> str:
     if len(content) > LARGEST_BYTES:
         raise _refused(shown, f"expected a configuration, found more than {LARGEST_BYTES} bytes")
     if content.startswith(b"\xef\xbb\xbf"):
-        raise _refused(shown, "expected TOML, found a byte order mark before it; "
-                              "save as UTF-8 without BOM", 1)
+        raise _refused(
+            shown, "expected TOML, found a byte order mark before it; save as UTF-8 without BOM", 1
+        )
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line, column = _end(content[: error.start].decode("utf-8") + "?")  # in the byte's place
         document = Document(shown, redaction.lines_of_broken(content.decode("utf-8", "replace")))
-        raise ConfigError([document.problem_in(
-            Span(line, column - 1, line, column), "",
-            f"expected UTF-8, as TOML demands, found the byte 0x{content[error.start]:02x}",
-        )]) from None
+        raise ConfigError(
+            [
+                document.problem_in(
+                    Span(line, column - 1, line, column),
+                    "",
+                    f"expected UTF-8, as TOML demands, found the byte 0x{content[error.start]:02x}",
+                )
+            ]
+        ) from None
 
 
 def _content(path: Path, shown: str) -> bytes:
@@ -89,22 +99,24 @@ def _content(path: Path, shown: str) -> bytes:
         with open(path, "rb") as stream:
             return stream.read(LARGEST_BYTES + 1)
     except FileNotFoundError:
-        raise _refused(shown, "no such configuration file; name one with config=FILE, or with "
-                              "kbimg's -f FILE") from None
+        raise _refused(
+            shown, "no such configuration file; name one with config=FILE, or with kbimg's -f FILE"
+        ) from None
     except OSError as error:
         raise _refused(shown, f"cannot be read: {error.strerror}") from None
     except ValueError:
         raise _refused(shown, "cannot be read: no name has a zero byte") from None
 
 
-def _refused(shown: str, message: str, line: int = 0,
-             document: Optional[Document] = None) -> ConfigError:  # fmt: skip
+def _refused(
+    shown: str, message: str, line: int = 0, document: Document | None = None
+) -> ConfigError:
     if document is None:
         return ConfigError([Problem(shown, line, "", message)])
     return ConfigError([document.problem_in(document.whole(line), "", message)])
 
 
-def _end(text: str) -> Tuple[int, int]:
+def _end(text: str) -> tuple[int, int]:
     """The line and column behind the last line that says something."""
     text = text.rstrip("\r\n")
     return text.count("\n") + 1, len(text) - text.rfind("\n")

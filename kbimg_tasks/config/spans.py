@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from typing import Dict, List, Mapping, Optional, Tuple, Union
+from collections.abc import Mapping
+from typing import Union
 
 from attrs import evolve, frozen
 
 from kbimg_tasks.diagnostics.problem import Span
 
-Path = Tuple[Union[str, int], ...]
+Path = tuple[Union[str, int], ...]
 HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
 ESCAPES = {"e": "\x1b", "b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
 
@@ -26,7 +27,7 @@ class Place:
     written inline; an element of an array is its own key."""
 
     key: Span
-    value: Optional[Span] = None
+    value: Span | None = None
 
 
 @frozen
@@ -50,9 +51,9 @@ class _Scanner:
         self.text = text
         self.place = 0
         self.starts = [0, *(end.end() for end in re.finditer("\n", text))]
-        self.found: Dict[Path, Place] = {}
-        self.comments: Dict[int, int] = {}
-        self.counts: Dict[Path, int] = {}
+        self.found: dict[Path, Place] = {}
+        self.comments: dict[int, int] = {}
+        self.counts: dict[Path, int] = {}
 
     def document(self) -> None:
         table: Path = ()
@@ -96,7 +97,7 @@ class _Scanner:
         self._skip(" \t")
         self.found[path] = evolve(self.found[path], value=self._value(path))
 
-    def _keys(self, end: str) -> List[Tuple[str, Span]]:
+    def _keys(self, end: str) -> list[tuple[str, Span]]:
         keys = []
         while True:
             self._skip(" \t")
@@ -200,6 +201,6 @@ class _Scanner:
         """From an offset to where the scanner is."""
         return Span(*self._point(start), *self._point(self.place))
 
-    def _point(self, offset: int) -> Tuple[int, int]:
+    def _point(self, offset: int) -> tuple[int, int]:
         line = bisect_right(self.starts, offset)
         return line, offset - self.starts[line - 1] + 1

@@ -26,24 +26,24 @@ _IDENTITY = r"(?:[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9})"
 _HASH = r"\$(?:1|5|6|7|y|gy|2[aby])\$[\x22-)+-9<-\[\]-~]+"
 
 # dnf takes names, versions, globs, `@group`, `/usr/bin/file`, conditions, and RPM files.
-package = matching(
-    rf"(?![-\s])(?!@\Z){_LETTER}*(?!\s){_LETTER}", "a package name", PATH_BYTES)
+package = matching(rf"(?![-\s])(?!@\Z){_LETTER}*(?!\s){_LETTER}", "a package name", PATH_BYTES)
 host_path = matching(rf"(?!\s+\Z){_LETTER}+", "a path", PATH_BYTES)
 service = matching(r"(?![-.])[A-Za-z0-9:_.\\@-]+", "the name of a systemd unit", NAME_BYTES)
 # useradd(8) and groupadd(8).
 user_name = matching(_ACCOUNT, "a user name (a to z, 0 to 9, _ and -)", 32)
 group_name = matching(_ACCOUNT, "a group name (a to z, 0 to 9, _ and -)", 32)
-owner = matching(
-    rf"{_IDENTITY}(?::{_IDENTITY})?", 'an owner such as "root" or "root:wheel"', 65)
-version = matching(
-    r"(?!-)[A-Za-z0-9._+~^-]+", "a version of letters, digits and . _ + ~ ^ -", 64)
+owner = matching(rf"{_IDENTITY}(?::{_IDENTITY})?", 'an owner such as "root" or "root:wheel"', 65)
+version = matching(r"(?!-)[A-Za-z0-9._+~^-]+", "a version of letters, digits and . _ + ~ ^ -", 64)
 shadow = matching(
-    rf"!{{0,2}}{_HASH}|[!*]{{1,2}}", "a password hash as in /etc/shadow (openssl passwd -6)", 512)
+    rf"!{{0,2}}{_HASH}|[!*]{{1,2}}", "a password hash as in /etc/shadow (openssl passwd -6)", 512
+)
 password = matching(rf"(?!\s+\Z){_LETTER}+", "a password on one line", 512)
 disk = matching(
-    r"/dev(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._:+=@,-]+)+", 'a disk such as "/dev/vda"', NAME_BYTES)
+    r"/dev(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._:+=@,-]+)+", 'a disk such as "/dev/vda"', NAME_BYTES
+)
 file_name = matching(
-    r"(?![-.])[A-Za-z0-9._+~-]+", "the name of a file, without a folder", NAME_BYTES)
+    r"(?![-.])[A-Za-z0-9._+~-]+", "the name of a file, without a folder", NAME_BYTES
+)
 # The kernel's dev_valid_name() allows more, but nobody's interface is called that.
 interface = matching(r"(?![-.])[A-Za-z0-9_.+-]+", "the name of a network interface", 15)
 
@@ -76,8 +76,7 @@ def netmask(value: Any) -> str:
 _NO_PARENT = r"(?!(?:.*/)?\.\.(?:/|\Z))"
 
 
-@by_schema(type="string", maxLength=PATH_BYTES - 1,
-           pattern=ecma_262(rf"{_NO_PARENT}/{_LETTER}*"))
+@by_schema(type="string", maxLength=PATH_BYTES - 1, pattern=ecma_262(rf"{_NO_PARENT}/{_LETTER}*"))
 def tree_path(value: Any) -> str:
     """A path of the image: absolute, without `..`."""
     if not _is_path(value) or not value.startswith("/"):
@@ -85,8 +84,11 @@ def tree_path(value: Any) -> str:
     return str(value)
 
 
-@by_schema(type="string", maxLength=PATH_BYTES - 1,
-           pattern=ecma_262(rf"(?![-/])(?!\.(?:/+\.?)*\Z){_NO_PARENT}{_LETTER}+"))
+@by_schema(
+    type="string",
+    maxLength=PATH_BYTES - 1,
+    pattern=ecma_262(rf"(?![-/])(?!\.(?:/+\.?)*\Z){_NO_PARENT}{_LETTER}+"),
+)
 def persist_name(value: Any) -> str:
     """A directory on PERSIST: relative, without `..`."""
     if not _is_path(value) or value.startswith(("/", "-")) or str(PurePosixPath(value)) == ".":
@@ -98,8 +100,11 @@ def _is_path(value: Any) -> bool:
     if not isinstance(value, str) or not re.fullmatch(rf"{_LETTER}+", value):
         return False
     parts = PurePosixPath(value).parts
-    return (".." not in parts and len(value.encode()) < PATH_BYTES
-            and all(len(part.encode()) <= NAME_BYTES for part in parts))  # fmt: skip
+    return (
+        ".." not in parts
+        and len(value.encode()) < PATH_BYTES
+        and all(len(part.encode()) <= NAME_BYTES for part in parts)
+    )
 
 
 _octal = matching("0?[0-7]{3,4}", 'an octal mode in quotes such as "0644"', 5)
@@ -124,22 +129,25 @@ _IDENTIFIER = "[0-9a-f]{64}"  # docker takes it for an image's id
 _IS_NAME = rf"(?!{_IDENTIFIER}(?:@|:[^/]*\Z|\Z))(?![^:@]{{{IMAGE_NAME_CHARACTERS + 1}}})"
 
 
-@by_schema(type="string", maxLength=_REFERENCE_CHARACTERS,
-           pattern=ecma_262(_IS_NAME + _REFERENCE))
+@by_schema(type="string", maxLength=_REFERENCE_CHARACTERS, pattern=ecma_262(_IS_NAME + _REFERENCE))
 def image_name(value: Any) -> str:
     """A container image's name (grammar: https://pkg.go.dev/github.com/distribution/reference)."""
     is_short = isinstance(value, str) and len(value) <= _REFERENCE_CHARACTERS
     found = _NAMED.fullmatch(value) if is_short else None
-    if (found is None or len(found["name"]) > IMAGE_NAME_CHARACTERS
-            or re.fullmatch(_IDENTIFIER, found["name"])):  # fmt: skip
+    if (
+        found is None
+        or len(found["name"]) > IMAGE_NAME_CHARACTERS
+        or re.fullmatch(_IDENTIFIER, found["name"])
+    ):
         has_capitals = isinstance(value, str) and value != value.lower()
-        raise Wrong('a container image\'s name such as "kubeos-upgrade:v1"',
-                    "capitals are for tags only" if has_capitals else "")
+        raise Wrong(
+            'a container image\'s name such as "kubeos-upgrade:v1"',
+            "capitals are for tags only" if has_capitals else "",
+        )
     return str(value)
 
 
-@by_schema(type="string", maxLength=_REFERENCE_CHARACTERS,
-           pattern=ecma_262(_IS_NAME + _NAME))
+@by_schema(type="string", maxLength=_REFERENCE_CHARACTERS, pattern=ecma_262(_IS_NAME + _NAME))
 def new_image_name(value: Any) -> str:
     """The name of a container image to be made, whose digest nobody knows yet."""
     name = image_name(value)

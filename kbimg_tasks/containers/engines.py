@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, Optional, Tuple
 
 from attrs import frozen
 
@@ -14,9 +14,18 @@ from kbimg_tasks.host import process
 
 PATIENCE_SECONDS = 20.0
 # How the commands are told where their daemons, stores and credentials are.
-ENVIRONMENT = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY",
-               "DOCKER_CERT_PATH", "CONTAINER_HOST", "CONTAINERS_STORAGE_CONF",
-               "CONTAINERD_ADDRESS", "CONTAINERD_NAMESPACE", "XDG_RUNTIME_DIR")  # fmt: skip
+ENVIRONMENT = (
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_CONFIG",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
+    "CONTAINER_HOST",
+    "CONTAINERS_STORAGE_CONF",
+    "CONTAINERD_ADDRESS",
+    "CONTAINERD_NAMESPACE",
+    "XDG_RUNTIME_DIR",
+)
 AUTO, NONE = "auto", "none"
 
 
@@ -33,24 +42,31 @@ class Engine:
     """
 
     name: str
-    answers: Tuple[str, ...]
-    identity: Tuple[str, ...]
-    load: Tuple[str, ...]
-    save: Tuple[str, ...]
-    listing: Tuple[str, ...]
+    answers: tuple[str, ...]
+    identity: tuple[str, ...]
+    load: tuple[str, ...]
+    save: tuple[str, ...]
+    listing: tuple[str, ...]
     takes_full_names: bool = False
 
     def known(self, image: str) -> str:
         """An image's name as this engine wants it."""
         return reference.full(image) if self.takes_full_names else image
 
-    def image_id(self, image: str) -> Optional[str]:
+    def image_id(self, image: str) -> str | None:
         """The digest by which the engine knows an image, with its algorithm; None without one."""
         asked = _ask(self.name, *_filled(self.identity, self.known(image)))
         if asked is None or asked.returncode != 0:
             return None
-        digest = next((word for line in asked.stdout.splitlines() for word in line.split()
-                       if _is_digest(word)), "")  # fmt: skip
+        digest = next(
+            (
+                word
+                for line in asked.stdout.splitlines()
+                for word in line.split()
+                if _is_digest(word)
+            ),
+            "",
+        )
         if not digest:
             return None
         return digest if ":" in digest else f"sha256:{digest}"
@@ -62,24 +78,50 @@ class Engine:
         if done.returncode != 0:
             raise EngineFailed(f"{' '.join(argv)}: {process.complaint(done)}")
 
-    def saving(self, image: str) -> Tuple[str, ...]:
+    def saving(self, image: str) -> tuple[str, ...]:
         """The command that writes an image to its standard output."""
         return (self.name, *_filled(self.save, self.known(image)))
 
 
-ENGINES: Dict[str, Engine] = {engine.name: engine for engine in (
-    Engine("docker", ("version", "--format", "{{.Server.Version}}"),
-           ("image", "inspect", "--format", "{{.Id}}", "NAME"), ("load", "--quiet", "--input",
-           "NAME"), ("save", "NAME"), ("images",)),
-    Engine("podman", ("version",), ("image", "inspect", "--format", "{{.Id}}", "NAME"),
-           ("load", "--quiet", "--input", "NAME"), ("save", "NAME"), ("images",)),
-    Engine("nerdctl", ("info",), ("image", "inspect", "--format", "{{.Id}}", "NAME"),
-           ("load", "--quiet", "--input", "NAME"), ("save", "NAME"), ("images",)),
-    # Without a daemon it would wait for ten seconds.
-    Engine("ctr", ("--connect-timeout", "1s", "version"),
-           ("images", "list", "name==NAME"), ("images", "import", "NAME"),
-           ("images", "export", "-", "NAME"), ("images", "list"), takes_full_names=True),
-)}  # fmt: skip
+ENGINES: dict[str, Engine] = {
+    engine.name: engine
+    for engine in (
+        Engine(
+            "docker",
+            ("version", "--format", "{{.Server.Version}}"),
+            ("image", "inspect", "--format", "{{.Id}}", "NAME"),
+            ("load", "--quiet", "--input", "NAME"),
+            ("save", "NAME"),
+            ("images",),
+        ),
+        Engine(
+            "podman",
+            ("version",),
+            ("image", "inspect", "--format", "{{.Id}}", "NAME"),
+            ("load", "--quiet", "--input", "NAME"),
+            ("save", "NAME"),
+            ("images",),
+        ),
+        Engine(
+            "nerdctl",
+            ("info",),
+            ("image", "inspect", "--format", "{{.Id}}", "NAME"),
+            ("load", "--quiet", "--input", "NAME"),
+            ("save", "NAME"),
+            ("images",),
+        ),
+        # Without a daemon it would wait for ten seconds.
+        Engine(
+            "ctr",
+            ("--connect-timeout", "1s", "version"),
+            ("images", "list", "name==NAME"),
+            ("images", "import", "NAME"),
+            ("images", "export", "-", "NAME"),
+            ("images", "list"),
+            takes_full_names=True,
+        ),
+    )
+}
 
 # Those that build on a base image, with the same words.
 BUILDERS = ("docker", "podman")
@@ -94,7 +136,7 @@ def usable(asked: str = AUTO) -> Iterator[Engine]:
                 yield engine
 
 
-def holder(image: str, asked: str = AUTO) -> Optional[Tuple[Engine, str]]:
+def holder(image: str, asked: str = AUTO) -> tuple[Engine, str] | None:
     """The first engine that has an image, and the digest by which it knows it."""
     for engine in usable(asked):
         found = engine.image_id(image)
@@ -108,21 +150,27 @@ def why_none(asked: str) -> str:
     if asked == NONE:
         return "engine=none asks for none"
     if asked != AUTO:
-        return (f"{asked} does not answer: is it running?" if shutil.which(asked)
-                else f"there is no program {asked}")
+        return (
+            f"{asked} does not answer: is it running?"
+            if shutil.which(asked)
+            else f"there is no program {asked}"
+        )
     there = [name for name in ENGINES if shutil.which(name)]
-    return (f"no container engine answers (found {', '.join(there)})" if there
-            else f"there is no container engine here ({', '.join(ENGINES)})")
+    return (
+        f"no container engine answers (found {', '.join(there)})"
+        if there
+        else f"there is no container engine here ({', '.join(ENGINES)})"
+    )
 
 
-def _ask(*argv: str) -> Optional[process.Ended[str]]:
+def _ask(*argv: str) -> process.Ended[str] | None:
     try:
         return process.run(argv, PATIENCE_SECONDS)
     except subprocess.TimeoutExpired:
         return None
 
 
-def _filled(words: Tuple[str, ...], name: str) -> Tuple[str, ...]:
+def _filled(words: tuple[str, ...], name: str) -> tuple[str, ...]:
     return tuple(word.replace("NAME", name) for word in words)
 
 

@@ -24,11 +24,13 @@ def push(archive: Path, image: str) -> None:
     registry on this machine is talked to without TLS.
     """
     if not shutil.which(CLIENT):
-        raise NotPushed(f"pushing needs {CLIENT}: it is in the package of that name on Debian and "
-                        "openEuler")
+        raise NotPushed(
+            f"pushing needs {CLIENT}: it is in the package of that name on Debian and openEuler"
+        )
     plain = ["--dest-tls-verify=false"] if _is_loopback(reference.registry(image)) else []
-    done = process.run([CLIENT, "copy", "--quiet", *plain, f"oci-archive:{archive}",
-                          f"docker://{image}"])
+    done = process.run(
+        [CLIENT, "copy", "--quiet", *plain, f"oci-archive:{archive}", f"docker://{image}"]
+    )
     if done.returncode != 0:
         raise NotPushed(f"{image}: {process.complaint(done)}")
 

@@ -10,8 +10,9 @@ import argparse
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence
+from typing import Callable
 
 from kbimg_tasks.demo_repo import apt_packages, host_repo, programs, repository
 from kbimg_tasks.demo_repo.definitions import read_repository
@@ -21,31 +22,56 @@ OUTDIR = Path("/var/cache/kbimg/demo-rpms")
 DEBIAN_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m kbimg_tasks.demo_repo", description=__doc__, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("outdir", nargs="?", type=Path,
-                        help="folder for the RPMs and their repodata (default: the one of "
-                             f"{OUTDIR} that RPM's name of the architecture has)")
-    parser.add_argument("--arch", choices=sorted(DEBIAN_ARCHITECTURES.values()),
-                        default=DEBIAN_ARCHITECTURES.get(platform.machine(), "amd64"),
-                        help="Debian's name of the architecture (default: this machine's)")
-    parser.add_argument("--cache", type=Path, metavar="DIR",
-                        help="downloads and finished RPMs (default: OUTDIR.cache, or "
-                             f"{OUTDIR}.cache)")
-    parser.add_argument("--sources", type=Path, metavar="FILE",
-                        help="list of Debian's archives (default: the host's)")
-    parser.add_argument("--if-missing", action="store_true",
-                        help="do nothing when the repository is there, made as it would be now")
-    parser.add_argument("--dnf-option", action="append", default=[], metavar="OPTION",
-                        help="take packages from where dnf with this option finds them, "
-                             "as --dnf-option=--setopt=reposdir=DIR")
+        prog="python -m kbimg_tasks.demo_repo",
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "outdir",
+        nargs="?",
+        type=Path,
+        help="folder for the RPMs and their repodata (default: the one of "
+        f"{OUTDIR} that RPM's name of the architecture has)",
+    )
+    parser.add_argument(
+        "--arch",
+        choices=sorted(DEBIAN_ARCHITECTURES.values()),
+        default=DEBIAN_ARCHITECTURES.get(platform.machine(), "amd64"),
+        help="Debian's name of the architecture (default: this machine's)",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help=f"downloads and finished RPMs (default: OUTDIR.cache, or {OUTDIR}.cache)",
+    )
+    parser.add_argument(
+        "--sources",
+        type=Path,
+        metavar="FILE",
+        help="list of Debian's archives (default: the host's)",
+    )
+    parser.add_argument(
+        "--if-missing",
+        action="store_true",
+        help="do nothing when the repository is there, made as it would be now",
+    )
+    parser.add_argument(
+        "--dnf-option",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="take packages from where dnf with this option finds them, "
+        "as --dnf-option=--setopt=reposdir=DIR",
+    )
     return parser.parse_args(argv)
 
 
-def from_debian(options: argparse.Namespace, say: Callable[[str], None]) -> List[Path]:
+def from_debian(options: argparse.Namespace, say: Callable[[str], None]) -> list[Path]:
     """The RPM files, made from Debian's packages."""
     programs.require(["apt-get", "dpkg-deb", "rpmbuild", "createrepo_c"])
     described = read_repository()
@@ -63,12 +89,11 @@ def from_debian(options: argparse.Namespace, say: Callable[[str], None]) -> List
     return repository.make_rpms(conversions, cache / "rpms", say)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Make the repository, or say in one line why it cannot be."""
     options = parse(argv)
     top = (options.outdir or OUTDIR).absolute()
-    options.outdir = (top if options.outdir
-                      else top / repository.RPM_ARCHITECTURES[options.arch])  # fmt: skip
+    options.outdir = top if options.outdir else top / repository.RPM_ARCHITECTURES[options.arch]
     options.cache = (options.cache or top.with_name(f"{top.name}.cache")).absolute()
     started = time.monotonic()
 
@@ -89,8 +114,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         say("interrupted; what is finished is kept")
         return 130
     size_mib = sum(rpm.stat().st_size for rpm in rpms) / 2**20
-    say(f"{options.outdir}: {len(rpms)} RPMs, {size_mib:.0f} MiB, "
-        f"in {time.monotonic() - started:.0f} s")
+    say(
+        f"{options.outdir}: {len(rpms)} RPMs, {size_mib:.0f} MiB, "
+        f"in {time.monotonic() - started:.0f} s"
+    )
     return 0
 
 

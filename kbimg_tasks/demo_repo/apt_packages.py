@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Callable, List, Sequence, Tuple
+from typing import Callable
 
 from kbimg_tasks.demo_repo import programs
 from kbimg_tasks.demo_repo.programs import Failure
@@ -57,15 +58,21 @@ class Apt:
             path.mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
         text = CONFIGURATION
-        for name, value in (("ARCHITECTURE", architecture), ("FOLDER", folder), ("DEBS", debs),
-                            ("SOURCES", sources)):
+        for name, value in (
+            ("ARCHITECTURE", architecture),
+            ("FOLDER", folder),
+            ("DEBS", debs),
+            ("SOURCES", sources),
+        ):
             text = text.replace(f"@{name}@", str(value))
         self.configuration = folder / "apt.conf"
         self.configuration.write_text(text, encoding="utf-8")
 
     def _get(self, *arguments: str) -> str:
-        return programs.run(["apt-get", "--quiet=2", f"--config-file={self.configuration}",
-                             *arguments], env={**os.environ, "LC_ALL": "C.UTF-8"})
+        return programs.run(
+            ["apt-get", "--quiet=2", f"--config-file={self.configuration}", *arguments],
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
 
     def update(self) -> None:
         """Fetch the lists of what there is; Failure when a mirror cannot be reached."""
@@ -74,12 +81,12 @@ class Apt:
         except Failure as failure:
             raise Failure(f"apt cannot reach its mirror: {failure}") from failure
 
-    def fetch(self, groups: Sequence[Sequence[str]], say: Callable[[str], None]) -> List[Path]:
+    def fetch(self, groups: Sequence[Sequence[str]], say: Callable[[str], None]) -> list[Path]:
         """Download the packages of each group and all they depend on; their files, sorted.
 
         Packages that exclude each other go into different groups.
         """
-        chosen: List[Tuple[str, str, str]] = []
+        chosen: list[tuple[str, str, str]] = []
         for names in groups:
             chosen += CHOSEN.findall(self._get("--simulate", "install", *names))
         paths = sorted({self.debs / file_name(*each) for each in chosen})

@@ -6,8 +6,8 @@ import hashlib
 import os
 import shutil
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Dict, FrozenSet, List, Mapping, Tuple
 
 from attrs import evolve, frozen
 
@@ -23,11 +23,16 @@ EPOCH = 1735689600
 KERNEL = "/boot/vmlinuz-"
 # No post-processing, no links to build ids, nothing that tells one build from another.
 MACROS = {
-    "__os_install_post": "%{nil}", "debug_package": "%{nil}", "_build_id_links": "none",
-    "_binary_payload": "w3.zstdio", "_buildhost": "kbimg",
-    "use_source_date_epoch_as_buildtime": "1", "clamp_mtime_to_source_date_epoch": "1",
-    "_unpackaged_files_terminate_build": "1", "_missing_doc_files_terminate_build": "1",
-}  # fmt: skip
+    "__os_install_post": "%{nil}",
+    "debug_package": "%{nil}",
+    "_build_id_links": "none",
+    "_binary_payload": "w3.zstdio",
+    "_buildhost": "kbimg",
+    "use_source_date_epoch_as_buildtime": "1",
+    "clamp_mtime_to_source_date_epoch": "1",
+    "_unpackaged_files_terminate_build": "1",
+    "_missing_doc_files_terminate_build": "1",
+}
 
 
 @frozen
@@ -36,9 +41,9 @@ class Conversion:
 
     rpm: Rpm
     definition: Definition
-    debs: Tuple[Deb, ...]
-    drop: Tuple[str, ...]
-    base_directories: FrozenSet[str]
+    debs: tuple[Deb, ...]
+    drop: tuple[str, ...]
+    base_directories: frozenset[str]
 
     def key(self, tool: str) -> str:
         """Names everything that the RPM's content depends on; `tool` stands for this program."""
@@ -48,8 +53,10 @@ class Conversion:
         for part in (self.rpm, definition, self.drop, base, *(deb.path.name for deb in self.debs)):
             digest.update(repr(part).encode() + b"\0")
         added = self.definition.added_files()
-        for name, text in [*self.definition.scriptlets().items(),
-                           *((path, file.read_bytes().hex()) for path, file in added.items())]:
+        for name, text in [
+            *self.definition.scriptlets().items(),
+            *((path, file.read_bytes().hex()) for path, file in added.items()),
+        ]:
             digest.update(f"{name}\0{text}\0".encode())
         return digest.hexdigest()[:32]
 
@@ -61,7 +68,7 @@ class BuildRoot:
         self.conversion = conversion
         self.definition = conversion.definition
         self.top = top
-        self.entries: Dict[str, Entry] = {}
+        self.entries: dict[str, Entry] = {}
         self.newest = EPOCH if not conversion.debs else 0
 
     def add_deb(self, deb: Deb) -> None:
@@ -113,17 +120,20 @@ class BuildRoot:
 
     def scriptlets(self) -> Mapping[str, str]:
         """The package's scriptlets, `@KERNEL@` being the version of the kernel it holds."""
-        versions = [path[len(KERNEL):] for path in self.entries if path.startswith(KERNEL)]
-        return {kind: text.replace("@KERNEL@", "".join(versions))
-                for kind, text in self.definition.scriptlets().items()}
+        versions = [path[len(KERNEL) :] for path in self.entries if path.startswith(KERNEL)]
+        return {
+            kind: text.replace("@KERNEL@", "".join(versions))
+            for kind, text in self.definition.scriptlets().items()
+        }
 
     def _is_unwanted(self, member: tarfile.TarInfo, path: str) -> bool:
         if path == "/" or layout.is_dropped(path, (*self.conversion.drop, *self.definition.drop)):
             return True
         return member.isdir() and path in self.conversion.base_directories
 
-    def _note(self, path: str, kind: str, owner: Attributes, config: bool = False,
-              ghost: bool = False) -> None:
+    def _note(
+        self, path: str, kind: str, owner: Attributes, config: bool = False, ghost: bool = False
+    ) -> None:
         before = self.entries.get(path)
         if before and (before.kind, kind) != ("directory", "directory"):
             raise Failure(f"{self.conversion.rpm.name}: {path} comes from two places")
@@ -160,17 +170,33 @@ def convert(conversion: Conversion, folder: Path) -> Path:
         root.add_deb(deb)
     root.add_own()
     spec = folder / f"{conversion.rpm.name}.spec"
-    spec.write_text(render(conversion.rpm, root.entries.values(), root.scriptlets()),
-                    encoding="utf-8")
-    macros = {**MACROS, "_topdir": str(folder), "_rpmdir": str(folder / "rpms"),
-              "_rpmfilename": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"}
-    argv = ["rpmbuild", "-bb", "--quiet", "--target", conversion.rpm.architecture,
-            "--buildroot", str(root.top)]
+    spec.write_text(
+        render(conversion.rpm, root.entries.values(), root.scriptlets()), encoding="utf-8"
+    )
+    macros = {
+        **MACROS,
+        "_topdir": str(folder),
+        "_rpmdir": str(folder / "rpms"),
+        "_rpmfilename": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+    }
+    argv = [
+        "rpmbuild",
+        "-bb",
+        "--quiet",
+        "--target",
+        conversion.rpm.architecture,
+        "--buildroot",
+        str(root.top),
+    ]
     for name, value in macros.items():
         argv += ["--define", f"{name} {value}"]
     # Names of files may hold any letter, and HOME may hold somebody's own macros.
-    env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(folder),
-           "SOURCE_DATE_EPOCH": str(root.newest)}
+    env = {
+        "PATH": os.environ["PATH"],
+        "LC_ALL": "C.UTF-8",
+        "HOME": str(folder),
+        "SOURCE_DATE_EPOCH": str(root.newest),
+    }
     try:
         programs.run([*argv, str(spec)], env=env, folder=folder)
     except Failure as failure:
@@ -186,9 +212,8 @@ def fingerprint_of_tool() -> str:
     return digest.hexdigest()
 
 
-def shared_directories(definitions: List[Definition]) -> FrozenSet[str]:
+def shared_directories(definitions: list[Definition]) -> frozenset[str]:
     """The directories that only the package `filesystem` owns."""
-    return frozenset(path for each in definitions if each.name == "filesystem"
-                     for path in each.directories)
-
-
+    return frozenset(
+        path for each in definitions if each.name == "filesystem" for path in each.directories
+    )

@@ -7,15 +7,16 @@ import posixpath
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Dict, FrozenSet, Iterator, Optional, Tuple
+from typing import IO
 
 from attrs import frozen
 
 from kbimg_tasks.demo_repo.programs import Failure
 
-Clause = Tuple[str, ...]
+Clause = tuple[str, ...]
 
 
 @frozen
@@ -31,14 +32,14 @@ class Deb:
     architecture: str
     summary: str
     description: str
-    depends: Tuple[Clause, ...]
-    provides: FrozenSet[str]
-    conffiles: FrozenSet[str]
+    depends: tuple[Clause, ...]
+    provides: frozenset[str]
+    conffiles: frozenset[str]
 
 
-def parse_control(text: str) -> Dict[str, str]:
+def parse_control(text: str) -> dict[str, str]:
     """The fields of one paragraph; continuation lines keep their line breaks."""
-    values: Dict[str, str] = {}
+    values: dict[str, str] = {}
     key = ""
     for line in text.splitlines():
         if line[:1] in (" ", "\t"):
@@ -49,13 +50,17 @@ def parse_control(text: str) -> Dict[str, str]:
     return values
 
 
-def parse_relations(text: str) -> Tuple[Clause, ...]:
+def parse_relations(text: str) -> tuple[Clause, ...]:
     """The names of a Depends or Provides field: for each clause its alternatives."""
+
     def bare(alternative: str) -> str:
         return alternative.split("(")[0].split("[")[0].strip().partition(":")[0]
 
-    return tuple(tuple(map(bare, clause.split("|")))
-                 for clause in text.replace("\n", " ").split(",") if clause.strip())
+    return tuple(
+        tuple(map(bare, clause.split("|")))
+        for clause in text.replace("\n", " ").split(",")
+        if clause.strip()
+    )
 
 
 def absolute(name: str) -> str:
@@ -65,8 +70,9 @@ def absolute(name: str) -> str:
 
 @contextmanager
 def _archive(option: str, path: Path) -> Iterator[tarfile.TarFile]:
-    with subprocess.Popen(["dpkg-deb", option, str(path)], stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        ["dpkg-deb", option, str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
         assert process.stdout is not None
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|", encoding="utf-8") as archive:
@@ -91,15 +97,21 @@ def read(path: Path) -> Deb:
     summary, _, description = control.get("Description", "").partition("\n")
     relations = ", ".join(filter(None, (control.get(each) for each in ("Pre-Depends", "Depends"))))
     return Deb(
-        path, control["Package"], control["Version"], control["Architecture"], summary,
-        description.replace("\n.\n", "\n\n"), parse_relations(relations),
-        frozenset(name for clause in parse_relations(control.get("Provides", ""))
-                  for name in clause),
+        path,
+        control["Package"],
+        control["Version"],
+        control["Architecture"],
+        summary,
+        description.replace("\n.\n", "\n\n"),
+        parse_relations(relations),
+        frozenset(
+            name for clause in parse_relations(control.get("Provides", "")) for name in clause
+        ),
         frozenset(line for line in texts["conffiles"].split() if line.startswith("/")),
-    )  # fmt: skip
+    )
 
 
-def members(path: Path) -> Iterator[Tuple[tarfile.TarInfo, Optional[IO[bytes]]]]:
+def members(path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
     """The package's files in order, each regular one with its content, absolute paths in the names.
 
     A content must be read before the next file is asked for.
@@ -111,7 +123,7 @@ def members(path: Path) -> Iterator[Tuple[tarfile.TarInfo, Optional[IO[bytes]]]]
             yield member, content
 
 
-def unpack(member: tarfile.TarInfo, content: Optional[IO[bytes]], path: Path) -> None:
+def unpack(member: tarfile.TarInfo, content: IO[bytes] | None, path: Path) -> None:
     """Make one file, directory or symbolic link, with its time, for its owner rpmbuild to set."""
     if member.isdir():
         path.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any
 
 import tomli
 from attrs import Factory, field, fields, frozen
@@ -43,17 +44,17 @@ class Definition:
     """
 
     name: str
-    folder: Optional[Path] = None
-    made_from: Tuple[str, ...] = ()
+    folder: Path | None = None
+    made_from: tuple[str, ...] = ()
     version: str = ""
     summary: str = ""
     description: str = ""
     standin: bool = False
-    architectures: Tuple[str, ...] = ()
-    provides: Tuple[str, ...] = ()
-    requires: Tuple[str, ...] = ()
-    requires_first: Tuple[str, ...] = ()
-    drop: Tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    requires_first: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
     moves: Mapping[str, str] = Factory(dict)
     links: Mapping[str, str] = Factory(dict)
     copies: Mapping[str, str] = Factory(dict)
@@ -61,38 +62,44 @@ class Definition:
     ghosts: Mapping[str, str] = Factory(dict)
     attributes: Mapping[str, str] = Factory(dict)
 
-    def added_files(self) -> Dict[str, Path]:
+    def added_files(self) -> dict[str, Path]:
         """Absolute path in the tree: file of ours, sorted."""
         if self.folder is None or not (self.folder / "files").is_dir():
             return {}
         top = self.folder / "files"
-        return {f"/{path.relative_to(top).as_posix()}": path
-                for path in sorted(top.rglob("*")) if path.is_file()}
+        return {
+            f"/{path.relative_to(top).as_posix()}": path
+            for path in sorted(top.rglob("*"))
+            if path.is_file()
+        }
 
-    def scriptlets(self) -> Dict[str, str]:
+    def scriptlets(self) -> dict[str, str]:
         """Kind of scriptlet: its text."""
         if self.folder is None:
             return {}
-        return {kind: (self.folder / kind).read_text(encoding="utf-8")
-                for kind in SCRIPTLETS if (self.folder / kind).is_file()}
+        return {
+            kind: (self.folder / kind).read_text(encoding="utf-8")
+            for kind in SCRIPTLETS
+            if (self.folder / kind).is_file()
+        }
 
 
 @frozen
 class Repository:
     """The whole repository, as `repository.toml` and the folders of `packages/` describe it."""
 
-    wanted: Mapping[str, Tuple[str, ...]]
-    left_out: Tuple[str, ...]
-    drop: Tuple[str, ...]
+    wanted: Mapping[str, tuple[str, ...]]
+    left_out: tuple[str, ...]
+    drop: tuple[str, ...]
     renames: Mapping[str, str]
-    packages: Tuple[Definition, ...] = field(factory=tuple)
+    packages: tuple[Definition, ...] = field(factory=tuple)
 
-    def debian_names(self, architecture: str) -> Tuple[Tuple[str, ...], ...]:
+    def debian_names(self, architecture: str) -> tuple[tuple[str, ...], ...]:
         """Debian packages to get, with what they depend on; a group a package set that agrees."""
         together = (*self.wanted["everywhere"], *self.wanted[architecture])
         return (together, *((name,) for name in self.wanted["apart"]))
 
-    def rpm_names(self, architecture: str) -> Tuple[str, ...]:
+    def rpm_names(self, architecture: str) -> tuple[str, ...]:
         """What is asked of a distribution that has RPMs of its own."""
         return (*self.wanted["rpms"], *self.wanted[f"rpms_{architecture}"])
 
@@ -100,23 +107,32 @@ class Repository:
         """Whether a Debian package has no counterpart here."""
         return any(fnmatchcase(debian_name, pattern) for pattern in self.left_out)
 
-    def for_architecture(self, architecture: str) -> Tuple[Definition, ...]:
+    def for_architecture(self, architecture: str) -> tuple[Definition, ...]:
         """The packages that exist for Debian's architecture name."""
-        return tuple(package for package in self.packages
-                     if not package.architectures or architecture in package.architectures)
+        return tuple(
+            package
+            for package in self.packages
+            if not package.architectures or architecture in package.architectures
+        )
 
-    def group(self, debian_names: Sequence[str],
-              architecture: str) -> List[Tuple[Definition, Tuple[str, ...]]]:
+    def group(
+        self, debian_names: Sequence[str], architecture: str
+    ) -> list[tuple[Definition, tuple[str, ...]]]:
         """Each RPM to be made, with the Debian packages it is made from.
 
         Failure when a Debian package is claimed by two definitions.
         """
-        owner: Dict[str, Definition] = {}
-        grouped: List[Tuple[Definition, Tuple[str, ...]]] = []
+        owner: dict[str, Definition] = {}
+        grouped: list[tuple[Definition, tuple[str, ...]]] = []
         for package in self.for_architecture(architecture):
-            sources = tuple(dict.fromkeys(
-                name for pattern in package.made_from for name in sorted(debian_names)
-                if fnmatchcase(name, pattern)))
+            sources = tuple(
+                dict.fromkeys(
+                    name
+                    for pattern in package.made_from
+                    for name in sorted(debian_names)
+                    if fnmatchcase(name, pattern)
+                )
+            )
             for name in sources:
                 if name in owner:
                     raise Failure(f"{name} belongs to {owner[name].name} and {package.name}")
@@ -146,8 +162,10 @@ def read_definition(folder: Path) -> Definition:
 def read_repository(data: Path = DATA) -> Repository:
     """All of `data/`."""
     values = tomli.loads((data / "repository.toml").read_text(encoding="utf-8"))
-    packages = tuple(read_definition(path.parent)
-                     for path in sorted((data / "packages").glob("*/package.toml")))
+    packages = tuple(
+        read_definition(path.parent) for path in sorted((data / "packages").glob("*/package.toml"))
+    )
     wanted = {name: _frozen(names) for name, names in values["wanted"].items()}
-    return Repository(wanted, _frozen(values["left_out"]), _frozen(values["drop"]),
-                      values["renames"], packages)
+    return Repository(
+        wanted, _frozen(values["left_out"]), _frozen(values["drop"]), values["renames"], packages
+    )

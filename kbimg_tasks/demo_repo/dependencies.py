@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterable, Mapping, Set, Tuple
+from collections.abc import Iterable, Mapping
+from typing import Callable
 
 from kbimg_tasks.demo_repo.deb import Clause, Deb
 
 
-def providers(debs: Iterable[Deb]) -> Dict[str, str]:
+def providers(debs: Iterable[Deb]) -> dict[str, str]:
     """Every name that can be depended on: the package that has it, a real one before a virtual."""
     debs = sorted(debs, key=lambda deb: deb.name)
     found = {deb.name: deb.name for deb in debs}
@@ -22,11 +23,15 @@ def answer(clause: Clause, provider: Mapping[str, str]) -> str:
     return next((provider[name] for name in clause if name in provider), "")
 
 
-def requirements(debs: Iterable[Deb], provider: Mapping[str, str], rpm_of: Mapping[str, str],
-                 is_left_out: Callable[[str], bool]) -> Tuple[str, ...]:
+def requirements(
+    debs: Iterable[Deb],
+    provider: Mapping[str, str],
+    rpm_of: Mapping[str, str],
+    is_left_out: Callable[[str], bool],
+) -> tuple[str, ...]:
     """The RPMs that an RPM made of these packages needs, sorted, itself not among them."""
-    own: Set[str] = set()
-    needed: Set[str] = set()
+    own: set[str] = set()
+    needed: set[str] = set()
     for deb in debs:
         own.add(rpm_of[deb.name])
         for clause in deb.depends:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
-from typing import Callable, List
+from typing import Callable
 
 from kbimg_tasks.demo_repo import programs, repository
 from kbimg_tasks.demo_repo.definitions import read_repository
 
 
-def from_host(options: argparse.Namespace, say: Callable[[str], None]) -> List[Path]:
+def from_host(options: argparse.Namespace, say: Callable[[str], None]) -> list[Path]:
     """The RPM files: what dnf finds for the wanted names, and stand-ins for what it does not.
 
     `strict=False` lets dnf pass over names that it does not know; that needs the package
@@ -23,19 +23,42 @@ def from_host(options: argparse.Namespace, say: Callable[[str], None]) -> List[P
     # dnf leaves files alone that are there; versions of another day must not stay among them.
     shutil.rmtree(downloads, ignore_errors=True)
     say("downloading from the host's repositories")
-    programs.run([
-        "dnf", "--assumeyes", "--setopt=strict=False", "--setopt=install_weak_deps=False",
-        f"--forcearch={repository.RPM_ARCHITECTURES[options.arch]}", *options.dnf_option,
-        "download", "--resolve", "--alldeps", f"--destdir={downloads}",
-        *described.rpm_names(options.arch)])
+    programs.run(
+        [
+            "dnf",
+            "--assumeyes",
+            "--setopt=strict=False",
+            "--setopt=install_weak_deps=False",
+            f"--forcearch={repository.RPM_ARCHITECTURES[options.arch]}",
+            *options.dnf_option,
+            "download",
+            "--resolve",
+            "--alldeps",
+            f"--destdir={downloads}",
+            *described.rpm_names(options.arch),
+        ]
+    )
     found = sorted(downloads.glob("*.rpm"))
     if not found:
         raise programs.Failure("dnf found none of the packages: are its repositories enabled?")
-    names = programs.run(["rpm", "--query", "--nosignature", "--queryformat=%{NAME}\n",
-                          "--package", *map(str, found)]).split()
-    standins = [conversion for conversion in repository.plan(described, (), options.arch)
-                if conversion.definition.standin and conversion.definition.name not in names]
-    say(f"{len(found)} RPMs; stand-ins: "
-        f"{' '.join(each.definition.name for each in standins) or 'none'}")
+    names = programs.run(
+        [
+            "rpm",
+            "--query",
+            "--nosignature",
+            "--queryformat=%{NAME}\n",
+            "--package",
+            *map(str, found),
+        ]
+    ).split()
+    standins = [
+        conversion
+        for conversion in repository.plan(described, (), options.arch)
+        if conversion.definition.standin and conversion.definition.name not in names
+    ]
+    say(
+        f"{len(found)} RPMs; stand-ins: "
+        f"{' '.join(each.definition.name for each in standins) or 'none'}"
+    )
     made = repository.make_rpms(standins, options.cache / options.arch / "rpms", say)
     return sorted([*found, *made])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Iterable, Mapping
 
 # Debian's packages still use the names that the package `filesystem` makes links of.
 LINKED_INTO_USR = re.compile(r"^/(bin|sbin|lib(?:32|64|x32)?)(?=/|$)")
@@ -21,7 +21,7 @@ def placed(path: str, moves: Mapping[str, str]) -> str:
     path = merged(path)
     for beginning in sorted(moves, key=len, reverse=True):
         if path.startswith(beginning):
-            return moves[beginning] + path[len(beginning):]
+            return moves[beginning] + path[len(beginning) :]
     return path
 
 
@@ -35,5 +35,6 @@ def link_target(old: str, new: str, target: str) -> str:
 
 def is_dropped(path: str, patterns: Iterable[str]) -> bool:
     """Whether a pattern covers the path or a folder above it; `*` also stands for slashes."""
-    return any(fnmatchcase(path, pattern) or fnmatchcase(path, pattern + "/*")
-               for pattern in patterns)
+    return any(
+        fnmatchcase(path, pattern) or fnmatchcase(path, pattern + "/*") for pattern in patterns
+    )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Iterable, Mapping, Optional, Sequence
 
 # Program: the Debian package that has it.
 PACKAGE_OF = {
-    "apt-get": "apt", "dpkg-deb": "dpkg", "rpmbuild": "rpm", "createrepo_c": "createrepo-c",
-    "dnf": "dnf", "rpm": "rpm",
-}  # fmt: skip
+    "apt-get": "apt",
+    "dpkg-deb": "dpkg",
+    "rpmbuild": "rpm",
+    "createrepo_c": "createrepo-c",
+    "dnf": "dnf",
+    "rpm": "rpm",
+}
 SHOWN_CHARACTERS = 600
 
 
@@ -27,16 +31,25 @@ def require(names: Iterable[str]) -> None:
         raise Failure(f"{', '.join(missing)} not found; on Debian: apt-get install {packages}")
 
 
-def run(argv: Sequence[str], env: Optional[Mapping[str, str]] = None,
-        folder: Optional[Path] = None) -> str:
+def run(
+    argv: Sequence[str], env: Mapping[str, str] | None = None, folder: Path | None = None
+) -> str:
     """What a program prints; Failure with the end of what it complained about."""
     try:
-        done = subprocess.run(argv, env=env, cwd=folder, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, errors="replace")
+        done = subprocess.run(
+            argv,
+            env=env,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
     except OSError as error:
         raise Failure(f"{argv[0]}: {error.strerror}") from error
     if done.returncode != 0:
         complaint = " ".join((done.stderr.strip() or done.stdout.strip()).split())
-        raise Failure(f"{argv[0]} failed with status {done.returncode}: "
-                      f"{complaint[-SHOWN_CHARACTERS:]}")
+        raise Failure(
+            f"{argv[0]} failed with status {done.returncode}: {complaint[-SHOWN_CHARACTERS:]}"
+        )
     return done.stdout

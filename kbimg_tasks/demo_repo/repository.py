@@ -8,10 +8,11 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import Callable
 
 from kbimg_tasks.demo_repo import deb as debian
 from kbimg_tasks.demo_repo import programs
@@ -55,8 +56,9 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def header(definition: Definition, debs: Sequence[Deb], requires: Tuple[str, ...],
-           architecture: str) -> Rpm:
+def header(
+    definition: Definition, debs: Sequence[Deb], requires: tuple[str, ...], architecture: str
+) -> Rpm:
     """What the RPM says of itself; `architecture` is Debian's name."""
     own = {"provides": definition.provides, "requires_first": definition.requires_first}
     needed = {*requires, *definition.requires} - {definition.name}
@@ -64,22 +66,31 @@ def header(definition: Definition, debs: Sequence[Deb], requires: Tuple[str, ...
         needed.add(FIRST[0])
     if not debs:
         summary = STANDIN + definition.summary if definition.standin else definition.summary
-        return Rpm(definition.name, Version(0, definition.version, "1"), "noarch", summary,
-                   definition.description or summary, requires=tuple(sorted(needed)), **own)
+        return Rpm(
+            definition.name,
+            Version(0, definition.version, "1"),
+            "noarch",
+            summary,
+            definition.description or summary,
+            requires=tuple(sorted(needed)),
+            **own,
+        )
     first = debs[0]
     only_data = all(deb.architecture == "all" for deb in debs)
     return Rpm(
-        definition.name, rpm_version(first.version),
+        definition.name,
+        rpm_version(first.version),
         RPM_ARCHITECTURES["all" if only_data else architecture],
         definition.summary or first.summary,
         f"{first.description}\n\nMade from Debian's {', '.join(deb.path.stem for deb in debs)}.",
-        requires=tuple(sorted(needed)), **own,
-    )  # fmt: skip
+        requires=tuple(sorted(needed)),
+        **own,
+    )
 
 
-def plan(repository: Repository, debs: Iterable[Deb], architecture: str) -> List[Conversion]:
+def plan(repository: Repository, debs: Iterable[Deb], architecture: str) -> list[Conversion]:
     """Every RPM to be made of these Debian packages, and of our own files."""
-    by_name: Dict[str, Deb] = {deb.name: deb for deb in debs}
+    by_name: dict[str, Deb] = {deb.name: deb for deb in debs}
     grouped = repository.group(sorted(by_name), architecture)
     rpm_of = {name: definition.name for definition, names in grouped for name in names}
     provider = providers(by_name.values())
@@ -88,13 +99,19 @@ def plan(repository: Repository, debs: Iterable[Deb], architecture: str) -> List
     for definition, names in grouped:
         sources = tuple(by_name[name] for name in names)
         needed = requirements(sources, provider, rpm_of, repository.is_left_out)
-        conversions.append(Conversion(
-            header(definition, sources, needed, architecture), definition, sources,
-            repository.drop, base))
+        conversions.append(
+            Conversion(
+                header(definition, sources, needed, architecture),
+                definition,
+                sources,
+                repository.drop,
+                base,
+            )
+        )
     return conversions
 
 
-def make_rpms(conversions: Sequence[Conversion], folder: Path, say: Say) -> List[Path]:
+def make_rpms(conversions: Sequence[Conversion], folder: Path, say: Say) -> list[Path]:
     """The RPM files, in `folder`; those that are there already are taken as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     tool = fingerprint_of_tool()
@@ -133,7 +150,7 @@ def make_rpms(conversions: Sequence[Conversion], folder: Path, say: Say) -> List
     return sorted(path for key in keyed for path in (folder / key).glob("*.rpm"))
 
 
-def read_all(paths: Iterable[Path]) -> List[Deb]:
+def read_all(paths: Iterable[Path]) -> list[Deb]:
     """The control information of many packages."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(debian.read, paths))
@@ -173,16 +190,25 @@ def publish(rpms: Sequence[Path], outdir: Path) -> None:
     for leftover in outdir.parent.glob(f"{prefix}*"):
         with suppress(Failure), locked(leftover):
             shutil.rmtree(leftover)
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=outdir.parent) as part, \
-            locked(Path(part)):
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=outdir.parent) as part, locked(Path(part)):
         folder = Path(part) / "repository"
         folder.mkdir()
         for rpm in rpms:
             link_or_copy(rpm, folder / rpm.name)
         (folder / MADE_BY).write_text(fingerprint(), encoding="ascii")
-        programs.run([
-            "createrepo_c", "--quiet", "--no-database", "--groupfile", str(DATA / "comps.xml"),
-            "--revision", str(EPOCH), "--set-timestamp-to-revision", str(folder)])
+        programs.run(
+            [
+                "createrepo_c",
+                "--quiet",
+                "--no-database",
+                "--groupfile",
+                str(DATA / "comps.xml"),
+                "--revision",
+                str(EPOCH),
+                "--set-timestamp-to-revision",
+                str(folder),
+            ]
+        )
         if outdir.exists():
             exchange(folder, outdir)
         else:

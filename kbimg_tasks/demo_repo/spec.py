@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterable, List, Mapping, Tuple
+from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
@@ -36,9 +36,9 @@ class Rpm:
     architecture: str
     summary: str
     description: str
-    provides: Tuple[str, ...] = ()
-    requires: Tuple[str, ...] = ()
-    requires_first: Tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    requires_first: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
@@ -75,10 +75,11 @@ def file_line(entry: Entry) -> str:
     return " ".join([*words, f'"{pattern(entry.path)}"'])
 
 
-def _description(text: str) -> List[str]:
+def _description(text: str) -> list[str]:
     # A line that begins with a section's name would begin that section.
-    return [plain(line) if not line.startswith("%") else " " + plain(line)
-            for line in text.splitlines()]
+    return [
+        plain(line) if not line.startswith("%") else " " + plain(line) for line in text.splitlines()
+    ]
 
 
 def render(rpm: Rpm, entries: Iterable[Entry], scriptlets: Mapping[str, str]) -> str:
@@ -93,15 +94,20 @@ def render(rpm: Rpm, entries: Iterable[Entry], scriptlets: Mapping[str, str]) ->
         f"License: see /usr/share/doc or /usr/share/licenses of {rpm.name}",
         # What the files need is known from the Debian packages they come from.
         "AutoReqProv: no",
-        *(f"Provides: {name}" if name.startswith("/") else f"Provides: {name} = {rpm.version}"
-          for name in rpm.provides),
+        *(
+            f"Provides: {name}" if name.startswith("/") else f"Provides: {name} = {rpm.version}"
+            for name in rpm.provides
+        ),
         *(f"Requires: {name}" for name in rpm.requires),
-        *(f"Requires({kind}): {name}" for name in rpm.requires_first
-          for kind in sorted({"pre", *scriptlets})),
+        *(
+            f"Requires({kind}): {name}"
+            for name in rpm.requires_first
+            for kind in sorted({"pre", *scriptlets})
+        ),
         "",
         "%description",
         *_description(rpm.description),
-    ]  # fmt: skip
+    ]
     for kind, text in sorted(scriptlets.items()):
         lines += ["", f"%{kind}", plain(text).rstrip("\n")]
     lines += ["", "%files", *map(file_line, sorted(entries, key=lambda entry: entry.path))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Optional, Tuple
+from collections.abc import Iterable
 
 from attrs import frozen
 
@@ -36,8 +36,8 @@ class Problem:
     option: str
     message: str
     hint: str = ""
-    span: Optional[Span] = None
-    excerpt: Optional[Excerpt] = None
+    span: Span | None = None
+    excerpt: Excerpt | None = None
     severity: str = ERROR
 
     @classmethod
@@ -51,7 +51,7 @@ class Problem:
         return ": ".join(filter(None, (place, self.option, self.message))) + hint
 
 
-def in_order(problems: Iterable[Problem]) -> Tuple[Problem, ...]:
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Each once, those of a file together and in its order."""
     each = tuple(dict.fromkeys(problems))
     files = list(dict.fromkeys(problem.file for problem in each))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from typing import Any, Dict, Iterable, Optional
+from collections.abc import Iterable
+from typing import Any
 
 from attrs import frozen
 
@@ -32,8 +33,12 @@ class Painter:
         return "\n".join(rows)
 
     def _place(self, problem: Problem) -> Iterable[str]:
-        place = ":".join([problem.file, *map(str, filter(None, (
-            problem.line, problem.span.column if problem.span else 0)))])
+        place = ":".join(
+            [
+                problem.file,
+                *map(str, filter(None, (problem.line, problem.span.column if problem.span else 0))),
+            ]
+        )
         gap = " " * len(str(problem.line))
         yield f"{gap}{self._in('frame', '-->')} {place}"
         found = problem.excerpt
@@ -44,8 +49,7 @@ class Painter:
             label = f"{carets} {problem.option}".rstrip()
             yield f"{gap} {bar}"
             yield f"{self._in('frame', str(problem.line))} {bar} {found.text}".rstrip()
-            yield (f"{gap} {bar} {' ' * columns(before)}"
-                   f"{self._in(problem.severity, label)}")  # fmt: skip
+            yield (f"{gap} {bar} {' ' * columns(before)}{self._in(problem.severity, label)}")
 
     def _in(self, colour: str, text: str) -> str:
         return f"\033[{COLOURS[colour]}m{text}\033[0m" if self.has_colours else text
@@ -54,9 +58,14 @@ class Painter:
 def columns(text: str) -> int:
     """How many columns of a terminal a text takes: two for a wide letter (Unicode's annex 11),
     none for one that is put onto another."""
-    return sum(0 if unicodedata.combining(letter)
-               else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-               for letter in text)  # fmt: skip
+    return sum(
+        0
+        if unicodedata.combining(letter)
+        else 2
+        if unicodedata.east_asian_width(letter) in "WF"
+        else 1
+        for letter in text
+    )
 
 
 def document(problems: Iterable[Problem]) -> str:
@@ -65,13 +74,19 @@ def document(problems: Iterable[Problem]) -> str:
     return json.dumps([_entry(problem) for problem in problems], indent=2)
 
 
-def _entry(problem: Problem) -> Dict[str, Any]:
+def _entry(problem: Problem) -> dict[str, Any]:
     span = problem.span
-    place: Dict[str, Optional[int]] = {
+    place: dict[str, int | None] = {
         "line": problem.line or None,
         "column": span.column if span else None,
         "end_line": span.end_line if span else None,
         "end_column": span.end_column if span else None,
     }
-    return {"severity": problem.severity, "file": problem.file or None, **place,
-            "option": problem.option, "message": problem.message, "hint": problem.hint}  # fmt: skip
+    return {
+        "severity": problem.severity,
+        "file": problem.file or None,
+        **place,
+        "option": problem.option,
+        "message": problem.message,
+        "hint": problem.hint,
+    }

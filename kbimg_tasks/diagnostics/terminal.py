@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Mapping, TextIO
+from collections.abc import Mapping
+from typing import TextIO
 
 from kbimg_tasks.diagnostics.problem import ERROR, WARNING
 
@@ -13,8 +14,7 @@ COLOURS = {ERROR: "1;31", WARNING: "1;33", "frame": "1;34", "help": "1;36", "bol
 def may_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
     """Whether colours are welcome: on a terminal that has them, unless NO_COLOR is set and not
     empty (https://no-color.org)."""
-    return (stream.isatty() and not environment.get("NO_COLOR")
-            and environment.get("TERM") != "dumb")  # fmt: skip
+    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
 def writable(text: str, stream: TextIO) -> str:

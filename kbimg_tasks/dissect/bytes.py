@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Iterator, Optional
+from typing import IO
 
 MIB = 1 << 20
 BLOCK_BYTES = 4096  # that of the file systems of an image
@@ -23,7 +24,7 @@ def differences(one: Path, other: Path) -> Iterator[int]:
             shorter = min(map(len, pieces))
             if pieces[0][:shorter] != pieces[1][:shorter]:
                 for begin in range(0, shorter, BLOCK_BYTES):
-                    blocks = [piece[begin:min(begin + BLOCK_BYTES, shorter)] for piece in pieces]
+                    blocks = [piece[begin : min(begin + BLOCK_BYTES, shorter)] for piece in pieces]
                     if blocks[0] != blocks[1]:
                         yield number * MIB + begin + _common(*blocks)
         sizes = [os.fstat(stream.fileno()).st_size for stream in (first, second)]
@@ -31,14 +32,14 @@ def differences(one: Path, other: Path) -> Iterator[int]:
         yield min(sizes)
 
 
-def in_content(one: IO[bytes], other: IO[bytes]) -> Optional[str]:
+def in_content(one: IO[bytes], other: IO[bytes]) -> str | None:
     """Where two streams differ first, with what stands there; None when they are the same."""
     base = 0
     while True:
         pieces = one.read(MIB), other.read(MIB)
         if pieces[0] != pieces[1]:
             at = _common(*pieces)
-            values = [piece[at:at + SHOWN_BYTES] for piece in pieces]
+            values = [piece[at : at + SHOWN_BYTES] for piece in pieces]
             return f"content at byte {base + at}: {values[0]!r} and {values[1]!r}"
         if not pieces[0]:
             return None
@@ -60,5 +61,7 @@ def _data(stream: IO[bytes]) -> Iterator[int]:
 
 def _common(one: bytes, other: bytes) -> int:
     """How many bytes agree at the beginning."""
-    return next((at for at, pair in enumerate(zip(one, other)) if pair[0] != pair[1]),
-                min(len(one), len(other)))  # fmt: skip
+    return next(
+        (at for at, pair in enumerate(zip(one, other)) if pair[0] != pair[1]),
+        min(len(one), len(other)),
+    )

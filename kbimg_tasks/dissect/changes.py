@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
 
 from attrs import frozen
 
@@ -22,7 +22,8 @@ SECRET_NAMES = re.compile(r"g?shadow-?|opasswd|user\.cfg|ssh_host_.*_key|.*\.(ke
 SECRET_WORDS = re.compile(
     r"PRIVATE KEY|\$(1|2[aby]|5|6|7|y|gy)\$|grub\.pbkdf2\.|://[^/\s:@]+:[^/\s@]+@|"
     r"(?i:(pass(word|phrase)|text_passwd|secret|token|credential|auth|psk|[a-z][_-]?key(-data)?)s?"
-    r"[\"']?\s*[:=])")
+    r"[\"']?\s*[:=])"
+)
 
 
 @frozen
@@ -30,8 +31,8 @@ class PackageChange:
     """A package's versions in the old and the new image, each with its bytes installed."""
 
     name: str
-    old: Dict[str, int]
-    new: Dict[str, int]
+    old: dict[str, int]
+    new: dict[str, int]
 
     @property
     def grown_bytes(self) -> int:
@@ -44,9 +45,9 @@ class FileChange:
     """A path of the tree, what it was and is, and by what that differs."""
 
     path: str
-    old: Optional[Entry]
-    new: Optional[Entry]
-    what: Tuple[str, ...] = ()
+    old: Entry | None
+    new: Entry | None
+    what: tuple[str, ...] = ()
 
     @property
     def grown_bytes(self) -> int:
@@ -60,7 +61,7 @@ class TextChange:
     are not shown."""
 
     path: str
-    lines: Tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
     untold: str = ""
 
 
@@ -69,18 +70,18 @@ class ResultChange:
     """A file of an output directory: its bytes in the old and the new one, if it is there."""
 
     name: str
-    old: Optional[int]
-    new: Optional[int]
+    old: int | None
+    new: int | None
 
 
 @frozen
 class Changes:
     """All that differs. `packages` is None when an image does not tell which it has."""
 
-    packages: Optional[Tuple[PackageChange, ...]]
-    files: Tuple[FileChange, ...]
-    texts: Tuple[TextChange, ...]
-    results: Tuple[ResultChange, ...]
+    packages: tuple[PackageChange, ...] | None
+    files: tuple[FileChange, ...]
+    texts: tuple[TextChange, ...]
+    results: tuple[ResultChange, ...]
 
     @property
     def are_none(self) -> bool:
@@ -88,20 +89,22 @@ class Changes:
         return not (self.packages or self.files or self.results)
 
     @property
-    def growths(self) -> Tuple[FileChange, ...]:
+    def growths(self) -> tuple[FileChange, ...]:
         """The files that take most more room, the largest first."""
         grown = (change for change in self.files if change.grown_bytes > 0)
         return tuple(sorted(grown, key=lambda one: (-one.grown_bytes, one.path))[:GROWTHS])
 
 
-def of_packages(old: Packages, new: Packages) -> Tuple[PackageChange, ...]:
+def of_packages(old: Packages, new: Packages) -> tuple[PackageChange, ...]:
     """Packages that are in one image alone, or in both with other versions."""
-    return tuple(PackageChange(name, old.get(name, {}), new.get(name, {}))
-                 for name in sorted({*old, *new})
-                 if set(old.get(name, ())) != set(new.get(name, ())))  # fmt: skip
+    return tuple(
+        PackageChange(name, old.get(name, {}), new.get(name, {}))
+        for name in sorted({*old, *new})
+        if set(old.get(name, ())) != set(new.get(name, ()))
+    )
 
 
-def of_files(old: Contents, new: Contents) -> Tuple[FileChange, ...]:
+def of_files(old: Contents, new: Contents) -> tuple[FileChange, ...]:
     """Files, directories and links that differ, by path. Times are not looked at."""
     found = []
     for path in sorted({*old.entries, *new.entries}):
@@ -113,7 +116,7 @@ def of_files(old: Contents, new: Contents) -> Tuple[FileChange, ...]:
     return tuple(found)
 
 
-def _differing(old: Entry, new: Entry) -> Tuple[str, ...]:
+def _differing(old: Entry, new: Entry) -> tuple[str, ...]:
     if old.kind != new.kind:
         return ("kind",)
     pairs = {
@@ -126,17 +129,20 @@ def _differing(old: Entry, new: Entry) -> Tuple[str, ...]:
     return tuple(name for name, (before, after) in pairs.items() if before != after)
 
 
-def of_texts(old: Contents, new: Contents,
-             files: Tuple[FileChange, ...]) -> Tuple[TextChange, ...]:  # fmt: skip
+def of_texts(old: Contents, new: Contents, files: tuple[FileChange, ...]) -> tuple[TextChange, ...]:
     """The configuration files among the changed ones whose content changed."""
-    return tuple(_text_change(old, new, change) for change in files
-                 if change.path.startswith(CONFIGURATION) and "content" in change.what)
+    return tuple(
+        _text_change(old, new, change)
+        for change in files
+        if change.path.startswith(CONFIGURATION) and "content" in change.what
+    )
 
 
 def _text_change(old: Contents, new: Contents, change: FileChange) -> TextChange:
     path = change.path
     if SECRET_NAMES.fullmatch(path.rpartition("/")[2]) or not all(
-            entry is None or entry.is_public for entry in (change.old, change.new)):
+        entry is None or entry.is_public for entry in (change.old, change.new)
+    ):
         return TextChange(path, untold="it may hold a secret")
     texts = old.text(path), new.text(path)
     if texts[0] is None or texts[1] is None:
@@ -148,17 +154,18 @@ def _text_change(old: Contents, new: Contents, change: FileChange) -> TextChange
 
 def _unified(path: str, old: str, new: str) -> Iterator[str]:
     """The lines of `diff -u`, without their line feeds."""
-    for line in difflib.unified_diff(LINE.findall(old), LINE.findall(new), f"old/{path}",
-                                     f"new/{path}"):  # fmt: skip
+    for line in difflib.unified_diff(
+        LINE.findall(old), LINE.findall(new), f"old/{path}", f"new/{path}"
+    ):
         yield line.rstrip("\n")
         if not line.endswith("\n"):
             yield "\\ No newline at end of file"
 
 
-def of_results(old: Path, new: Path) -> Tuple[ResultChange, ...]:
+def of_results(old: Path, new: Path) -> tuple[ResultChange, ...]:
     """The files of two output directories that differ by a byte. Raises OSError."""
     before, after = ({path.name: path for path in results(folder)} for folder in (old, new))
-    found: List[ResultChange] = []
+    found: list[ResultChange] = []
     for name in sorted({*before, *after} - {*OF_HOSTS}):
         pair = before.get(name), after.get(name)
         if pair[0] and pair[1] and next(bytes.differences(pair[0], pair[1]), None) is None:

@@ -14,7 +14,7 @@ import stat
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import IO, Dict, List, NamedTuple, Optional, Tuple
+from typing import IO, NamedTuple
 
 from attrs import Factory, define
 
@@ -32,8 +32,13 @@ TEXT_BYTES = 64 << 10  # more is no text that people would read the difference o
 BLOCK_BYTES = 1 << 20
 OPAQUE = f"{DELETED}{DELETED}.opq"
 EXTENDED = ("SCHILY.xattr.", "SCHILY.acl.")
-KINDS = {tarfile.DIRTYPE: "directory", tarfile.SYMTYPE: "link", tarfile.CHRTYPE: "character device",
-         tarfile.BLKTYPE: "block device", tarfile.FIFOTYPE: "pipe"}  # fmt: skip
+KINDS = {
+    tarfile.DIRTYPE: "directory",
+    tarfile.SYMTYPE: "link",
+    tarfile.CHRTYPE: "character device",
+    tarfile.BLKTYPE: "block device",
+    tarfile.FIFOTYPE: "pipe",
+}
 
 
 class Entry(NamedTuple):
@@ -49,7 +54,7 @@ class Entry(NamedTuple):
     bytes: int = 0
     sha256: str = ""
     target: str = ""
-    attributes: Tuple[Tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
     again: bool = False
 
     @property
@@ -64,9 +69,9 @@ class Contents:
 
     path: Path
     room: Path
-    entries: Dict[str, Entry] = Factory(dict)
+    entries: dict[str, Entry] = Factory(dict)
 
-    def text(self, path: str) -> Optional[str]:
+    def text(self, path: str) -> str | None:
         """The content of a small file of /etc that everybody may read; None when it was not kept,
         or is no text."""
         try:
@@ -79,14 +84,20 @@ class Contents:
             return None
 
     @property
-    def database(self) -> Optional[Path]:
+    def database(self) -> Path | None:
         """rpm's database, if the tree has one."""
         folders = (self.room / str(number) for number in range(len(DATABASES)))
-        return next((folder for folder in folders
-                     if any((folder / name).is_file() for name in DATABASE_FILES)), None)
+        return next(
+            (
+                folder
+                for folder in folders
+                if any((folder / name).is_file() for name in DATABASE_FILES)
+            ),
+            None,
+        )
 
     @property
-    def package_list(self) -> Optional[Path]:
+    def package_list(self) -> Path | None:
         """The list of packages beside it, if it is an output directory."""
         listed = self.path / PACKAGE_LIST
         return listed if listed.is_file() else None
@@ -108,8 +119,9 @@ def read(path: Path, room: Path) -> Contents:
         other = "" if error.filename in (None, str(path)) else f" ({error.filename})"
         raise Unusable(f"{path}: {error.strerror or error}{other}") from error
     except (tarfile.TarError, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
-        raise Unusable(f"{path}: expected an image that is whole, found one that cannot be read: "
-                       f"{error}") from error  # fmt: skip
+        raise Unusable(
+            f"{path}: expected an image that is whole, found one that cannot be read: {error}"
+        ) from error
     return contents
 
 
@@ -139,8 +151,10 @@ def _read_image(path: Path, contents: Contents) -> None:
     with open(path, "rb") as whole:
         _read_tree(whole, contents)
     if not any(name in contents.entries for name in ("usr", "etc")):
-        raise Unusable("expected a root tree or a container image, found neither /usr and /etc nor "
-                       "an index of layers")
+        raise Unusable(
+            "expected a root tree or a container image, found neither /usr and /etc nor "
+            "an index of layers"
+        )
 
 
 def _read_tree(stream: IO[bytes], contents: Contents) -> None:
@@ -152,7 +166,7 @@ def _read_tree(stream: IO[bytes], contents: Contents) -> None:
             if name == OPAQUE:
                 _remove(contents, folder)
             elif name.startswith(DELETED):
-                gone = f"{folder}/{name[len(DELETED):]}".lstrip("/")
+                gone = f"{folder}/{name[len(DELETED) :]}".lstrip("/")
                 _remove(contents, gone)
                 contents.entries.pop(gone, None)
             elif path == ROOT_TAR and content is not None:
@@ -174,10 +188,14 @@ def _remove(contents: Contents, folder: str) -> None:
         del contents.entries[path]
 
 
-def _entry(member: tarfile.TarInfo, path: str, content: Optional[IO[bytes]],
-           contents: Contents) -> Entry:  # fmt: skip
-    attributes = tuple(sorted((key, value) for key, value in member.pax_headers.items()
-                              if key.startswith(EXTENDED)))
+def _entry(
+    member: tarfile.TarInfo, path: str, content: IO[bytes] | None, contents: Contents
+) -> Entry:
+    attributes = tuple(
+        sorted(
+            (key, value) for key, value in member.pax_headers.items() if key.startswith(EXTENDED)
+        )
+    )
     owner = f"{member.uid}:{member.gid}"
     if member.islnk():
         first = contents.entries[_path(member.linkname)]
@@ -188,8 +206,9 @@ def _entry(member: tarfile.TarInfo, path: str, content: Optional[IO[bytes]],
     target = member.linkname
     if member.isdev() and not member.isfifo():
         target = f"{member.devmajor}:{member.devminor}"
-    return Entry(KINDS.get(member.type, "unknown"), member.mode, owner, target=target,
-                 attributes=attributes)
+    return Entry(
+        KINDS.get(member.type, "unknown"), member.mode, owner, target=target, attributes=attributes
+    )
 
 
 def _sum(content: IO[bytes], kept_at: Path) -> str:
@@ -218,7 +237,8 @@ def _text_at(path: str, room: Path) -> Path:
     return room / hashlib.sha256(os.fsencode(path)).hexdigest()
 
 
-def results(folder: Path) -> List[Path]:
+def results(folder: Path) -> list[Path]:
     """The files of an output directory that are for the user, by name."""
-    return sorted(path for path in folder.iterdir()
-                  if path.is_file() and not path.name.startswith("."))  # fmt: skip
+    return sorted(
+        path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
+    )

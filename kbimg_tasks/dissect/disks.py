@@ -12,9 +12,9 @@ import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
 
 from attrs import frozen
 
@@ -42,8 +42,10 @@ def first_difference(one: Path, other: Path) -> str:
             offsets = [at - start for at in takewhile(end.__gt__, (offset, *more))]
             sides = _Side(one, start), _Side(other, start)
             named = _in_ext4(*sides, offsets) or _in_fat(*sides)
-            return (f"{label}, byte {offset - start} of the partition: "
-                    f"{named or 'in structures of the file system'}")
+            return (
+                f"{label}, byte {offset - start} of the partition: "
+                f"{named or 'in structures of the file system'}"
+            )
     return f"at byte {offset}, outside the partitions"
 
 
@@ -57,18 +59,18 @@ class _Side:
     def debugfs(self, request: str) -> str:
         return _output("debugfs", "-R", request, f"{self.disk}?offset={self.start}")
 
-    def rows(self, request: str) -> Dict[int, str]:
+    def rows(self, request: str) -> dict[int, str]:
         """A table of two columns, the first of which is a number."""
         rows = (line.partition("\t") for line in self.debugfs(request).splitlines())
         return {int(number): text.strip() for number, _, text in rows if number.isdigit()}
 
-    def path(self, inode: int) -> Optional[str]:
+    def path(self, inode: int) -> str | None:
         if inode == ROOT_INODE:
             return "/"
         path = self.rows(f"ncheck {inode}").get(inode)
         return re.sub("/+", "/", path) if path else None
 
-    def fields(self, inode: int) -> Dict[str, str]:
+    def fields(self, inode: int) -> dict[str, str]:
         """What the inode itself holds, in debugfs's words; of its blocks just that they differ."""
         head, _, blocks = self.debugfs(f"stat <{inode}>").partition("\nEXTENTS:")
         found = {}
@@ -89,19 +91,23 @@ class _Geometry:
     block: int
     inode: int
     inodes_a_group: int
-    tables: Tuple[int, ...]
+    tables: tuple[int, ...]
 
     @classmethod
-    def of(cls, side: _Side) -> Optional[_Geometry]:
+    def of(cls, side: _Side) -> _Geometry | None:
         text = _output("dumpe2fs", f"{side.disk}?offset={side.start}")
         told = dict(re.findall(r"^([A-Z][A-Za-z ]+):[ \t]+(\d+)$", text, re.MULTILINE))
         if "Block size" not in told:
             return None
         block = int(told["Block size"])
-        return cls(block, int(told["Inode size"]), int(told["Inodes per group"]),
-                   tuple(int(at) * block for at in re.findall(r"Inode table at (\d+)", text)))
+        return cls(
+            block,
+            int(told["Inode size"]),
+            int(told["Inodes per group"]),
+            tuple(int(at) * block for at in re.findall(r"Inode table at (\d+)", text)),
+        )
 
-    def inode_at(self, offset: int) -> Optional[int]:
+    def inode_at(self, offset: int) -> int | None:
         """The number of the inode that the byte belongs to, if it is one of a table's."""
         for group, table in enumerate(self.tables):
             if table <= offset < table + self.inodes_a_group * self.inode:
@@ -109,7 +115,7 @@ class _Geometry:
         return None
 
 
-def _in_ext4(one: _Side, other: _Side, offsets: List[int]) -> Optional[str]:
+def _in_ext4(one: _Side, other: _Side, offsets: list[int]) -> str | None:
     geometry = _Geometry.of(one)
     if geometry is None:
         return None
@@ -123,8 +129,7 @@ def _in_ext4(one: _Side, other: _Side, offsets: List[int]) -> Optional[str]:
     return None
 
 
-def _inodes(one: _Side, other: _Side, geometry: _Geometry,
-            offsets: List[int]) -> Iterator[int]:  # fmt: skip
+def _inodes(one: _Side, other: _Side, geometry: _Geometry, offsets: list[int]) -> Iterator[int]:
     """The inodes that differ or whose blocks do, in the order of the disk."""
     blocks = " ".join(str(offset // geometry.block) for offset in offsets)
     owners = [side.rows(f"icheck {blocks}") for side in (one, other)]
@@ -156,18 +161,22 @@ def _of_inode(one: _Side, other: _Side, inode: int) -> str:
 def _content(side: _Side, inode: int) -> subprocess.Popen:
     return subprocess.Popen(
         ["debugfs", "-R", f"cat <{inode}>", f"{side.disk}?offset={side.start}"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+    )
 
 
-def _in_fat(one: _Side, other: _Side) -> Optional[str]:
+def _in_fat(one: _Side, other: _Side) -> str | None:
     with tempfile.TemporaryDirectory(prefix="kbimg-") as top:
         trees = []
         for name, side in (("one", one), ("other", other)):
             tree = Path(top, name)
             tree.mkdir()
             # -m keeps the times.
-            _output("mcopy", "-s", "-m", "-n", "-i", f"{side.disk}@@{side.start}", "::/*",
-                    str(tree))
+            _output(
+                "mcopy", "-s", "-m", "-n", "-i", f"{side.disk}@@{side.start}", "::/*", str(tree)
+            )
             trees.append({path.relative_to(tree): path for path in tree.rglob("*")})
         for path in sorted({*trees[0], *trees[1]}):
             if found := _of_copies(trees[0].get(path), trees[1].get(path)):
@@ -180,7 +189,7 @@ def _in_fat(one: _Side, other: _Side) -> Optional[str]:
     return None
 
 
-def _of_copies(ours: Optional[Path], theirs: Optional[Path]) -> Optional[str]:
+def _of_copies(ours: Path | None, theirs: Path | None) -> str | None:
     if ours is None or theirs is None:
         return f"is in the {'second' if ours is None else 'first'} image only"
     if ours.is_dir() or theirs.is_dir():
@@ -192,17 +201,24 @@ def _of_copies(ours: Optional[Path], theirs: Optional[Path]) -> Optional[str]:
     return None if times[0] == times[1] else f"mtime is {times[0]} and {times[1]}"
 
 
-def _listed(side: _Side) -> Iterator[Tuple[str, str]]:
+def _listed(side: _Side) -> Iterator[tuple[str, str]]:
     """Each line of a listing, with the directory's path."""
     folder = "the volume"
     for line in _output("mdir", "-a", "-/", "-i", f"{side.disk}@@{side.start}", "::").splitlines():
         if line.startswith("Directory for ::"):
-            folder = line[len("Directory for ::"):]
+            folder = line[len("Directory for ::") :]
         elif line.strip():
             yield folder, " ".join(line.split())
 
 
 def _output(*argv: str, is_checked: bool = False) -> str:
-    return subprocess.run(argv, check=is_checked, encoding="utf-8", errors="surrogateescape",
-                          env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL).stdout  # fmt: skip
+    return subprocess.run(
+        argv,
+        check=is_checked,
+        encoding="utf-8",
+        errors="surrogateescape",
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ).stdout

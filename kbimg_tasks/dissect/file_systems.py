@@ -7,7 +7,7 @@ of On-Disk Format", 1.03, by whose rules the number of clusters tells FAT12, FAT
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO, Optional
+from typing import BinaryIO
 
 from attrs import frozen
 
@@ -35,7 +35,7 @@ class FileSystem:
         return self.size_bytes - self.free_bytes
 
 
-def found(stream: BinaryIO, offset_bytes: int) -> Optional[FileSystem]:
+def found(stream: BinaryIO, offset_bytes: int) -> FileSystem | None:
     """The file system that begins there, if it is one that images have."""
     stream.seek(offset_bytes)
     head = stream.read(EXT4_AT + EXT4_BYTES)
@@ -48,12 +48,12 @@ def is_empty(stream: BinaryIO, offset_bytes: int) -> bool:
     return not stream.read(EXT4_AT + EXT4_BYTES).strip(b"\0")
 
 
-def _ext4(block: bytes) -> Optional[FileSystem]:
+def _ext4(block: bytes) -> FileSystem | None:
     if len(block) < EXT4_BYTES or struct.unpack_from("<H", block, 0x38)[0] != EXT4_MAGIC:
         return None
-    blocks, = struct.unpack_from("<I", block, 0x04)
-    free, = struct.unpack_from("<I", block, 0x0C)
-    log_size, = struct.unpack_from("<I", block, 0x18)
+    (blocks,) = struct.unpack_from("<I", block, 0x04)
+    (free,) = struct.unpack_from("<I", block, 0x0C)
+    (log_size,) = struct.unpack_from("<I", block, 0x18)
     if struct.unpack_from("<I", block, 0x60)[0] & EXT4_64BIT:
         blocks |= struct.unpack_from("<I", block, 0x150)[0] << 32
         free |= struct.unpack_from("<I", block, 0x158)[0] << 32
@@ -63,14 +63,16 @@ def _ext4(block: bytes) -> Optional[FileSystem]:
     return FileSystem("ext4", blocks * size, free * size)
 
 
-def _fat(sector: bytes, stream: BinaryIO, offset: int) -> Optional[FileSystem]:
+def _fat(sector: bytes, stream: BinaryIO, offset: int) -> FileSystem | None:
     if len(sector) < FAT_BYTES or sector[-2:] != FAT_SIGNATURE:
         return None
     bytes_a_sector, a_cluster, reserved, fats, entries, sectors16 = struct.unpack_from(
-        "<HBHBHH", sector, 11)
-    fat_sectors, = struct.unpack_from("<H", sector, 22)
+        "<HBHBHH", sector, 11
+    )
+    (fat_sectors,) = struct.unpack_from("<H", sector, 22)
     sectors32, fat_sectors32 = struct.unpack_from("<I", sector, 32) + struct.unpack_from(
-        "<I", sector, 36)
+        "<I", sector, 36
+    )
     fat_sectors = fat_sectors or fat_sectors32
     if bytes_a_sector not in FAT_SECTORS or not (a_cluster and reserved and fats and fat_sectors):
         return None
@@ -89,10 +91,10 @@ def _free_clusters(table: bytes, clusters: int) -> int:
     last = clusters + 2
     if clusters < FAT12_BELOW:
         # Three bytes hold two entries.
-        pairs = (int.from_bytes(table[at:at + 3], "little") for at in range(0, len(table), 3))
+        pairs = (int.from_bytes(table[at : at + 3], "little") for at in range(0, len(table), 3))
         numbers = [half for pair in pairs for half in (pair & 0xFFF, pair >> 12)]
     elif clusters < FAT16_BELOW:
-        numbers = [number for number, in struct.iter_unpack("<H", table)]
+        numbers = [number for (number,) in struct.iter_unpack("<H", table)]
     else:
-        numbers = [number & FAT32_MASK for number, in struct.iter_unpack("<I", table)]
+        numbers = [number & FAT32_MASK for (number,) in struct.iter_unpack("<I", table)]
     return numbers[2:last].count(0)

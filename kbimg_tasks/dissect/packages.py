@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Dict, Iterable, Optional, Tuple
 
 from kbimg_tasks.dissect.contents import Contents
 from kbimg_tasks.tools.oci import Unusable
@@ -12,11 +12,11 @@ from kbimg_tasks.tools.oci import Unusable
 FORMAT = "%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\t%{LONGSIZE}\n"
 KEY = "gpg-pubkey"  # a key that packages were verified with, which rpm counts as a package
 
-Packages = Dict[str, Dict[str, int]]
+Packages = dict[str, dict[str, int]]
 """By name: the versions with their architectures, each with its bytes installed."""
 
 
-def packages(contents: Contents) -> Optional[Packages]:
+def packages(contents: Contents) -> Packages | None:
     """The packages of an image, from its tree where that has a database; None when nothing tells
     of them. Raises Unusable."""
     if contents.database:
@@ -29,8 +29,14 @@ def packages(contents: Contents) -> Optional[Packages]:
 def _queried(database: Path, image: Path) -> str:
     argv = ("rpm", "--dbpath", str(database), "--query", "--all", "--queryformat", FORMAT)
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              errors="replace", check=False)
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
     except FileNotFoundError as error:
         raise Unusable(f"{image}: reading its packages needs the program rpm") from error
     if done.returncode != 0 or (done.stderr and not done.stdout):
@@ -48,6 +54,6 @@ def _parsed(lines: Iterable[str]) -> Packages:
     return found
 
 
-def _fields(line: str) -> Tuple[str, str, int]:
+def _fields(line: str) -> tuple[str, str, int]:
     name, version, architecture, _, size = line.split("\t")
     return name, f"{version.removeprefix('0:')}.{architecture}", int(size)

@@ -5,17 +5,26 @@ from __future__ import annotations
 import tarfile
 from itertools import zip_longest
 from pathlib import Path
-from typing import Optional
 
 from kbimg_tasks.dissect import disks
 from kbimg_tasks.dissect.bytes import differences, in_content
 
 # What of a tar's member is compared beside its content, in this order.
-FIELDS = ("type", "mode", "uid", "gid", "uname", "gname", "size", "mtime", "linkname",
-          "pax_headers")  # fmt: skip
+FIELDS = (
+    "type",
+    "mode",
+    "uid",
+    "gid",
+    "uname",
+    "gname",
+    "size",
+    "mtime",
+    "linkname",
+    "pax_headers",
+)
 
 
-def first_difference(one: Path, other: Path) -> Optional[str]:
+def first_difference(one: Path, other: Path) -> str | None:
     """Where two results differ first, for people; None when they are the same bytes.
 
     Raises OSError when one cannot be read, and subprocess.CalledProcessError when a program that
@@ -31,7 +40,7 @@ def first_difference(one: Path, other: Path) -> Optional[str]:
     return f"at byte {offset}"
 
 
-def _in_tar(one: Path, other: Path) -> Optional[str]:
+def _in_tar(one: Path, other: Path) -> str | None:
     with tarfile.open(one) as first, tarfile.open(other) as second:
         for ours, theirs in zip_longest(first, second):
             if ours is None or theirs is None:

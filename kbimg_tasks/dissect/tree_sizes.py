@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import tarfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterable, Iterator, List, Tuple
 
 from attrs import frozen
 
@@ -19,7 +19,7 @@ class Folder:
     total_bytes: int
 
 
-def files(tar: Path) -> Iterator[Tuple[str, int]]:
+def files(tar: Path) -> Iterator[tuple[str, int]]:
     """Each file's path from the root and its bytes; of several hard links the first has them.
     Raises OSError for a damaged tar, too."""
     try:
@@ -31,21 +31,23 @@ def files(tar: Path) -> Iterator[Tuple[str, int]]:
         raise OSError(errno.EINVAL, f"no whole tar ({error})", str(tar)) from error
 
 
-def largest(sizes: Iterable[Tuple[str, int]], levels: int, count: int) -> Tuple[Folder, ...]:
+def largest(sizes: Iterable[tuple[str, int]], levels: int, count: int) -> tuple[Folder, ...]:
     """The `count` largest directories of the first `levels` levels, and the root itself: each
     before those in it, and of several in the same one the largest first.
 
     A directory is at least as large as one in it, so none is shown without the ones above it.
     """
-    totals: Dict[Tuple[str, ...], int] = {(): 0}
+    totals: dict[tuple[str, ...], int] = {(): 0}
     for path, size in sizes:
         parts = PurePosixPath(path).parts[:-1]
         for depth in range(min(len(parts), levels) + 1):
             totals[parts[:depth]] = totals.get(parts[:depth], 0) + size
-    chosen = sorted(totals, key=lambda parts: (-totals[parts], len(parts), parts))[:count + 1]
+    chosen = sorted(totals, key=lambda parts: (-totals[parts], len(parts), parts))[: count + 1]
 
-    def place(parts: Tuple[str, ...]) -> List[Tuple[int, str]]:
+    def place(parts: tuple[str, ...]) -> list[tuple[int, str]]:
         return [(-totals[parts[:depth]], parts[depth - 1]) for depth in range(1, len(parts) + 1)]
 
-    return tuple(Folder("/" + "/".join(parts), len(parts), totals[parts])
-                 for parts in sorted(chosen, key=place))  # fmt: skip
+    return tuple(
+        Folder("/" + "/".join(parts), len(parts), totals[parts])
+        for parts in sorted(chosen, key=place)
+    )

@@ -11,8 +11,8 @@ import pwd
 import select
 import signal
 import time
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Collection, Iterator, List, Optional, Set
 
 from attrs import frozen
 
@@ -38,7 +38,7 @@ class Holder:
         return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
-def holding(tops: Collection[str], mount_numbers: Collection[int] = ()) -> List[Holder]:
+def holding(tops: Collection[str], mount_numbers: Collection[int] = ()) -> list[Holder]:
     """The processes, without this one, that have something at or below one of the absolute paths
     `tops`, or on one of the mounts, as working or root directory, program, open or mapped file."""
     found = []
@@ -53,7 +53,7 @@ def holding(tops: Collection[str], mount_numbers: Collection[int] = ()) -> List[
     return found
 
 
-def _held_by(process: Path, tops: Collection[str], numbers: Set[int]) -> Optional[str]:
+def _held_by(process: Path, tops: Collection[str], numbers: set[int]) -> str | None:
     for name, what in (("cwd", "works in"), ("root", "has as its root"), ("exe", "is")):
         if text := _held(process / name, tops, numbers):
             return f"{what} {text}"
@@ -66,13 +66,13 @@ def _held_by(process: Path, tops: Collection[str], numbers: Set[int]) -> Optiona
     return None
 
 
-def _held(link: Path, tops: Collection[str], numbers: Set[int]) -> Optional[str]:
+def _held(link: Path, tops: Collection[str], numbers: set[int]) -> str | None:
     """What the link of /proc leads to, if that lies where it matters."""
     try:
         text = os.readlink(link)
         if _is_below(text, tops):
             # Another namespace may have another file of that name.
-            plain = text[:-len(" (deleted)")] if text.endswith(" (deleted)") else None
+            plain = text[: -len(" (deleted)")] if text.endswith(" (deleted)") else None
             seen = os.stat(link)
             if plain is not None or os.path.samestat(seen, os.lstat(text)):
                 return text
@@ -98,7 +98,7 @@ def _mapped(process: Path) -> Iterator[tuple]:
             yield words[5], int(words[4])
 
 
-def _inode(path: str) -> Optional[int]:
+def _inode(path: str) -> int | None:
     try:
         return os.lstat(path).st_ino
     except OSError:
@@ -119,7 +119,7 @@ def _command(process: Path) -> str:
     return text[:COMMAND_LENGTH]
 
 
-def own_line() -> Set[int]:
+def own_line() -> set[int]:
     """This process and those that started it, which must not be ended by it."""
     found, pid = set(), os.getpid()
     while pid > 0:
@@ -129,7 +129,7 @@ def own_line() -> Set[int]:
     return found | {1}
 
 
-def end(found: Collection[Holder]) -> List[Holder]:
+def end(found: Collection[Holder]) -> list[Holder]:
     """End the processes by SIGTERM, and by SIGKILL those that stay; whom it could not end."""
     spared = own_line()
     handles = {}
@@ -149,9 +149,11 @@ def end(found: Collection[Holder]) -> List[Holder]:
             until = time.monotonic() + PATIENCE_SECONDS
             while time.monotonic() < until and not all(map(_has_ended, handles.values())):
                 time.sleep(0.02)
-        return [holder for holder in found
-                if holder.pid in spared or
-                (holder in handles and not _has_ended(handles[holder]))]  # fmt: skip
+        return [
+            holder
+            for holder in found
+            if holder.pid in spared or (holder in handles and not _has_ended(handles[holder]))
+        ]
     finally:
         for handle in handles.values():
             os.close(handle)

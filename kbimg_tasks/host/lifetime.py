@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from types import TracebackType
-from typing import Any, Callable, Optional, Type
+from typing import Any, Callable
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 _forking = 0
@@ -29,8 +29,7 @@ def tell_of_interrupts() -> None:
     """From now on Ctrl-C ends this process as it would, but with a line instead of a traceback."""
     others = sys.excepthook
 
-    def told(kind: Type[BaseException], error: BaseException,
-             trace: Optional[TracebackType]) -> None:  # fmt: skip
+    def told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
             sys.stderr.write("\ninterrupted; what was finished stays\n")
         else:
@@ -80,8 +79,10 @@ def _end_with_worker(_number: int, _frame: object) -> None:
         ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if ended and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
             name = signal.Signals(ended.si_status).name
-            sys.stderr.write(f"a worker process of this build was ended by {name}: start again, "
-                             "what was finished stays\n")
+            sys.stderr.write(
+                f"a worker process of this build was ended by {name}: start again, "
+                "what was finished stays\n"
+            )
             sys.stderr.flush()
             os._exit(1)
 

@@ -10,8 +10,8 @@ import fcntl
 import os
 import struct
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List, Tuple
 
 from attrs import frozen
 
@@ -35,10 +35,10 @@ class Loop:
 
     device: str
     file: str
-    parts: Tuple[Tuple[str, str], ...]
+    parts: tuple[tuple[str, str], ...]
 
 
-def below(path: Path) -> List[Loop]:
+def below(path: Path) -> list[Loop]:
     """The devices that show `path` or a file below it, deleted ones too; a link is not followed."""
     top = own_place(path)
     found = []
@@ -47,7 +47,7 @@ def below(path: Path) -> List[Loop]:
             text = os.fsdecode((entry / "loop/backing_file").read_bytes())[:-1]  # a line's end
         except OSError:
             continue  # not attached
-        file = text[:-len(DELETED)] if text.endswith(DELETED) else text
+        file = text[: -len(DELETED)] if text.endswith(DELETED) else text
         if (file == top or file.startswith(top + os.sep)) and _is_of(DEV / entry.name, text, file):
             found.append(Loop(str(DEV / entry.name), text, tuple(_parts(entry))))
     return found
@@ -68,12 +68,12 @@ def _is_of(device: Path, text: str, file: str) -> bool:
     return there[0] == seen.st_dev and (text != file or there[1] == seen.st_ino)
 
 
-def _parts(entry: Path) -> Iterator[Tuple[str, str]]:
+def _parts(entry: Path) -> Iterator[tuple[str, str]]:
     for folder in (entry, *sorted(entry.glob(f"{entry.name}p*"))):
         yield str(DEV / folder.name), (folder / "dev").read_text().strip()
 
 
-def uses(loop: Loop) -> List[str]:
+def uses(loop: Loop) -> list[str]:
     """What keeps the device: mounts in any namespace, swap, other devices that stand on it."""
     names, numbers = (set(column) for column in zip(*loop.parts))
     found = [f"mounted at {point}" for point in _mounted(names, numbers)]
@@ -83,12 +83,13 @@ def uses(loop: Loop) -> List[str]:
     for name in sorted(names):
         folder = BLOCK / Path(loop.device).name
         folder = folder if name == loop.device else folder / Path(name).name
-        found += [f"{name} is part of /dev/{holder.name}"
-                  for holder in (folder / "holders").glob("*")]
+        found += [
+            f"{name} is part of /dev/{holder.name}" for holder in (folder / "holders").glob("*")
+        ]
     return found
 
 
-def _mounted(names: set, numbers: set) -> List[str]:
+def _mounted(names: set, numbers: set) -> list[str]:
     points, seen = set(), set()
     for process in PROC.glob("[0-9]*"):
         try:

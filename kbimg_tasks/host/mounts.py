@@ -6,7 +6,6 @@ import ctypes
 import os
 import re
 from pathlib import Path
-from typing import Dict, List
 
 from attrs import frozen
 
@@ -31,14 +30,13 @@ class StillMounted(Exception):
     `reasons` has the kernel's word for each mount that could not be unmounted.
     """
 
-    def __init__(self, path: Path, mounts: List[Mount], reasons: Dict[str, str]) -> None:
+    def __init__(self, path: Path, mounts: list[Mount], reasons: dict[str, str]) -> None:
         self.path, self.mounts, self.reasons = path, mounts, reasons
         points = ", ".join(dict.fromkeys(mount.point for mount in mounts))
-        super().__init__(
-            f"{path} is not deleted: {points} is mounted there; unmount it first")
+        super().__init__(f"{path} is not deleted: {points} is mounted there; unmount it first")
 
 
-def parse(text: bytes) -> List[Mount]:
+def parse(text: bytes) -> list[Mount]:
     """The mounts in the order of the table; blanks in names are written as octal numbers."""
     found = []
     for line in text.splitlines():
@@ -53,7 +51,7 @@ def own_place(path: Path) -> str:
     return os.path.join(os.path.realpath(path.parent), path.name)
 
 
-def below(path: Path) -> List[Mount]:
+def below(path: Path) -> list[Mount]:
     """The mounts at or below `path`, deepest first, the latest of the same place first.
 
     Device numbers would not show a bind mount from the same file system.
@@ -61,17 +59,20 @@ def below(path: Path) -> List[Mount]:
     if path.is_symlink():
         return []
     top = own_place(path)
-    found = [mount for mount in parse(MOUNTINFO.read_bytes())
-             if mount.point == top or mount.point.startswith(top + os.sep)]
+    found = [
+        mount
+        for mount in parse(MOUNTINFO.read_bytes())
+        if mount.point == top or mount.point.startswith(top + os.sep)
+    ]
     return sorted(reversed(found), key=lambda mount: -mount.point.count(os.sep))
 
 
-def unmount_below(path: Path) -> List[str]:
+def unmount_below(path: Path) -> list[str]:
     """Unmount everything at or below `path`, never lazily; what was, deepest first.
 
     Raises StillMounted when something stays.
     """
-    done: List[str] = []
+    done: list[str] = []
     while mounted := below(path):
         for mount in mounted:
             # Below a bind mount that shares its events, as systemd makes them all do, the host's

@@ -5,22 +5,29 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from typing import Callable, Optional, Sequence
+from collections.abc import Sequence
+from typing import Callable
 
 from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
 
 Ended = subprocess.CompletedProcess
 
 
-def run(argv: Sequence[str], timeout: Optional[float] = None) -> Ended[str]:
+def run(argv: Sequence[str], timeout: float | None = None) -> Ended[str]:
     """Run a program to its end, with the caller's environment; it dies with this process.
 
     Standard output and error are kept apart. Raises subprocess.TimeoutExpired.
     """
     with subprocess.Popen(
-            [*CONTAINMENT, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
-            env={**os.environ, BUILDER: str(os.getpid())}) as process:  # fmt: skip
+        [*CONTAINMENT, *argv],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        env={**os.environ, BUILDER: str(os.getpid())},
+    ) as process:
         try:
             stdout, stderr = process.communicate(timeout=timeout)
         except BaseException:
@@ -33,9 +40,15 @@ def follow(argv: Sequence[str], told: Callable[[str], None]) -> int:
     """Run a program to its end likewise, and tell of each line when it is printed; its exit
     status."""
     with subprocess.Popen(
-            [*CONTAINMENT, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
-            env={**os.environ, BUILDER: str(os.getpid())}) as process:  # fmt: skip
+        [*CONTAINMENT, *argv],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        env={**os.environ, BUILDER: str(os.getpid())},
+    ) as process:
         try:
             for line in process.stdout or ():
                 told(line.rstrip())

@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Set, Tuple
 
 from kbimg_tasks.host import mounts
 from kbimg_tasks.host.mounts import StillMounted
@@ -32,7 +31,7 @@ def delete(path: Path) -> None:
         os.close(parent)
 
 
-def _delete(parent: int, name: str, place: Tuple[int, int], shown: str) -> None:
+def _delete(parent: int, name: str, place: tuple[int, int], shown: str) -> None:
     """Delete one entry of an open folder; `place` is the device and the mount to stay on."""
     try:
         if not stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
@@ -64,7 +63,7 @@ def allocated(path: Path) -> int:
     return _allocated(mounts.own_place(path), points, set())
 
 
-def _allocated(path: str, points: Set[str], seen: Set[Tuple[int, int]]) -> int:
+def _allocated(path: str, points: set[str], seen: set[tuple[int, int]]) -> int:
     if path in points:
         return 0
     status = os.lstat(path)

@@ -8,7 +8,6 @@ of architectures); packages are named as openEuler names them.
 from __future__ import annotations
 
 import platform
-from typing import Dict, Tuple
 
 from attrs import frozen
 
@@ -32,7 +31,7 @@ class Architecture:
     efi: str
     grub_format: str
     serial: str
-    modules: Tuple[str, ...]
+    modules: tuple[str, ...]
     has_bios: bool = False
 
     def efi_program(self, name: str) -> str:
@@ -49,21 +48,29 @@ class Architecture:
         """Where shim's fallback reads which boot entries to make."""
         return f"BOOT{self.efi.upper()}.CSV"
 
-    def packages(self, *, legacy: bool = False) -> Tuple[str, ...]:
+    def packages(self, *, legacy: bool = False) -> tuple[str, ...]:
         """What an image needs beside the user's packages in order to start."""
         return LEGACY_PACKAGES if legacy else ("grub2-efi", "grub2-tools", *self.modules)
 
     @property
-    def verity_packages(self) -> Tuple[str, ...]:
+    def verity_packages(self) -> tuple[str, ...]:
         """What a verified image needs in addition."""
         return ("efibootmgr", f"grub2-efi-{self.efi}", "mokutil", "shim", "veritysetup")
 
 
-X86_64 = Architecture("x86_64", "amd64", "x64", "x86_64-efi", "ttyS0",
-                      ("grub2-efi-x64-modules", "grub2-pc-modules"), has_bios=True)
-AARCH64 = Architecture("aarch64", "arm64", "aa64", "arm64-efi", "ttyAMA0",
-                       ("grub2-efi-aa64-modules",))
-ARCHITECTURES: Dict[str, Architecture] = {each.name: each for each in (X86_64, AARCH64)}
+X86_64 = Architecture(
+    "x86_64",
+    "amd64",
+    "x64",
+    "x86_64-efi",
+    "ttyS0",
+    ("grub2-efi-x64-modules", "grub2-pc-modules"),
+    has_bios=True,
+)
+AARCH64 = Architecture(
+    "aarch64", "arm64", "aa64", "arm64-efi", "ttyAMA0", ("grub2-efi-aa64-modules",)
+)
+ARCHITECTURES: dict[str, Architecture] = {each.name: each for each in (X86_64, AARCH64)}
 # Other people's names of the same.
 ALIASES = {each.oci: each.name for each in (X86_64, AARCH64)}
 

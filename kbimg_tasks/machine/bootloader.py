@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Tuple
-
 from attrs import frozen
 
 from kbimg_tasks.machine.architecture import BIOS_FORMAT, Architecture
@@ -12,8 +10,20 @@ VENDOR = "/boot/efi/EFI/openEuler"
 REMOVABLE = "/boot/efi/EFI/BOOT"  # UEFI specification, 3.5.1.1: where firmware looks by itself
 BIOS_FOLDER = "/boot/grub2"
 # Enough to read the menu and both slots; all else is loaded from GRUB's folder.
-MODULES = ("ext2", "normal", "configfile", "linux", "regexp", "loadenv", "test", "echo", "search",
-           "boot", "reboot", "halt")  # fmt: skip
+MODULES = (
+    "ext2",
+    "normal",
+    "configfile",
+    "linux",
+    "regexp",
+    "loadenv",
+    "test",
+    "echo",
+    "search",
+    "boot",
+    "reboot",
+    "halt",
+)
 
 
 @frozen
@@ -30,8 +40,8 @@ class Loader:
     format: str
     prefix: str
     partitions: str
-    modules: Tuple[str, ...]
-    copies: Tuple[str, ...] = ()
+    modules: tuple[str, ...]
+    copies: tuple[str, ...] = ()
 
     @property
     def menu(self) -> str:
@@ -51,13 +61,23 @@ class Loader:
 def uefi(architecture: Architecture) -> Loader:
     """GRUB on an ESP."""
     return Loader(
-        VENDOR, f"{VENDOR}/{architecture.efi_program('grub')}", architecture.grub_format,
-        "(,gpt1)/EFI/openEuler", "gpt", ("part_gpt", "fat", *MODULES),
-        copies=(f"{REMOVABLE}/{architecture.removable}",))
+        VENDOR,
+        f"{VENDOR}/{architecture.efi_program('grub')}",
+        architecture.grub_format,
+        "(,gpt1)/EFI/openEuler",
+        "gpt",
+        ("part_gpt", "fat", *MODULES),
+        copies=(f"{REMOVABLE}/{architecture.removable}",),
+    )
 
 
 BIOS = Loader(
-    BIOS_FOLDER, f"{BIOS_FOLDER}/{BIOS_FORMAT}/core.img", BIOS_FORMAT, "(,msdos1)/", "msdos",
-    ("biosdisk", "part_msdos", *MODULES))
+    BIOS_FOLDER,
+    f"{BIOS_FOLDER}/{BIOS_FORMAT}/core.img",
+    BIOS_FORMAT,
+    "(,msdos1)/",
+    "msdos",
+    ("biosdisk", "part_msdos", *MODULES),
+)
 # What a BIOS starts from the first sector of a disk; it reads the image of `BIOS` from the next.
 BIOS_BOOT_SECTOR = f"{BIOS_FOLDER}/{BIOS_FORMAT}/boot.img"

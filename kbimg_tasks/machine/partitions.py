@@ -7,7 +7,7 @@ usual one-byte ones for MBR.
 
 from __future__ import annotations
 
-from typing import List, Mapping, Tuple
+from collections.abc import Mapping
 
 from attrs import frozen
 
@@ -25,8 +25,13 @@ EFI_SYSTEM = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 MBR_LINUX = "83"
 MBR_LARGEST_GIB = 2048  # 32 bits count its sectors
-MOUNT_POINTS = {"BOOT": "/boot/efi", "BOOT-A": "/boot/efi", "GRUB2": "/boot/grub2", "ROOT-A": "/",
-                "PERSIST": "/persist"}  # fmt: skip
+MOUNT_POINTS = {
+    "BOOT": "/boot/efi",
+    "BOOT-A": "/boot/efi",
+    "GRUB2": "/boot/grub2",
+    "ROOT-A": "/",
+    "PERSIST": "/persist",
+}
 
 
 class LayoutError(ValueError):
@@ -62,7 +67,7 @@ class Table:
 
     scheme: str
     image_mib: int
-    partitions: Tuple[Partition, ...]
+    partitions: tuple[Partition, ...]
 
     @property
     def is_legacy(self) -> bool:
@@ -81,8 +86,9 @@ def hash_mib(root_mib: int) -> int:
     return -(-root_mib // HASH_PART)
 
 
-def plan_table(root_mib: int, image_gib: int, *, legacy: bool = False,
-               verity: bool = False) -> Table:  # fmt: skip
+def plan_table(
+    root_mib: int, image_gib: int, *, legacy: bool = False, verity: bool = False
+) -> Table:
     """The table of a disk of `image_gib` GiB with slots of `root_mib` MiB.
 
     Raises LayoutError when less than PERSIST_AT_LEAST_MIB is left, for what the table cannot
@@ -91,21 +97,28 @@ def plan_table(root_mib: int, image_gib: int, *, legacy: bool = False,
     if legacy and verity:
         raise LayoutError("UEFI with dm-verity, found legacy BIOS")
     if legacy and image_gib > MBR_LARGEST_GIB:
-        raise LayoutError(f"at most img_size = {MBR_LARGEST_GIB} with legacy BIOS, "
-                          f"found img_size = {image_gib}")
+        raise LayoutError(
+            f"at most img_size = {MBR_LARGEST_GIB} with legacy BIOS, found img_size = {image_gib}"
+        )
     image_mib = image_gib * MIB_A_GIB
     boot_mib = BOOT_END_MIB - FIRST_MIB
     linux = MBR_LINUX if legacy else LINUX
-    wanted: List[Tuple[str, int, str, str]] = []
+    wanted: list[tuple[str, int, str, str]] = []
     if verity:
         for slot in "AB":
-            wanted += [(f"BOOT-{slot}", boot_mib, EFI_SYSTEM, "vfat"),
-                       (f"ROOT-{slot}", root_mib, LINUX, "ext4"),
-                       (f"HASH-{slot}", hash_mib(root_mib), LINUX, "hash")]
+            wanted += [
+                (f"BOOT-{slot}", boot_mib, EFI_SYSTEM, "vfat"),
+                (f"ROOT-{slot}", root_mib, LINUX, "ext4"),
+                (f"HASH-{slot}", hash_mib(root_mib), LINUX, "hash"),
+            ]
     else:
-        wanted = [("GRUB2", boot_mib, linux, "ext4") if legacy
-                  else ("BOOT", boot_mib, EFI_SYSTEM, "vfat"),
-                  ("ROOT-A", root_mib, linux, "ext4"), ("ROOT-B", root_mib, linux, "ext4")]
+        wanted = [
+            ("GRUB2", boot_mib, linux, "ext4")
+            if legacy
+            else ("BOOT", boot_mib, EFI_SYSTEM, "vfat"),
+            ("ROOT-A", root_mib, linux, "ext4"),
+            ("ROOT-B", root_mib, linux, "ext4"),
+        ]
     taken = FIRST_MIB + sum(size for _, size, _, _ in wanted)
     end = image_mib - (0 if legacy else GPT_BACKUP_MIB)
     left = end - taken
@@ -113,12 +126,23 @@ def plan_table(root_mib: int, image_gib: int, *, legacy: bool = False,
         raise LayoutError(
             f"partitions that fit img_size = {image_gib} GiB ({image_mib} MiB): two slots of "
             f"root = {root_mib} MiB and what goes with them take {taken} MiB, which leaves "
-            f"{max(left, 0)} MiB for PERSIST; it needs {PERSIST_AT_LEAST_MIB} MiB")
+            f"{max(left, 0)} MiB for PERSIST; it needs {PERSIST_AT_LEAST_MIB} MiB"
+        )
     wanted.append(("PERSIST", left, linux, "ext4"))
     partitions, start = [], FIRST_MIB
     for number, (label, size, kind, filesystem) in enumerate(wanted, 1):
-        partitions.append(Partition(number, label, start, size, kind, filesystem,
-                                    MOUNT_POINTS.get(label, ""), active=legacy and number == 1))
+        partitions.append(
+            Partition(
+                number,
+                label,
+                start,
+                size,
+                kind,
+                filesystem,
+                MOUNT_POINTS.get(label, ""),
+                active=legacy and number == 1,
+            )
+        )
         start += size
     return Table("dos" if legacy else "gpt", image_mib, tuple(partitions))
 
@@ -128,18 +152,21 @@ def smallest_disk_mib(table: Table) -> int:
     return table.partitions[-1].start_mib + PERSIST_AT_LEAST_MIB + GPT_BACKUP_MIB
 
 
-def sfdisk_script(table: Table, disk_id: str, uuids: Mapping[str, str], *,
-                  takes_rest: bool = False) -> str:  # fmt: skip
+def sfdisk_script(
+    table: Table, disk_id: str, uuids: Mapping[str, str], *, takes_rest: bool = False
+) -> str:
     """The table as sfdisk(8) reads it.
 
     `disk_id` is a UUID for GPT and `0x` with eight hexadecimal digits for MBR; `uuids` has one for
     each label and is for GPT only. With `takes_rest` the last partition gets what a disk has left.
     """
-    lines = [f"label: {table.scheme}", f"label-id: {disk_id}", "unit: sectors",
-             "sector-size: 512"]  # fmt: skip
+    lines = [f"label: {table.scheme}", f"label-id: {disk_id}", "unit: sectors", "sector-size: 512"]
     for part in table.partitions:
-        words = [f"start={part.start_mib * SECTORS_A_MIB}", f"size={part.size_mib * SECTORS_A_MIB}",
-                 f"type={part.type}"]  # fmt: skip
+        words = [
+            f"start={part.start_mib * SECTORS_A_MIB}",
+            f"size={part.size_mib * SECTORS_A_MIB}",
+            f"type={part.type}",
+        ]
         if takes_rest and part == table.partitions[-1]:
             del words[1]
         if table.scheme == "gpt":
@@ -154,7 +181,9 @@ def drawn(table: Table) -> str:
     """The table as lines of text for people, with each partition's place and size in MiB."""
     rows = [f"{table.scheme}, {table.image_mib} MiB"]
     for part in table.partitions:
-        row = (f"{part.number}  {part.label:<8} {part.kind:<5} {part.start_mib:>8} to "
-               f"{part.end_mib:>8}  {part.size_mib:>8} MiB  {part.mount_point}")
+        row = (
+            f"{part.number}  {part.label:<8} {part.kind:<5} {part.start_mib:>8} to "
+            f"{part.end_mib:>8}  {part.size_mib:>8} MiB  {part.mount_point}"
+        )
         rows.append(row.rstrip())
     return "\n".join(rows) + "\n"

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Dict, Iterable, Optional, Tuple
 
 from attrs import evolve, frozen
 
-from kbimg_tasks.config.model import ADMIN_BASE, AdminContainer, Config, PxeConfig
+from kbimg_tasks.config.model import Config
+from kbimg_tasks.config.tables import ADMIN_BASE, AdminContainer, PxeConfig
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Table, plan_table
 from kbimg_tasks.plan import verified
-from kbimg_tasks.plan.root import (
-    SAVING,
-    Given,
-    Machine,
-    Root,
-    from_packages,
-    from_upgrade_image,
-)
+from kbimg_tasks.plan.root import SAVING, Given, Machine, Root, from_packages, from_upgrade_image
 from kbimg_tasks.stages import (
     admin_container,
     archive,
@@ -48,12 +42,12 @@ class Plan:
     """The stages in build order, which of them each image's results come from, which images are
     container images, and which stages only check: nothing else of their image is made before."""
 
-    stages: Tuple[Stage, ...]
-    images: Dict[str, Tuple[Stage, ...]]
-    containers: Dict[str, Container]
-    checks: Dict[str, Tuple[Stage, ...]]
+    stages: tuple[Stage, ...]
+    images: dict[str, tuple[Stage, ...]]
+    containers: dict[str, Container]
+    checks: dict[str, tuple[Stage, ...]]
 
-    def standing_under(self, names: Iterable[str]) -> Tuple[Stage, ...]:
+    def standing_under(self, names: Iterable[str]) -> tuple[Stage, ...]:
         """The stages that these images or stages are made from, themselves included."""
         wanted = set(names)
         wanted |= {stage.name for name in wanted for stage in self.images.get(name, ())}
@@ -62,12 +56,12 @@ class Plan:
                 wanted |= {need.stage for need in stage.needs()}
         return tuple(stage for stage in self.stages if stage.name in wanted)
 
-    def in_order(self, image: str) -> Tuple[Stage, ...]:
+    def in_order(self, image: str) -> tuple[Stage, ...]:
         """The stages of an image one after the other; its checks as early as they can be."""
         first = self.standing_under(stage.name for stage in self.checks.get(image, ()))
         return first + tuple(stage for stage in self.standing_under([image]) if stage not in first)
 
-    def checked_first(self, names: Iterable[str]) -> Dict[str, Tuple[str, ...]]:
+    def checked_first(self, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """For each stage of these images the checks to pass before it is made."""
         checks = [stage.name for name in names for stage in self.checks.get(name, ())]
         before = self.standing_under(checks)
@@ -79,24 +73,40 @@ NOTHING_GIVEN = Given()
 
 def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
     """Everything that a configuration can be made into."""
-    stages: Tuple[Stage, ...] = ()
-    images: Dict[str, Tuple[Stage, ...]] = {}
-    containers: Dict[str, Container] = {}
-    checks: Dict[str, Tuple[Stage, ...]] = {}
+    stages: tuple[Stage, ...] = ()
+    images: dict[str, tuple[Stage, ...]] = {}
+    containers: dict[str, Container] = {}
+    checks: dict[str, tuple[Stage, ...]] = {}
     if config.from_repo or config.from_dockerimg:
         table = disk_table(config)
         ids = Ids.of(table)
         if config.dm_verity:
             root, machine = verified.planned(config, config.dm_verity, given, table, ids)
         else:
-            root = (from_packages(config, given, table, ids) if config.from_repo
-                    else from_upgrade_image(config, given, table, ids))
+            root = (
+                from_packages(config, given, table, ids)
+                if config.from_repo
+                else from_upgrade_image(config, given, table, ids)
+            )
             machine = virtual_machine(config, root, table, ids)
         tar_sum = archive.checksum(root.tar)
-        stages += tuple(dict.fromkeys(
-            (*machine.checks, *root.stages, *machine.stages, root.tar, tar_sum, machine.disk_sum)))
-        images["vm_img"] = tuple(stage for stage in (*machine.stages, root.tar, tar_sum)
-                                 if any(artifact.is_result for artifact in stage.artifacts))
+        stages += tuple(
+            dict.fromkeys(
+                (
+                    *machine.checks,
+                    *root.stages,
+                    *machine.stages,
+                    root.tar,
+                    tar_sum,
+                    machine.disk_sum,
+                )
+            )
+        )
+        images["vm_img"] = tuple(
+            stage
+            for stage in (*machine.stages, root.tar, tar_sum)
+            if any(artifact.is_result for artifact in stage.artifacts)
+        )
         checks["vm_img"] = machine.checks
         if config.pxe_config and not config.dm_verity and not table.is_legacy:
             checked, made = installer(config, config.pxe_config, root, table, ids)
@@ -105,12 +115,18 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
             images["pxe_img"] = (*made, root.tar, tar_sum)
         if config.from_repo and config.from_repo.upgrade_img:
             name = config.from_repo.upgrade_img
-            upgrade = evolve(container.archive(
-                "upgrade_archive", "upgrade_img.tar",
-                "upgrade_img.tar, the container image that nodes upgrade from", name,
-                root.architecture,
-                tuple(container.file(file, path) for path, file in machine.upgrade.items()),
-                root.clock), watches=machine.findings)  # fmt: skip
+            upgrade = evolve(
+                container.archive(
+                    "upgrade_archive",
+                    "upgrade_img.tar",
+                    "upgrade_img.tar, the container image that nodes upgrade from",
+                    name,
+                    root.architecture,
+                    tuple(container.file(file, path) for path, file in machine.upgrade.items()),
+                    root.clock,
+                ),
+                watches=machine.findings,
+            )
             stages += (upgrade,)
             images["upgrade_img"] = (upgrade, *machine.upgrade_files, root.tar, tar_sum)
             containers["upgrade_img"] = Container(name, upgrade)
@@ -122,7 +138,8 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
         made = admin(config.admin_container, config, given)
         stages += made
         images["admin_container"] = tuple(
-            stage for stage in made if any(artifact.is_result for artifact in stage.artifacts))
+            stage for stage in made if any(artifact.is_result for artifact in stage.artifacts)
+        )
         containers["admin_container"] = Container(config.admin_container.img_name, made[-1])
     return Plan(stages, images, containers, checks)
 
@@ -130,49 +147,78 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
 def disk_table(config: Config) -> Table:
     """The partition table of a configuration's disk."""
     sizes = config.disk_partition
-    return plan_table(sizes.root_mib, sizes.image_gib, legacy=config.is_legacy,
-                      verity=bool(config.dm_verity))  # fmt: skip
+    return plan_table(
+        sizes.root_mib, sizes.image_gib, legacy=config.is_legacy, verity=bool(config.dm_verity)
+    )
 
 
-def admin(asked: AdminContainer, config: Config, given: Given) -> Tuple[Stage, ...]:
+def admin(asked: AdminContainer, config: Config, given: Given) -> tuple[Stage, ...]:
     """The admin container, its archive last."""
     repo = admin_repository(config)
     if given.builder or repo is None:
-        return (admin_container.built_on(asked.base_image or ADMIN_BASE, asked.img_name,
-                                         asked.hostshell, given.builder or SAVING[0]),)  # fmt: skip
+        return (
+            admin_container.built_on(
+                asked.base_image or ADMIN_BASE,
+                asked.img_name,
+                asked.hostshell,
+                given.builder or SAVING[0],
+            ),
+        )
     chosen = packages.packages(
-        "admin_packages", given.architecture, repo, admin_container.PACKAGES, given.admin_repomds,
-        given.epoch, is_offline=given.is_offline, first_of=admin_container.INITS)  # fmt: skip
+        "admin_packages",
+        given.architecture,
+        repo,
+        admin_container.PACKAGES,
+        given.admin_repomds,
+        given.epoch,
+        is_offline=given.is_offline,
+        first_of=admin_container.INITS,
+    )
     clock: Arg = given.epoch or Content(chosen["clock"])
     rootfs = packages.container_rootfs("admin_rootfs", chosen, given.architecture, clock)
     own = admin_container.customised(rootfs, given.architecture, asked.hostshell, clock)
     tree = Sandbox(root=Scratch("root"), layers=(rootfs["rootfs"], own["layer"]))
     tar = archive.tree_tar("admin_tar", "the admin container's tree as one layer", tree, clock)
     archived = container.archive(
-        admin_container.ARCHIVE, admin_container.RESULT,
-        f"{admin_container.RESULT}, the container that operators log in to", asked.img_name,
-        given.architecture, (container.layer(tar["tree.tar"]),), clock, admin_container.SETTINGS)
-    told = contents.sbom(chosen, contents.Subject("container", asked.img_name), clock, "admin_",
-                         "admin_container.")
+        admin_container.ARCHIVE,
+        admin_container.RESULT,
+        f"{admin_container.RESULT}, the container that operators log in to",
+        asked.img_name,
+        given.architecture,
+        (container.layer(tar["tree.tar"]),),
+        clock,
+        admin_container.SETTINGS,
+    )
+    told = contents.sbom(
+        chosen, contents.Subject("container", asked.img_name), clock, "admin_", "admin_container."
+    )
     return (chosen, rootfs, own, tar, told, archived)
 
 
-def admin_repository(config: Config) -> Optional[Path]:
+def admin_repository(config: Config) -> Path | None:
     """The repository file that the admin container's packages come from."""
     if config.admin_container and config.admin_container.repo_path:
         return config.admin_container.repo_path
     return config.from_repo.repo_path if config.from_repo else None
 
 
-def installer(config: Config, asked: PxeConfig, root: Root, table: Table,
-              ids: Ids) -> Tuple[Stage, Tuple[Stage, ...]]:  # fmt: skip
+def installer(
+    config: Config, asked: PxeConfig, root: Root, table: Table, ids: Ids
+) -> tuple[Stage, tuple[Stage, ...]]:
     """What a bare machine starts to install the root file system by itself, behind its check."""
-    lacking = ("add {package} to from_repo.rpmlist" if config.from_repo else
-               "build the upgrade image with {package} in from_repo.rpmlist")
+    lacking = (
+        "add {package} to from_repo.rpmlist"
+        if config.from_repo
+        else "build the upgrade image with {package} in from_repo.rpmlist"
+    )
     checked = pxe.programs(root.listed, asked, lacking)
     folders = (*filesystems.PERSIST_FOLDERS, *config.persist_mkdir.name)
-    return checked, (pxe.kernel(root.system), pxe.initramfs(
-        root.system, root.kernel, root.architecture, asked, table, ids, folders, root.clock))
+    return checked, (
+        pxe.kernel(root.system),
+        pxe.initramfs(
+            root.system, root.kernel, root.architecture, asked, table, ids, folders, root.clock
+        ),
+    )
 
 
 def virtual_machine(config: Config, root: Root, table: Table, ids: Ids) -> Machine:
@@ -181,13 +227,16 @@ def virtual_machine(config: Config, root: Root, table: Table, ids: Ids) -> Machi
     first = table.partitions[0]
     boot = (filesystems.grub2 if table.is_legacy else filesystems.esp)(root.tree, first, ids, clock)
     root_b = filesystems.root_b(table.by_label("ROOT-B"), ids, clock)
-    persist = filesystems.persist(
-        table.by_label("PERSIST"), config.persist_mkdir.name, ids, clock)
-    images: Dict[str, Artifact] = {
-        first.label: boot.artifacts[0], "ROOT-B": root_b["root-b.img"],
+    persist = filesystems.persist(table.by_label("PERSIST"), config.persist_mkdir.name, ids, clock)
+    images: dict[str, Artifact] = {
+        first.label: boot.artifacts[0],
+        "ROOT-B": root_b["root-b.img"],
         "PERSIST": persist["persist.img"],
-    }  # fmt: skip
+    }
     img = disk.system_img(table, images, ids, clock, root.tree)
     qcow2 = disk.system_qcow2(img)
-    return Machine((boot, root_b, persist, img, qcow2, archive.checksum(qcow2)),
-                   archive.checksum(img), {from_image.ROOT_TAR: root.tar["kubeos.tar"]})
+    return Machine(
+        (boot, root_b, persist, img, qcow2, archive.checksum(qcow2)),
+        archive.checksum(img),
+        {from_image.ROOT_TAR: root.tar["kubeos.tar"]},
+    )

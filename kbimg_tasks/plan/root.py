@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Optional, Tuple
 
 from attrs import frozen
 
@@ -48,13 +47,13 @@ class Given:
     """
 
     architecture: Architecture = X86_64
-    repomds: Tuple[Path, ...] = ()
-    epoch: Optional[str] = None
-    locked: Optional[Path] = None
+    repomds: tuple[Path, ...] = ()
+    epoch: str | None = None
+    locked: Path | None = None
     is_offline: bool = False
-    saving: Tuple[str, ...] = SAVING
+    saving: tuple[str, ...] = SAVING
     digest: str = ""
-    admin_repomds: Tuple[Path, ...] = ()
+    admin_repomds: tuple[Path, ...] = ()
     builder: str = ""
 
 
@@ -65,7 +64,7 @@ class Root:
     its files before it is there, the architecture of its programs, and the stages that tell what is
     in it."""
 
-    stages: Tuple[Stage, ...]
+    stages: tuple[Stage, ...]
     tree: Sandbox
     tar: Stage
     clock: Arg
@@ -73,7 +72,7 @@ class Root:
     kernel: Stage
     listed: Step
     architecture: Architecture
-    described: Tuple[Stage, ...] = ()
+    described: tuple[Stage, ...] = ()
 
 
 @frozen
@@ -84,20 +83,20 @@ class Machine:
     `checks` come before everything, `findings` before what others get to see.
     """
 
-    stages: Tuple[Stage, ...]
+    stages: tuple[Stage, ...]
     disk_sum: Stage
-    upgrade: Dict[str, Artifact]
-    checks: Tuple[Stage, ...] = ()
-    findings: Tuple[Artifact, ...] = ()
+    upgrade: dict[str, Artifact]
+    checks: tuple[Stage, ...] = ()
+    findings: tuple[Artifact, ...] = ()
 
     @property
-    def upgrade_files(self) -> Tuple[Stage, ...]:
+    def upgrade_files(self) -> tuple[Stage, ...]:
         """The stages of this disk that make files of the upgrade image."""
         made = {file.stage for file in self.upgrade.values()}
         return tuple(stage for stage in self.stages if stage.name in made)
 
 
-def password(config: Config) -> Optional[Secret]:
+def password(config: Config) -> Secret | None:
     """The password of GRUB's menu, as a program reads it."""
     return Secret("grub.passwd", config.grub.passwd.reveal() + "\n") if config.grub else None
 
@@ -107,8 +106,9 @@ def loader_of(architecture: Architecture, table: Table) -> Loader:
     return BIOS if table.is_legacy else uefi(architecture)
 
 
-def from_packages(config: Config, given: Given, table: Table, ids: Ids,
-                  keys: Optional[Keys] = None) -> Root:  # fmt: skip
+def from_packages(
+    config: Config, given: Given, table: Table, ids: Ids, keys: Keys | None = None
+) -> Root:
     """The root file system out of packages and what the configuration puts over them. With `keys`
     it is a verified one: its boot files are signed, and what belongs on the ESP is made apart."""
     assert config.from_repo is not None
@@ -118,11 +118,19 @@ def from_packages(config: Config, given: Given, table: Table, ids: Ids,
     if keys:
         needed["dm-verity"] = machine.verity_packages
     chosen = packages.packages(
-        "packages", machine, config.from_repo.repo_path, config.from_repo.rpmlist, given.repomds,
-        given.epoch, given.locked, given.is_offline, needed=needed)
+        "packages",
+        machine,
+        config.from_repo.repo_path,
+        config.from_repo.rpmlist,
+        given.repomds,
+        given.epoch,
+        given.locked,
+        given.is_offline,
+        needed=needed,
+    )
     clock: Arg = given.epoch or Content(chosen["clock"])
     rootfs = packages.rootfs(chosen, machine, clock)
-    below: Tuple[Artifact, ...] = (rootfs["rootfs"],)
+    below: tuple[Artifact, ...] = (rootfs["rootfs"],)
     if keys:
         early = initramfs.initramfs(rootfs, machine, clock, (VERITY,), WITHOUT_SYSTEMD)
         boot = signed.boot_files(rootfs, early, keys, clock)
@@ -132,13 +140,23 @@ def from_packages(config: Config, given: Given, table: Table, ids: Ids,
         below += (boot["layer"],)
     own = customised.customised(config, machine, ids, below, clock)
     tree = Sandbox(
-        root=Scratch("root"),
-        layers=(rootfs["rootfs"], early["layer"], boot["layer"], own["layer"]))
+        root=Scratch("root"), layers=(rootfs["rootfs"], early["layer"], boot["layer"], own["layer"])
+    )
     tar = archive.kubeos_tar(tree, config.disk_partition.root_mib, clock)
-    told = contents.sbom(chosen, contents.Subject("operating-system", "KubeOS",
-                                                  config.from_repo.version), clock)
-    return Root((chosen, rootfs, early, boot, own), tree, tar, clock, rootfs["rootfs"], rootfs,
-                packages.files(chosen), machine, (told,))
+    told = contents.sbom(
+        chosen, contents.Subject("operating-system", "KubeOS", config.from_repo.version), clock
+    )
+    return Root(
+        (chosen, rootfs, early, boot, own),
+        tree,
+        tar,
+        clock,
+        rootfs["rootfs"],
+        rootfs,
+        packages.files(chosen),
+        machine,
+        (told,),
+    )
 
 
 def from_upgrade_image(config: Config, given: Given, table: Table, ids: Ids) -> Root:
@@ -146,11 +164,20 @@ def from_upgrade_image(config: Config, given: Given, table: Table, ids: Ids) -> 
     source = config.from_dockerimg
     assert source is not None
     loader = loader_of(given.architecture, table)
-    tar = from_image.kubeos_tar(source.upgrade_img, source.archive, given.saving, given.digest,
-                                loader)
+    tar = from_image.kubeos_tar(
+        source.upgrade_img, source.archive, given.saving, given.digest, loader
+    )
     clock: Arg = given.epoch or Content(tar["clock"])
     unpacked = from_image.unpacked(tar, clock)
     menu = from_image.menu(unpacked, loader, ids, clock)
     tree = Sandbox(root=Scratch("root"), layers=(unpacked["rootfs"], menu["layer"]))
-    return Root((tar, unpacked, menu), tree, tar, clock, unpacked["rootfs"],
-                from_image.kernel(unpacked), archive.files(tar), given.architecture)
+    return Root(
+        (tar, unpacked, menu),
+        tree,
+        tar,
+        clock,
+        unpacked["rootfs"],
+        from_image.kernel(unpacked),
+        archive.files(tar),
+        given.architecture,
+    )

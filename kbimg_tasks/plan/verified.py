@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, Tuple, Union
-
-from kbimg_tasks.config.model import Config, DmVerity
+from kbimg_tasks.config.model import Config
+from kbimg_tasks.config.tables import DmVerity
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Table
 from kbimg_tasks.plan.root import Given, Machine, Root, from_packages, password
@@ -15,13 +14,16 @@ from kbimg_tasks.steps.stage import Artifact, Secret, Source, Stage
 SLOT = "A"  # the one that a new disk has something in
 
 
-def planned(config: Config, asked: DmVerity, given: Given, table: Table,
-            ids: Ids) -> Tuple[Root, Machine]:  # fmt: skip
+def planned(
+    config: Config, asked: DmVerity, given: Given, table: Table, ids: Ids
+) -> tuple[Root, Machine]:
     """The root file system with the stages of its keys, and the machine."""
-    efi, grub_key = (Secret(f"dm_verity.{name}", secret.reveal() + "\n") for name, secret in (
-        ("efi_key", asked.efi_key), ("grub_key", asked.grub_key)))
-    made: Tuple[Stage, ...] = ()
-    source: Union[Artifact, Source]
+    efi, grub_key = (
+        Secret(f"dm_verity.{name}", secret.reveal() + "\n")
+        for name, secret in (("efi_key", asked.efi_key), ("grub_key", asked.grub_key))
+    )
+    made: tuple[Stage, ...] = ()
+    source: Artifact | Source
     if asked.keys_dir:
         source = Source(asked.keys_dir)
     else:
@@ -35,8 +37,9 @@ def planned(config: Config, asked: DmVerity, given: Given, table: Table,
     return root, machine(config, root, table, ids, found, (*made, opened, chosen, needed))
 
 
-def machine(config: Config, root: Root, table: Table, ids: Ids, found: Keys,
-            checks: Tuple[Stage, ...]) -> Machine:  # fmt: skip
+def machine(
+    config: Config, root: Root, table: Table, ids: Ids, found: Keys, checks: tuple[Stage, ...]
+) -> Machine:
     """The disk with slot A filled, and the three images that fill a slot."""
     clock, secret = root.clock, password(config)
     assert secret is not None
@@ -45,18 +48,26 @@ def machine(config: Config, root: Root, table: Table, ids: Ids, found: Keys,
     hashes = verity.hash_tree(image, table.by_label(f"HASH-{SLOT}"), ids, clock)
     loader = grub.signed_loader(root.system, root.architecture, found, secret, table, ids, clock)
     menu = grub.signed_menu(hashes["root-hash"], root.architecture, found, table, ids, clock)
-    boot = filesystems.boot_image((menu["esp"], loader["esp"]), table.by_label(f"BOOT-{SLOT}"), ids,
-                                  clock)
+    boot = filesystems.boot_image(
+        (menu["esp"], loader["esp"]), table.by_label(f"BOOT-{SLOT}"), ids, clock
+    )
     verified = signed.signatures(boot["update-boot.img"], image, root.architecture, found)
-    persist = filesystems.persist(
-        table.by_label("PERSIST"), config.persist_mkdir.name, ids, clock)
-    slot: Dict[str, Artifact] = {
-        "BOOT": boot["update-boot.img"], "ROOT": image, "HASH": hashes["update-hash.img"]}
+    persist = filesystems.persist(table.by_label("PERSIST"), config.persist_mkdir.name, ids, clock)
+    slot: dict[str, Artifact] = {
+        "BOOT": boot["update-boot.img"],
+        "ROOT": image,
+        "HASH": hashes["update-hash.img"],
+    }
     images = {f"{part}-{SLOT}": file for part, file in slot.items()}
     findings = (verified["signatures"],)
-    img = disk.system_img(table, {**images, "PERSIST": persist["persist.img"]}, ids, clock,
-                          after=findings)
+    img = disk.system_img(
+        table, {**images, "PERSIST": persist["persist.img"]}, ids, clock, after=findings
+    )
     qcow2 = disk.system_qcow2(img)
     return Machine(
         (tree, hashes, loader, menu, boot, verified, persist, img, qcow2, archive.checksum(qcow2)),
-        archive.checksum(img), {file.name: file for file in slot.values()}, checks, findings)
+        archive.checksum(img),
+        {file.name: file for file in slot.values()},
+        checks,
+        findings,
+    )

@@ -7,9 +7,10 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, TextIO, Tuple, Union
+from typing import Callable, TextIO
 
 from kbimg_tasks.diagnostics.terminal import COLOURS
 from kbimg_tasks.progress import lines
@@ -23,11 +24,18 @@ DRAW_SECONDS = 0.25
 # What was kept is said when something else is, and at the latest by then.
 KEPT_SECONDS = 1.0
 # Select Graphic Rendition (ECMA-48): green; faint; bold and red, or yellow.
-COLOUR_OF = {"made": "32", "done": "32", "kept": "2", "FAILED": COLOURS["error"],
-             "stopped": COLOURS["warning"]}  # fmt: skip
+COLOUR_OF = {
+    "made": "32",
+    "done": "32",
+    "kept": "2",
+    "FAILED": COLOURS["error"],
+    "stopped": COLOURS["warning"],
+}
 # Control sequences (ECMA-48, 5.4), those of operating systems (8.3.89) and single controls.
-_CONTROLS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b."
-                       r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # fmt: skip
+_CONTROLS = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b."
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 
 
 class Display(Watcher):
@@ -36,10 +44,10 @@ class Display(Watcher):
 
     def __init__(self) -> None:
         self._guard = threading.RLock()
-        self._running: Dict[str, Running] = {}
-        self._kept: List[str] = []
+        self._running: dict[str, Running] = {}
+        self._kept: list[str] = []
         self._kept_since = 0.0
-        self._view: Union[Plain, Terminal, None] = None
+        self._view: Plain | Terminal | None = None
         self._is_over = threading.Event()
         self._is_drawing = False
         self.stream: TextIO = sys.stdout
@@ -82,7 +90,7 @@ class Display(Watcher):
             with self._guard:
                 self._views.stream(f"{stage} | {harmless(line)}", *self._now())
 
-    def end(self, how: str, stage: str, summary: str, allocated: Optional[int] = None) -> Ended:
+    def end(self, how: str, stage: str, summary: str, allocated: int | None = None) -> Ended:
         """A stage is over, in one of the ways that Ended knows."""
         with self._guard:
             running = self._running.pop(stage, None)
@@ -105,8 +113,7 @@ class Display(Watcher):
             self._say_kept()
             self._write(text)
 
-    def summarise(self, made: Sequence[Ended],
-                  results: Sequence[Tuple[Path, Optional[int]]]) -> None:
+    def summarise(self, made: Sequence[Ended], results: Sequence[tuple[Path, int | None]]) -> None:
         """Where the time went, if there was more than one stage, and what came of it."""
         bar = "━" if _has(self.stream, "━") else "="
         if len(made) > 1:
@@ -118,26 +125,31 @@ class Display(Watcher):
         """Nothing runs any more; what still did was interrupted, and is told."""
         with self._guard:
             self._is_over.set()
-            stopped = [self.end("stopped", stage, running.detail)
-                       for stage, running in tuple(self._running.items())]
+            stopped = [
+                self.end("stopped", stage, running.detail)
+                for stage, running in tuple(self._running.items())
+            ]
             self._say_kept()
             self._views.close(time.monotonic())
             return stopped
 
     @property
-    def _views(self) -> Union[Plain, Terminal]:
+    def _views(self) -> Plain | Terminal:
         # As late as this: doit says where to write after the display is made.
         if self._view is None:
-            self._view = (Terminal(self.stream, os.environ)
-                          if _can_be_redrawn(self.stream) else Plain(self.stream))  # fmt: skip
+            self._view = (
+                Terminal(self.stream, os.environ)
+                if _can_be_redrawn(self.stream)
+                else Plain(self.stream)
+            )
         return self._view
 
-    def _now(self) -> Tuple[Sequence[Running], float]:
+    def _now(self) -> tuple[Sequence[Running], float]:
         return tuple(self._running.values()), time.monotonic()
 
     def _write(self, text: str, how: str = "") -> None:
         if self._views.has_colours and how in COLOUR_OF:
-            text = f"\033[{COLOUR_OF[how]}m{how}\033[0m{text[len(how):]}"
+            text = f"\033[{COLOUR_OF[how]}m{how}\033[0m{text[len(how) :]}"
         self._views.write(text, *self._now())
 
     def _say_kept(self) -> None:

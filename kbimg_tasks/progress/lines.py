@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Optional, Sequence, Tuple
 
 from attrs import frozen
 
@@ -27,17 +27,19 @@ class Ended:
 
     how: str
     stage: str
-    taken: Optional[float] = None
-    allocated: Optional[int] = None
+    taken: float | None = None
+    allocated: int | None = None
 
     @property
-    def figures(self) -> Tuple[str, str]:
+    def figures(self) -> tuple[str, str]:
         """Its time and its size."""
-        return ("" if self.taken is None else duration(self.taken),
-                "" if self.allocated is None else size(self.allocated))  # fmt: skip
+        return (
+            "" if self.taken is None else duration(self.taken),
+            "" if self.allocated is None else size(self.allocated),
+        )
 
 
-def ended(one: Ended, words: str, columns: Optional[int] = None) -> str:
+def ended(one: Ended, words: str, columns: int | None = None) -> str:
     """One line, which fits into so many columns."""
     if columns is not None and columns < NARROW:
         line = " ".join(filter(None, (f"{one.how:<{INDENT - 1}}", one.stage, *one.figures)))
@@ -50,25 +52,30 @@ def _row(name: str, taken: str, allocated: str, words: str) -> str:
     return (f"{name:<{NAME_ENDS}}{taken:>{TIME_WIDTH}}{allocated:>{SIZE_WIDTH}}  {words}").rstrip()
 
 
-def fitting(line: str, columns: Optional[int]) -> str:
+def fitting(line: str, columns: int | None) -> str:
     """The line, cut so that a terminal does not wrap it."""
     if columns is None or len(line) < columns:
         return line
     return f"{line[: max(columns - 2, 0)].rstrip()}…"
 
 
-def kept(stages: Sequence[str], columns: Optional[int] = None) -> str:
+def kept(stages: Sequence[str], columns: int | None = None) -> str:
     """What was up to date: one line, or as many as the columns ask for."""
     names = ", ".join(stages)
     head = f"{'kept':<{INDENT}}"
     if columns is None:
         return f"{head}{names}"
-    return textwrap.fill(names, max(columns - 1, INDENT + 1), initial_indent=head,
-                         subsequent_indent=" " * INDENT, break_long_words=False,
-                         break_on_hyphens=False)
+    return textwrap.fill(
+        names,
+        max(columns - 1, INDENT + 1),
+        initial_indent=head,
+        subsequent_indent=" " * INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
-def table(stages: Sequence[Ended], bar: str, columns: Optional[int] = None) -> Iterator[str]:
+def table(stages: Sequence[Ended], bar: str, columns: int | None = None) -> Iterator[str]:
     """Where the time went, the longest first; `bar` is the letter that bars are made of."""
     longest = sorted(stages, key=lambda one: one.taken or 0, reverse=True)
     most = longest[0].taken or 1.0
@@ -79,7 +86,7 @@ def table(stages: Sequence[Ended], bar: str, columns: Optional[int] = None) -> I
         yield fitting(_row(name, *one.figures, "" if is_narrow else bar * lasting), columns)
 
 
-def results(found: Sequence[Tuple[Path, Optional[int]]]) -> Iterator[str]:
+def results(found: Sequence[tuple[Path, int | None]]) -> Iterator[str]:
     """What there is to take away: where each lies, and what it takes of the disk."""
     longest = max((len(str(path)) for path, _ in found), default=0)
     for path, allocated in found:

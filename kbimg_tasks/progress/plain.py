@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Sequence, TextIO
+from collections.abc import Sequence
+from typing import TextIO
 
 from attrs import define
 
@@ -24,12 +25,12 @@ class _Said:
 class Plain:
     """One line for each event; a stage that takes long says so now and then."""
 
-    columns: Optional[int] = None
+    columns: int | None = None
     has_colours = False
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._said: Dict[str, _Said] = {}
+        self._said: dict[str, _Said] = {}
 
     def write(self, text: str, running: Sequence[Running], now: float) -> None:
         """Whole lines, at once."""
@@ -49,8 +50,11 @@ class Plain:
             is_new = bool(one.unit or one.written) and one.detail != said.detail
             if now - said.time >= (COUNTING_SECONDS if is_new else ALIVE_SECONDS):
                 said.detail, said.time = one.detail, now
-                self.write(f"{' ' * INDENT}{one.stage}: {one.detail}, {elapsed(now - one.since)}",
-                           running, now)
+                self.write(
+                    f"{' ' * INDENT}{one.stage}: {one.detail}, {elapsed(now - one.since)}",
+                    running,
+                    now,
+                )
 
     def close(self, now: float) -> None:
         """Nothing is left to be written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Callable
 
 from attrs import define
 
@@ -22,7 +22,7 @@ class Running:
     count: int = 0
     total: int = 0
     unit: str = ""
-    written: Optional[Callable[[], int]] = None
+    written: Callable[[], int] | None = None
 
     def begin(self, program: str) -> None:
         """Its next program begins."""
@@ -34,7 +34,7 @@ class Running:
             self.count = self.written()
 
     @property
-    def share(self) -> Optional[float]:
+    def share(self) -> float | None:
         """How much of it is done, between 0 and 1; None where the end is not known."""
         return min(self.count / self.total, 1.0) if self.total else None
 

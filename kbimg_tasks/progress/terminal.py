@@ -6,7 +6,8 @@ The cursor is never hidden, so that a build may be killed at any moment.
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any, List, Optional, Sequence, TextIO, Tuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 from kbimg_tasks.diagnostics.figures import elapsed
 from kbimg_tasks.diagnostics.terminal import may_colour, writable
@@ -27,9 +28,9 @@ class Terminal:
     def __init__(self, stream: TextIO, environment: Any) -> None:
         self._stream = stream
         self.has_colours = may_colour(stream, environment)
-        self._live: Optional[Live] = None
-        self._waiting: List[str] = []
-        self._drawn: Tuple[object, ...] = ()
+        self._live: Live | None = None
+        self._waiting: list[str] = []
+        self._drawn: tuple[object, ...] = ()
         self._rows: RenderableType = ""
 
     @property
@@ -76,9 +77,10 @@ class Terminal:
     def _set(self, running: Sequence[Running], now: float) -> bool:
         """What is drawn from now on; whether that is something else than before."""
         assert self._live
-        shown = (self._live.console.size,
-                 *((one.stage, one.detail, one.share, elapsed(now - one.since))
-                   for one in running))  # fmt: skip
+        shown = (
+            self._live.console.size,
+            *((one.stage, one.detail, one.share, elapsed(now - one.since)) for one in running),
+        )
         if shown == self._drawn:
             return False
         self._drawn = shown
@@ -100,10 +102,23 @@ def _live(rows: RenderableType, stream: TextIO, has_colours: bool) -> Live:
         def show_cursor(self, show: bool = True) -> bool:
             return False
 
-    console: Console = Plainly(file=stream, force_terminal=True, no_color=not has_colours,
-                               highlight=False, markup=False, emoji=False)
-    return Live(rows, console=console, auto_refresh=False, transient=True, redirect_stdout=False,
-                redirect_stderr=False, vertical_overflow="ellipsis")
+    console: Console = Plainly(
+        file=stream,
+        force_terminal=True,
+        no_color=not has_colours,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    return Live(
+        rows,
+        console=console,
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        vertical_overflow="ellipsis",
+    )
 
 
 def _as_it_is(text: str) -> RenderableType:
@@ -134,14 +149,23 @@ def _rows(running: Sequence[Running], now: float, columns: int) -> RenderableTyp
     for width in widths:
         table.add_column(width=width, no_wrap=True, overflow="ellipsis")
     # Rows are no longer than need be: a terminal that becomes narrower wraps what is too long.
-    table.add_column(max_width=max(columns - 1 - sum(widths), 1), no_wrap=True,
-                     overflow="ellipsis")
+    table.add_column(max_width=max(columns - 1 - sum(widths), 1), no_wrap=True, overflow="ellipsis")
     for one in running:
-        bar: List[RenderableType] = []
+        bar: list[RenderableType] = []
         if has_bars:
-            bar = [ProgressBar(total=1.0, completed=one.share, width=BAR_WIDTH)
-                   if one.share is not None else "", ""]  # fmt: skip
-        table.add_row("", Text(one.stage, style="bold"),
-                      Text(f"{elapsed(now - one.since):>{TIME_WIDTH}}"), "", *bar, Text(one.detail))
+            bar = [
+                ProgressBar(total=1.0, completed=one.share, width=BAR_WIDTH)
+                if one.share is not None
+                else "",
+                "",
+            ]
+        table.add_row(
+            "",
+            Text(one.stage, style="bold"),
+            Text(f"{elapsed(now - one.since):>{TIME_WIDTH}}"),
+            "",
+            *bar,
+            Text(one.detail),
+        )
     # The cursor stands in an empty line, where what the user types (^C, say) breaks nothing.
     return Group(table, "") if running else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.quoting import Option
@@ -23,5 +23,7 @@ def blamed(config: Config, stage: str, option: Option, last: Sequence[str]) -> I
         return
     for name in dict.fromkeys(_NO_SUCH_PACKAGE.findall("\n".join(last))):
         if name in source.rpmlist:
-            yield config.problem(("from_repo", "rpmlist", source.rpmlist.index(name)),
-                                 f"no repository of {source.repo_path.name} has {name}")
+            yield config.problem(
+                ("from_repo", "rpmlist", source.rpmlist.index(name)),
+                f"no repository of {source.repo_path.name} has {name}",
+            )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, Tuple
+from collections.abc import Iterable, Iterator
 
 from attrs import frozen
 
 from kbimg_tasks.config.document import Document
-from kbimg_tasks.config.model import ADMIN_BASE, Config
+from kbimg_tasks.config.model import Config
+from kbimg_tasks.config.tables import ADMIN_BASE
 from kbimg_tasks.containers import engines
 from kbimg_tasks.diagnostics.problem import Problem
 from kbimg_tasks.machine.architecture import Architecture, of_this_machine
@@ -19,12 +20,14 @@ from kbimg_tasks.steps.stage import Stage
 CONTAINERS = ("upgrade_img", "admin_container")
 
 
-def problems(push: str, images: Iterable[str]) -> Tuple[str, ...]:
+def problems(push: str, images: Iterable[str]) -> tuple[str, ...]:
     """What is wrong with push= where these images are built."""
     pushed = [image for image in images if image in CONTAINERS]
     if push and len(pushed) != 1:
-        return (f"push=: expected one of {' and '.join(CONTAINERS)} to be built and pushed, found "
-                f"{' and '.join(pushed) or 'neither'}",)
+        return (
+            f"push=: expected one of {' and '.join(CONTAINERS)} to be built and pushed, found "
+            f"{' and '.join(pushed) or 'neither'}",
+        )
     return ()
 
 
@@ -32,30 +35,46 @@ def builder(config: Config, asked: str, architecture: Architecture) -> str:
     """The engine that builds the admin container on its base image; empty when packages are to do:
     when they are named, no engine answers, or it would be for another machine than the engine's."""
     admin = config.admin_container
-    if (admin is None or admin.repo_path or asked == engines.NONE
-            or architecture != of_this_machine()):  # fmt: skip
+    if (
+        admin is None
+        or admin.repo_path
+        or asked == engines.NONE
+        or architecture != of_this_machine()
+    ):
         return ""
-    return next((engine.name for engine in engines.usable(asked)
-                 if engine.name in engines.BUILDERS), "")  # fmt: skip
+    return next(
+        (engine.name for engine in engines.usable(asked) if engine.name in engines.BUILDERS), ""
+    )
 
 
-def builder_problems(config: Config, engine: str, asked: str,
-                     architecture: Architecture) -> Tuple[Problem, ...]:  # fmt: skip
+def builder_problems(
+    config: Config, engine: str, asked: str, architecture: Architecture
+) -> tuple[Problem, ...]:
     """Why the admin container cannot be made where `engine` is to build it, or none is."""
     admin = config.admin_container
     if admin is None or engine:
         return ()
     here = of_this_machine()
-    why = (f"an engine of {here.name} builds none for {architecture.name}"
-           if architecture != here else engines.why_none(asked))
+    why = (
+        f"an engine of {here.name} builds none for {architecture.name}"
+        if architecture != here
+        else engines.why_none(asked)
+    )
     if admin.base_image:
-        return (config.problem(
-            ("admin_container", "base_image"),
-            f"building on a base image needs a container engine, but {why}"),)
+        return (
+            config.problem(
+                ("admin_container", "base_image"),
+                f"building on a base image needs a container engine, but {why}",
+            ),
+        )
     if admin_repository(config) is None:
-        return (config.problem(
-            ("admin_container",), "expected repo_path, the repository to build it from, or a "
-            f"container engine to build it on {ADMIN_BASE}, but {why}"),)
+        return (
+            config.problem(
+                ("admin_container",),
+                "expected repo_path, the repository to build it from, or a "
+                f"container engine to build it on {ADMIN_BASE}, but {why}",
+            ),
+        )
     return ()
 
 
@@ -70,7 +89,7 @@ class Source:
     image: str = ""
     document: Document = Document()
     asked: str = engines.AUTO
-    saving: Tuple[str, ...] = ()
+    saving: tuple[str, ...] = ()
     digest: str = ""
     is_there: bool = True
 
@@ -96,9 +115,13 @@ class Source:
             return
         answering = [engine.name for engine in engines.usable(self.asked)]
         verb = "knows" if len(answering) == 1 else "know"
-        why = (f"{' and '.join(answering)} {verb} no such image" if answering
-               else engines.why_none(self.asked))
+        why = (
+            f"{' and '.join(answering)} {verb} no such image"
+            if answering
+            else engines.why_none(self.asked)
+        )
         yield self.document.problem(
             ("from_dockerimg", "upgrade_img"),
             f'expected an image that a container engine has, found "{self.image}", but {why}; '
-            'load it, or name a file that holds it: archive = "upgrade_img.tar"')
+            'load it, or name a file that holds it: archive = "upgrade_img.tar"',
+        )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable
 
 from attrs import frozen
 
@@ -36,7 +37,7 @@ class Word:
 
     meaning: str
     value: str = ""
-    choices: Tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -48,19 +49,23 @@ FILE, FOLDER = "FILE", "DIR"
 KNOWN = {
     "config": Word("the configuration; kbimg.toml when not given", FILE),
     "out": Word("where the results go; scripts-auto when not given", FOLDER),
-    "arch": Word("the machines that the image is for (also amd64, arm64); like this one when not "
-                 "given",
-                 choices=tuple(ARCHITECTURES)),
+    "arch": Word(
+        "the machines that the image is for (also amd64, arm64); like this one when not given",
+        choices=tuple(ARCHITECTURES),
+    ),
     "offline": Word("1 asks no repository for newer packages", choices=SWITCH),
-    "lock": Word("the exact packages: write_lock writes it (kbimg.lock when not given), builds "
-                 "obey it", FILE),
-    "engine": Word("the container engine that images come from and go to; auto when not given",
-                   choices=ENGINES),
+    "lock": Word(
+        "the exact packages: write_lock writes it (kbimg.lock when not given), builds obey it", FILE
+    ),
+    "engine": Word(
+        "the container engine that images come from and go to; auto when not given", choices=ENGINES
+    ),
     "push": Word("where upgrade_img or admin_container is pushed to", "REGISTRY/NAME:TAG"),
     "cache": Word(f"downloaded packages and the store; {CACHE} when not given", FOLDER),
     "store_gib": Word(f"what the store is kept to, in GiB; {STORE_GIB:g} when not given", "GIB"),
-    "image": Word("the image that plan writes scripts for; vm_img when not given",
-                  choices=tuple(IMAGES)),
+    "image": Word(
+        "the image that plan writes scripts for; vm_img when not given", choices=tuple(IMAGES)
+    ),
     "address": Word("where pxe_serve serves; pxe_config.server_ip when not given", "IP[:PORT]"),
     "json": Word("1 makes check print one JSON document", choices=SWITCH),
     "force": Word("1 makes clean and cleanup end what holds their files", choices=SWITCH),
@@ -71,8 +76,10 @@ def listed(names: Iterable[str] = KNOWN) -> str:
     """These words, a line each; one with many choices takes two."""
     rows = [(f"{name}={KNOWN[name].shown}", KNOWN[name].meaning) for name in names]
     width = max(len(text) for text, _ in rows if len(text) <= COLUMN)
-    return "\n".join(f"{text:<{width}}  {meaning}" if len(text) <= width
-                     else f"{text}\n{'':<{width}}  {meaning}" for text, meaning in rows)
+    return "\n".join(
+        f"{text:<{width}}  {meaning}" if len(text) <= width else f"{text}\n{'':<{width}}  {meaning}"
+        for text, meaning in rows
+    )
 
 
 @frozen
@@ -88,13 +95,13 @@ class Variables:
     is_locked: bool
     is_offline: bool
     is_forced: bool
-    epoch: Optional[str]
+    epoch: str | None
     engine: str
     push: str
     address: str
     is_json: bool
     image: str
-    problems: Tuple[str, ...]
+    problems: tuple[str, ...]
 
     @classmethod
     def of(cls, words: Sequence[str], started_in: Path) -> Variables:
@@ -104,9 +111,11 @@ class Variables:
         layout = Layout(
             out=started_in / given.text("out", "scripts-auto"),
             cache=started_in / given.text("cache", str(CACHE)),
-            store_gib=given.checked("store_gib", STORE_GIB, _gib, "a number of GiB"))
-        architecture = given.checked("arch", of_this_machine(), named,
-                                     f"one of {', '.join(ARCHITECTURES)}")
+            store_gib=given.checked("store_gib", STORE_GIB, _gib, "a number of GiB"),
+        )
+        architecture = given.checked(
+            "arch", of_this_machine(), named, f"one of {', '.join(ARCHITECTURES)}"
+        )
         is_offline = given.checked("offline", False, _switch, "0 or 1")
         is_forced = given.checked("force", False, _switch, "0 or 1")
         lock = started_in / given.text("lock", "kbimg.lock")
@@ -114,24 +123,52 @@ class Variables:
         is_locked = bool(given.text("lock", "")) and WRITE_LOCK not in words
         if is_locked:
             given.problems += lock_file.problems(lock)
-        engine = given.checked("engine", engines.AUTO, {name: name for name in ENGINES}.__getitem__,
-                               f"one of {', '.join(ENGINES)}")
-        push = given.checked("push", "", _pushed, "an image's name with its registry, such as "
-                             "registry.example.org/kubeos-upgrade:v1")
-        address = given.checked("address", "", _address,
-                                "an IPv4 address, with :PORT where that is not 80")
+        engine = given.checked(
+            "engine",
+            engines.AUTO,
+            {name: name for name in ENGINES}.__getitem__,
+            f"one of {', '.join(ENGINES)}",
+        )
+        push = given.checked(
+            "push",
+            "",
+            _pushed,
+            "an image's name with its registry, such as registry.example.org/kubeos-upgrade:v1",
+        )
+        address = given.checked(
+            "address", "", _address, "an IPv4 address, with :PORT where that is not 80"
+        )
         is_json = given.checked("json", False, _switch, "0 or 1")
-        image = given.checked("image", DEFAULT_IMAGE, {name: name for name in IMAGES}.__getitem__,
-                              f"one of {', '.join(IMAGES)}")
+        image = given.checked(
+            "image",
+            DEFAULT_IMAGE,
+            {name: name for name in IMAGES}.__getitem__,
+            f"one of {', '.join(IMAGES)}",
+        )
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         if epoch is not None and not epoch.isdigit():
             given.problems.append(
-                f'SOURCE_DATE_EPOCH: expected seconds since 1970, found "{epoch}"')
+                f'SOURCE_DATE_EPOCH: expected seconds since 1970, found "{epoch}"'
+            )
             epoch = None
         config = Path(given.text("config", "kbimg.toml"))
-        return cls(started_in, config, layout, architecture, lock, is_locked, is_offline, is_forced,
-                   epoch, engine, push, address, is_json, image,
-                   tuple(given.problems))  # fmt: skip
+        return cls(
+            started_in,
+            config,
+            layout,
+            architecture,
+            lock,
+            is_locked,
+            is_offline,
+            is_forced,
+            epoch,
+            engine,
+            push,
+            address,
+            is_json,
+            image,
+            tuple(given.problems),
+        )
 
 
 class _Given:
@@ -142,9 +179,11 @@ class _Given:
         # As doit takes them out: in any place, the last one counts.
         pairs = (word.partition("=") for word in words if "=" in word and word[0] != "-")
         self._values = {name: value for name, _, value in pairs}
-        self.problems: List[str] = [
+        self.problems: list[str] = [
             f"unknown option {name}= on the command line; known are {known}"
-            for name in self._values if name.isidentifier() and name not in KNOWN]  # fmt: skip
+            for name in self._values
+            if name.isidentifier() and name not in KNOWN
+        ]
 
     def text(self, name: str, default: str) -> str:
         """A word's value as it is."""
@@ -163,7 +202,7 @@ class _Given:
 
 
 def _switch(text: str) -> bool:
-    meanings: Dict[str, bool] = {"0": False, "1": True}
+    meanings: dict[str, bool] = {"0": False, "1": True}
     return meanings[text]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Callable, Collection, Dict, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import Callable
 from urllib.parse import unquote, urlsplit
 
 from attrs import frozen
@@ -34,14 +35,14 @@ SMALL_THINGS_MIB = 256
 class Session:
     """What doit is shown for one command, which consists of `words`."""
 
-    words: Tuple[str, ...]
+    words: tuple[str, ...]
     asked: Variables
     plan: Plan
-    images: Tuple[str, ...]
-    refusals: Tuple[Problem, ...]
-    warnings: Tuple[Problem, ...]
-    repositories: Mapping[str, Tuple[Repository, ...]]
-    mistakes: Tuple[str, ...]
+    images: tuple[str, ...]
+    refusals: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    repositories: Mapping[str, tuple[Repository, ...]]
+    mistakes: tuple[str, ...]
     source: engine.Source
     config: Config
 
@@ -51,7 +52,7 @@ class Session:
         return cls.of(Variables.of(words, started_in), _images(words), words)
 
     @classmethod
-    def of(cls, asked: Variables, images: Tuple[str, ...], words: Sequence[str] = ()) -> Session:
+    def of(cls, asked: Variables, images: tuple[str, ...], words: Sequence[str] = ()) -> Session:
         """The session of building these images, or the usual one where none is named; nothing is
         built or written here.
 
@@ -60,10 +61,11 @@ class Session:
         """
         mistakes = asked.problems + engine.problems(asked.push, images)
         refusals = tuple(map(Problem.of_no_file, mistakes))
-        warnings: Tuple[Problem, ...] = ()
+        warnings: tuple[Problem, ...] = ()
         try:
-            config = load(asked.config, asked.started_in, images or (DEFAULT_IMAGE,),
-                          asked.architecture)  # fmt: skip
+            config = load(
+                asked.config, asked.started_in, images or (DEFAULT_IMAGE,), asked.architecture
+            )
             if PXE in images and config.is_legacy:
                 warnings += (_passed_over(config),)
                 config = config.for_uefi()
@@ -71,8 +73,9 @@ class Session:
             builder = ""
             if ADMIN in images:
                 builder = engine.builder(config, asked.engine, asked.architecture)
-                refusals += engine.builder_problems(config, builder, asked.engine,
-                                                      asked.architecture)  # fmt: skip
+                refusals += engine.builder_problems(
+                    config, builder, asked.engine, asked.architecture
+                )
             admin_repos = _repositories(admin_repository(config))
         except ConfigError as error:
             refusals += error.problems
@@ -81,13 +84,33 @@ class Session:
             builder = ""
         source = engine.Source.of(config, asked.engine, asked.layout)
         machine = asked.architecture
-        planned = plan(config, Given(
-            machine, local_indexes(repos, machine), asked.epoch,
-            asked.lock if asked.is_locked else None, asked.is_offline, source.saving or SAVING,
-            source.digest, local_indexes(admin_repos, machine), builder))  # fmt: skip
+        planned = plan(
+            config,
+            Given(
+                machine,
+                local_indexes(repos, machine),
+                asked.epoch,
+                asked.lock if asked.is_locked else None,
+                asked.is_offline,
+                source.saving or SAVING,
+                source.digest,
+                local_indexes(admin_repos, machine),
+                builder,
+            ),
+        )
         watched = {"packages": repos, "admin_packages": admin_repos}
-        return cls(tuple(words), asked, planned, images, refusals, warnings, watched, mistakes,
-                   source, config)  # fmt: skip
+        return cls(
+            tuple(words),
+            asked,
+            planned,
+            images,
+            refusals,
+            warnings,
+            watched,
+            mistakes,
+            source,
+            config,
+        )
 
     @property
     def layout(self) -> Layout:
@@ -95,14 +118,15 @@ class Session:
         return self.asked.layout
 
     @property
-    def kept(self) -> Tuple[Stage, ...]:
+    def kept(self) -> tuple[Stage, ...]:
         """The stages whose artifacts cannot be had again."""
         return tuple(stage for stage in self.plan.stages if stage.is_kept)
 
-    def outdated(self, warn: Callable[[str], None]) -> Dict[str, Callable[[], bool]]:
+    def outdated(self, warn: Callable[[str], None]) -> dict[str, Callable[[], bool]]:
         """What the world beside the inputs' content can make wrong: packages and the time."""
-        found: Dict[str, Callable[[], bool]] = {
-            stage: partial(self._has_newer_packages, stage, warn) for stage in self.repositories}
+        found: dict[str, Callable[[], bool]] = {
+            stage: partial(self._has_newer_packages, stage, warn) for stage in self.repositories
+        }
         found[keys.CHECKED] = partial(keys.have_ended, self.layout.stage(keys.CHECKED))
         return found
 
@@ -112,7 +136,7 @@ class Session:
         listing = self.layout.stage(stage) / "indexes"
         return bool(repomd.changed(listing, self.repositories[stage], warn))
 
-    def problems(self) -> Tuple[Problem, ...]:
+    def problems(self) -> tuple[Problem, ...]:
         """What keeps the wanted images from being built; the configuration's mistakes first."""
         if self.refusals:
             return self.refusals
@@ -120,12 +144,15 @@ class Session:
         host = preflight.problems(unmade, self.layout, needed_mib(unmade, self.layout))
         return (*self.source.problems(unmade), *map(Problem.of_no_file, host))
 
-    def unmade(self, names: Iterable[str]) -> Tuple[Stage, ...]:
+    def unmade(self, names: Iterable[str]) -> tuple[Stage, ...]:
         """The stages to be made for these images or stages."""
-        return tuple(stage for stage in self.plan.standing_under(names)
-                     if not stamps.is_made(self.layout, stage))  # fmt: skip
+        return tuple(
+            stage
+            for stage in self.plan.standing_under(names)
+            if not stamps.is_made(self.layout, stage)
+        )
 
-    def wanted(self) -> Tuple[str, ...]:
+    def wanted(self) -> tuple[str, ...]:
         """The images and stages that the command names, or that the task it names is about."""
         words = self.words
         known = {*self.plan.images, *(stage.name for stage in self.plan.stages)}
@@ -138,30 +165,40 @@ def needed_mib(unmade: Collection[Stage], layout: Layout) -> int:
     return copies * space.tree_mib(layout) + SMALL_THINGS_MIB if unmade else 0
 
 
-def _images(words: Sequence[str]) -> Tuple[str, ...]:
+def _images(words: Sequence[str]) -> tuple[str, ...]:
     """The images that a command is about: by their names, by image=, by the tasks that load and
     push them, or by the names that all stages and tasks of theirs alone begin with."""
-    return tuple(image for image in IMAGES if any(
-        word in (image, f"image={image}") or word.endswith(f"_{image}")
-        or (word.startswith(OWN_PREFIXES.get(image, ())) and "=" not in word)
-        for word in words))  # fmt: skip
+    return tuple(
+        image
+        for image in IMAGES
+        if any(
+            word in (image, f"image={image}")
+            or word.endswith(f"_{image}")
+            or (word.startswith(OWN_PREFIXES.get(image, ())) and "=" not in word)
+            for word in words
+        )
+    )
 
 
-def _repositories(path: Optional[Path]) -> Tuple[Repository, ...]:
+def _repositories(path: Path | None) -> tuple[Repository, ...]:
     return repositories(path) if path and path.is_file() else ()
 
 
 def _passed_over(config: Config) -> Problem:
     source = "from_repo" if config.from_repo else "from_dockerimg"
-    return config.problem((source, "legacy_bios"), "pxe_img passes over it: what it installs, and "
-                          "its kubeos.tar, is for UEFI", WARNING)
+    return config.problem(
+        (source, "legacy_bios"),
+        "pxe_img passes over it: what it installs, and its kubeos.tar, is for UEFI",
+        WARNING,
+    )
 
 
-def local_indexes(repos: Iterable[Repository], architecture: Architecture) -> Tuple[Path, ...]:
+def local_indexes(repos: Iterable[Repository], architecture: Architecture) -> tuple[Path, ...]:
     """The repomd.xml of each repository on this machine: they tell when its packages changed."""
     urls = (url for repo in repos for url in repo.addresses(architecture))
-    return tuple(index(Path(unquote(urlsplit(url).path)))
-                 for url in urls if url.startswith("file:"))  # fmt: skip
+    return tuple(
+        index(Path(unquote(urlsplit(url).path))) for url in urls if url.startswith("file:")
+    )
 
 
 def index(repository: Path) -> Path:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.steps.sandbox import Sandbox
@@ -27,8 +27,12 @@ INITS = ("sysmaster", "systemd")
 SETTINGS = Data("admin/container.json")
 ARCHIVE, RESULT = "admin_archive", "admin_container.tar"
 PROGRAMS, OWN = "/usr/local/bin", "/usr/local/lib/kubeos-admin"
-FILES = ((OWN, "755", "enable"), (OWN, "644", "kubeos-ssh-key.service"),
-         (OWN, "644", "kubeos-ssh-key.path"), (PROGRAMS, "755", "kubeos-ssh-key"))  # fmt: skip
+FILES = (
+    (OWN, "755", "enable"),
+    (OWN, "644", "kubeos-ssh-key.service"),
+    (OWN, "644", "kubeos-ssh-key.path"),
+    (PROGRAMS, "755", "kubeos-ssh-key"),
+)
 
 
 def customised(rootfs: Stage, architecture: Architecture, hostshell: Path, clock: Arg) -> Stage:
@@ -37,10 +41,15 @@ def customised(rootfs: Stage, architecture: Architecture, hostshell: Path, clock
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
     tree = Sandbox(root=root, layers=(rootfs["rootfs"],), upper=layer)
     return Stage(
-        name, "hostshell, the key service and its units", clock, (layer,),
-        steps=(*(tree.wrap(step) for step in _files(root, hostshell)),
-               tree.running_in(architecture).wrap(run("sh", f"{OWN}/enable"))),
-    )  # fmt: skip
+        name,
+        "hostshell, the key service and its units",
+        clock,
+        (layer,),
+        steps=(
+            *(tree.wrap(step) for step in _files(root, hostshell)),
+            tree.running_in(architecture).wrap(run("sh", f"{OWN}/enable")),
+        ),
+    )
 
 
 def built_on(base: str, image: str, hostshell: Path, engine: str) -> Stage:
@@ -53,23 +62,44 @@ def built_on(base: str, image: str, hostshell: Path, engine: str) -> Stage:
     context, tree = Scratch("context"), joined(Scratch("context"), "/tree")
     build = run(Manner(engine), "build", "--tag", image, context, DOCKER_BUILDKIT="0")
     return Stage(
-        ARCHIVE, f"{RESULT}, the admin container on its base image", "0", (made, digests),
+        ARCHIVE,
+        f"{RESULT}, the admin container on its base image",
+        "0",
+        (made, digests),
         steps=(
             run("mkdir", "--parents", tree),
             *_files(tree, hostshell),
-            tool("fill", Data("admin/Dockerfile"), joined(context, "/Dockerfile"),
-                 f"BASE={base}", f"PACKAGES={' '.join(PACKAGES)}", f"ENABLE={OWN}/enable"),
+            tool(
+                "fill",
+                Data("admin/Dockerfile"),
+                joined(context, "/Dockerfile"),
+                f"BASE={base}",
+                f"PACKAGES={' '.join(PACKAGES)}",
+                f"ENABLE={OWN}/enable",
+            ),
             build,
             run(Manner(engine), "save", image).into(made),
             run(Manner(engine), "image", "inspect", "--format", "{{.Id}}", image).into(digests),
         ),
-    )  # fmt: skip
+    )
 
 
 def _files(root: Arg, hostshell: Path) -> Iterator[Step]:
     """What the container has beside its packages."""
     for folder, mode, name in FILES:
-        yield run("install", "-D", f"--mode={mode}", Data(f"admin/{name}"),
-                  joined(root, folder, "/", name))
-    yield run("install", "-D", "--mode=500", "--owner=0", "--group=0", Source(hostshell),
-              joined(root, PROGRAMS, "/hostshell"))
+        yield run(
+            "install",
+            "-D",
+            f"--mode={mode}",
+            Data(f"admin/{name}"),
+            joined(root, folder, "/", name),
+        )
+    yield run(
+        "install",
+        "-D",
+        "--mode=500",
+        "--owner=0",
+        "--group=0",
+        Source(hostshell),
+        joined(root, PROGRAMS, "/hostshell"),
+    )

@@ -15,13 +15,17 @@ def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
     name = "kubeos_tar"
     archive = Artifact(name, "kubeos.tar", is_result=True, holds_tree=True)
     return Stage(
-        name, "kubeos.tar, the root tree that upgrades unpack", clock, (archive,),
+        name,
+        "kubeos.tar, the root tree that upgrades unpack",
+        clock,
+        (archive,),
         steps=(
-            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={root_mib}"))
-            .doing("disk_partition", "root"),
+            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={root_mib}")).doing(
+                "disk_partition", "root"
+            ),
             tree_to(tree, archive),
         ),
-    )  # fmt: skip
+    )
 
 
 def tree_tar(name: str, summary: str, tree: Sandbox, clock: Arg) -> Stage:
@@ -32,11 +36,24 @@ def tree_tar(name: str, summary: str, tree: Sandbox, clock: Arg) -> Stage:
 
 def tree_to(tree: Sandbox, target: Artifact) -> Step:
     """The step that writes a tree into a tar."""
-    return tree.wrap(run(
-        "tar", "--create", "--file", target, "--directory", tree.root,
-        "--format=posix", "--sort=name", "--numeric-owner",
-        "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
-        "--xattrs", "--xattrs-include=*", "--acls", ".").growing(target, *tree.layers))  # fmt: skip
+    return tree.wrap(
+        run(
+            "tar",
+            "--create",
+            "--file",
+            target,
+            "--directory",
+            tree.root,
+            "--format=posix",
+            "--sort=name",
+            "--numeric-owner",
+            "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+            "--xattrs",
+            "--xattrs-include=*",
+            "--acls",
+            ".",
+        ).growing(target, *tree.layers)
+    )
 
 
 def files(made: Stage) -> Step:
@@ -49,5 +66,10 @@ def checksum(made: Stage) -> Stage:
     (result,) = (artifact for artifact in made.artifacts if artifact.is_result)
     name = f"{made.name}_sha256"
     sums = Artifact(name, f"{result.name}.sha256", is_result=True)
-    return Stage(name, f"the SHA-256 sum of {result.name}", "0", (sums,),
-                 (tool("sum_file", result).into(sums),))  # fmt: skip
+    return Stage(
+        name,
+        f"the SHA-256 sum of {result.name}",
+        "0",
+        (sums,),
+        (tool("sum_file", result).into(sums),),
+    )

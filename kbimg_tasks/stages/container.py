@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
-
 from kbimg_tasks.containers import reference
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.steps.stage import Arg, Artifact, Data, Stage, joined, tool
@@ -11,8 +9,16 @@ from kbimg_tasks.steps.stage import Arg, Artifact, Data, Stage, joined, tool
 DIGESTS = "digests"
 
 
-def archive(name: str, result: str, summary: str, image: str, architecture: Architecture,
-            content: Tuple[Arg, ...], clock: Arg, settings: Optional[Data] = None) -> Stage:
+def archive(
+    name: str,
+    result: str,
+    summary: str,
+    image: str,
+    architecture: Architecture,
+    content: tuple[Arg, ...],
+    clock: Arg,
+    settings: Data | None = None,
+) -> Stage:
     """The file `result` with the container image called `image`.
 
     `content` are the tool's words for its layers (`layer`, `file`), `settings` says what a
@@ -22,11 +28,24 @@ def archive(name: str, result: str, summary: str, image: str, architecture: Arch
     digests = Artifact(name, DIGESTS)
     how = (joined("--settings=", settings),) if settings else ()
     return Stage(
-        name, summary, clock, (made, digests),
-        steps=(tool("container_archive", made, f"--name={reference.tagged(image)}",
-                    f"--full-name={reference.full(image)}", f"--architecture={architecture.oci}",
-                    joined("--clock=", clock), joined("--digests=", digests), *how, *content),),
-    )  # fmt: skip
+        name,
+        summary,
+        clock,
+        (made, digests),
+        steps=(
+            tool(
+                "container_archive",
+                made,
+                f"--name={reference.tagged(image)}",
+                f"--full-name={reference.full(image)}",
+                f"--architecture={architecture.oci}",
+                joined("--clock=", clock),
+                joined("--digests=", digests),
+                *how,
+                *content,
+            ),
+        ),
+    )
 
 
 def file(path: Artifact, name: str) -> Arg:

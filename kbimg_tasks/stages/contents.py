@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Tuple
+from collections.abc import Iterable
 
 from attrs import frozen
 
@@ -22,8 +22,9 @@ class Subject:
     version: str = ""
 
 
-def sbom(resolved: Stage, subject: Subject, clock: Arg, prefix: str = "",
-         beside: str = "") -> Stage:  # fmt: skip
+def sbom(
+    resolved: Stage, subject: Subject, clock: Arg, prefix: str = "", beside: str = ""
+) -> Stage:
     """The list of the packages and the SBOM, out of the packages alone: no tree need be there.
 
     `prefix` begins the stage's name, and `beside` the names of its results, where there are others
@@ -33,19 +34,37 @@ def sbom(resolved: Stage, subject: Subject, clock: Arg, prefix: str = "",
     listed, document = (Artifact(name, f"{beside}{file}", is_result=True) for file in (LIST, SBOM))
     headers = Scratch("headers")
     return Stage(
-        name, f"the packages in it, as {beside}{{{LIST},{SBOM}}}" if beside
-        else f"{LIST} and {SBOM}, the packages in it", clock,
+        name,
+        f"the packages in it, as {beside}{{{LIST},{SBOM}}}"
+        if beside
+        else f"{LIST} and {SBOM}, the packages in it",
+        clock,
         (listed, document),
         steps=(
-            run("rpm", "--query", "--nosignature", "--queryformat", HEADERS,
-                "--package", resolved["packages.list"], HOME=Scratch("home")).into(headers),
-            tool("describe_packages", headers, joined("--lock=", resolved["packages.lock"]),
-                 joined("--files=", resolved["packages.list"]), joined("--clock=", clock),
-                 f"--kind={subject.kind}", f"--name={subject.name}",
-                 f"--version={subject.version}", joined("--list=", listed),
-                 joined("--sbom=", document)),
+            run(
+                "rpm",
+                "--query",
+                "--nosignature",
+                "--queryformat",
+                HEADERS,
+                "--package",
+                resolved["packages.list"],
+                HOME=Scratch("home"),
+            ).into(headers),
+            tool(
+                "describe_packages",
+                headers,
+                joined("--lock=", resolved["packages.lock"]),
+                joined("--files=", resolved["packages.list"]),
+                joined("--clock=", clock),
+                f"--kind={subject.kind}",
+                f"--name={subject.name}",
+                f"--version={subject.version}",
+                joined("--list=", listed),
+                joined("--sbom=", document),
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def build_tools(programs: Iterable[OneOf], tree: Artifact) -> Stage:
@@ -53,7 +72,12 @@ def build_tools(programs: Iterable[OneOf], tree: Artifact) -> Stage:
     which all images have in them, has been made."""
     name = "build_tools"
     made = Artifact(name, PROGRAMS, is_result=True, tells_of_host=True)
-    ordered: Tuple[OneOf, ...] = tuple(sorted(programs, key=lambda one: one.names))
+    ordered: tuple[OneOf, ...] = tuple(sorted(programs, key=lambda one: one.names))
     return Stage(
-        name, f"{made.name}, the versions of the programs that build", "0", (made,),
-        steps=(tool("describe_programs", *ordered).into(made),), watches=(tree,))  # fmt: skip
+        name,
+        f"{made.name}, the versions of the programs that build",
+        "0",
+        (made,),
+        steps=(tool("describe_programs", *ordered).into(made),),
+        watches=(tree,),
+    )

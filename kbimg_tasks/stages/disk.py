@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Optional, Tuple
+from collections.abc import Mapping
 
 from kbimg_tasks.machine.bootloader import BIOS, BIOS_BOOT_SECTOR
 from kbimg_tasks.machine.ids import Ids
@@ -12,8 +12,14 @@ from kbimg_tasks.steps.sandbox import Sandbox, unsynced
 from kbimg_tasks.steps.stage import Arg, Artifact, Stage, Step, Text, joined, run, tool
 
 
-def system_img(table: Table, images: Mapping[str, Artifact], ids: Ids, clock: Arg,
-               tree: Optional[Sandbox] = None, after: Tuple[Artifact, ...] = ()) -> Stage:
+def system_img(
+    table: Table,
+    images: Mapping[str, Artifact],
+    ids: Ids,
+    clock: Arg,
+    tree: Sandbox | None = None,
+    after: tuple[Artifact, ...] = (),
+) -> Stage:
     """system.img: the whole disk, sparse.
 
     `images` holds what goes into each partition that is not empty; with `tree`, the file system of
@@ -25,34 +31,60 @@ def system_img(table: Table, images: Mapping[str, Artifact], ids: Ids, clock: Ar
     script = sfdisk_script(table, ids.disk, uuids)
     slot = table.by_label("ROOT-A")
     return Stage(
-        name, f"system.img, the disk of {table.image_mib // 1024} GiB with slot A filled", clock,
+        name,
+        f"system.img, the disk of {table.image_mib // 1024} GiB with slot A filled",
+        clock,
         (disk,),
         steps=(
-            *((tree.wrap(tool("measure_tree", tree.root, f"--root-mib={slot.size_mib}"))
-               .doing("disk_partition", "root"),)
-              if tree else ()),
+            *(
+                (
+                    tree.wrap(tool("measure_tree", tree.root, f"--root-mib={slot.size_mib}")).doing(
+                        "disk_partition", "root"
+                    ),
+                )
+                if tree
+                else ()
+            ),
             run("truncate", f"--size={table.image_mib}M", disk),
             unsynced(run("sfdisk", "--quiet", disk)).fed(Text(script)),
             *((_boot_code(disk, table, tree),) if tree and table.is_legacy else ()),
             *(ext4(disk, slot, ids, clock, in_disk=True, tree=tree) if tree else ()),
-            *(tool("sparse_copy", images[part.label], disk, f"--at-mib={part.start_mib}")
-              for part in table.partitions if part.label in images),
+            *(
+                tool("sparse_copy", images[part.label], disk, f"--at-mib={part.start_mib}")
+                for part in table.partitions
+                if part.label in images
+            ),
         ),
         watches=after,
-    )  # fmt: skip
+    )
 
 
 def _boot_code(disk: Artifact, table: Table, tree: Sandbox) -> Step:
     """What a BIOS starts: in the first sector, and in the gap before the first partition."""
     gap = table.partitions[0].start_mib * SECTORS_A_MIB - 1
-    return tree.wrap(tool("place_boot_code", disk, joined(tree.root, BIOS_BOOT_SECTOR),
-                          joined(tree.root, BIOS.image), f"--gap-sectors={gap}"))  # fmt: skip
+    return tree.wrap(
+        tool(
+            "place_boot_code",
+            disk,
+            joined(tree.root, BIOS_BOOT_SECTOR),
+            joined(tree.root, BIOS.image),
+            f"--gap-sectors={gap}",
+        )
+    )
 
 
 def system_qcow2(disk: Stage) -> Stage:
     """system.qcow2: the same disk for QEMU; written in order, so that two builds agree."""
     name = "system_qcow2"
     image = Artifact(name, "system.qcow2", is_result=True, holds_tree=True)
-    return Stage(name, "system.qcow2, the same disk for QEMU", "0", (image,),
-                 (run("qemu-img", "convert", "-f", "raw", "-O", "qcow2",
-                      disk["system.img"], image).growing(image, disk["system.img"]),))  # fmt: skip
+    return Stage(
+        name,
+        "system.qcow2, the same disk for QEMU",
+        "0",
+        (image,),
+        (
+            run(
+                "qemu-img", "convert", "-f", "raw", "-O", "qcow2", disk["system.img"], image
+            ).growing(image, disk["system.img"]),
+        ),
+    )

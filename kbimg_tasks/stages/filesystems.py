@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Tuple
 
 from attrs import evolve
 
@@ -23,71 +22,111 @@ PERSIST_FOLDERS = ("var", "etc", "etcwork", "opt", "optwork", "etc/KubeOS/certs"
 def esp(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """The EFI system partition: FAT, with all that the tree has below /boot/efi."""
     image = Artifact("esp", "esp.img")
-    return Stage("esp", f"the ESP, {partition.size_mib} MiB of FAT", clock, (image,),
-                 _fat(image, partition, tree, joined(tree.root, "/boot/efi"), ids, clock))
+    return Stage(
+        "esp",
+        f"the ESP, {partition.size_mib} MiB of FAT",
+        clock,
+        (image,),
+        _fat(image, partition, tree, joined(tree.root, "/boot/efi"), ids, clock),
+    )
 
 
 def grub2(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """The partition that GRUB reads where a BIOS starts it: ext4, with what the tree has below
     /boot/grub2."""
     image = Artifact("grub2", "grub2.img")
-    return Stage("grub2", f"GRUB's partition, {partition.size_mib} MiB of ext4", clock, (image,),
-                 tuple(ext4(image, partition, ids, clock, tree=tree, below=BIOS_FOLDER)))
+    return Stage(
+        "grub2",
+        f"GRUB's partition, {partition.size_mib} MiB of ext4",
+        clock,
+        (image,),
+        tuple(ext4(image, partition, ids, clock, tree=tree, below=BIOS_FOLDER)),
+    )
 
 
-def boot_image(layers: Tuple[Artifact, ...], partition: Partition, ids: Ids, clock: Arg) -> Stage:
+def boot_image(layers: tuple[Artifact, ...], partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """The boot partition of a verified slot, of either: FAT with what is in the layers."""
     image = Artifact("boot_image", "update-boot.img", is_result=True)
     tree = Sandbox(root=Scratch("root"), layers=layers)
     either = evolve(partition, label=BOOT)
-    return Stage("boot_image", "update-boot.img, the boot partition of a slot", clock, (image,),
-                 _fat(image, either, tree, tree.root, ids, clock))
+    return Stage(
+        "boot_image",
+        "update-boot.img, the boot partition of a slot",
+        clock,
+        (image,),
+        _fat(image, either, tree, tree.root, ids, clock),
+    )
 
 
-def _fat(image: Artifact, partition: Partition, tree: Sandbox, top: Arg, ids: Ids,
-         clock: Arg) -> Tuple[Step, ...]:  # fmt: skip
+def _fat(
+    image: Artifact, partition: Partition, tree: Sandbox, top: Arg, ids: Ids, clock: Arg
+) -> tuple[Step, ...]:
     kib = str(partition.size_mib * 1024)
     return (
-        run("mkfs.vfat", "--invariant", "-i", ids.fat_volume(partition.label),
-            "-n", partition.label, "-C", image, kib, SOURCE_DATE_EPOCH=clock),
+        run(
+            "mkfs.vfat",
+            "--invariant",
+            "-i",
+            ids.fat_volume(partition.label),
+            "-n",
+            partition.label,
+            "-C",
+            image,
+            kib,
+            SOURCE_DATE_EPOCH=clock,
+        ),
         tree.wrap(tool("fill_fat", image, top, SOURCE_DATE_EPOCH=clock).using("mmd", "mcopy")),
-    )  # fmt: skip
+    )
 
 
 def root_image(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """The root file system of a verified slot, of either, as a file of the partition's size."""
     image = Artifact("root_image", "update-root.img", is_result=True, holds_tree=True)
     return Stage(
-        "root_image", f"update-root.img, {partition.size_mib} MiB of root file system", clock,
+        "root_image",
+        f"update-root.img, {partition.size_mib} MiB of root file system",
+        clock,
         (image,),
         steps=(
-            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={partition.size_mib}"))
-            .doing("disk_partition", "root"),
+            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={partition.size_mib}")).doing(
+                "disk_partition", "root"
+            ),
             *ext4(image, evolve(partition, label=ROOT), ids, clock, tree=tree),
         ),
-    )  # fmt: skip
+    )
 
 
 def root_b(partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """Slot B: empty, for the first upgrade to fill."""
     name = "root_b"
     image = Artifact(name, "root-b.img")
-    return Stage(name, f"slot B, {partition.size_mib} MiB of empty ext4", clock, (image,),
-                 tuple(ext4(image, partition, ids, clock)))  # fmt: skip
+    return Stage(
+        name,
+        f"slot B, {partition.size_mib} MiB of empty ext4",
+        clock,
+        (image,),
+        tuple(ext4(image, partition, ids, clock)),
+    )
 
 
-def persist(partition: Partition, folders: Tuple[str, ...], ids: Ids, clock: Arg) -> Stage:
+def persist(partition: Partition, folders: tuple[str, ...], ids: Ids, clock: Arg) -> Stage:
     """PERSIST: the folders that the units mount, and the user's `persist_mkdir`."""
     name = "persist"
     image, top = Artifact(name, "persist.img"), Scratch("tree")
-    parents = {str(above) for folder in (*PERSIST_FOLDERS, *folders)
-               for above in (PurePosixPath(folder), *PurePosixPath(folder).parents)}
+    parents = {
+        str(above)
+        for folder in (*PERSIST_FOLDERS, *folders)
+        for above in (PurePosixPath(folder), *PurePosixPath(folder).parents)
+    }
     paths = [joined(top, "/", folder) for folder in sorted(parents)]
     return Stage(
-        name, f"PERSIST, {partition.size_mib} MiB of ext4 with its folders", clock, (image,),
+        name,
+        f"PERSIST, {partition.size_mib} MiB of ext4 with its folders",
+        clock,
+        (image,),
         steps=(
             run("mkdir", "--parents", *paths),
             run("touch", joined("--date=@", clock), *paths),
             *ext4(image, partition, ids, clock, folder=top),
         ),
-    )  # fmt: skip
+    )

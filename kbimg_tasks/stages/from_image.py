@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional, Tuple
 
 from kbimg_tasks.machine.bootloader import Loader
 from kbimg_tasks.machine.ids import Ids
@@ -25,8 +24,9 @@ ROOT_TAR = "os.tar"
 TAR, DIGEST = "kubeos_tar", "image-digest"
 
 
-def kubeos_tar(image: Optional[str], archive: Optional[Path], saving: Tuple[str, ...], digest: str,
-               loader: Loader) -> Stage:  # fmt: skip
+def kubeos_tar(
+    image: str | None, archive: Path | None, saving: tuple[str, ...], digest: str, loader: Loader
+) -> Stage:
     """kubeos.tar as it lies in the upgrade image, looked through before anything is made of it.
 
     The image comes from a file, or from the container engine whose command `saving` is, and which
@@ -38,15 +38,26 @@ def kubeos_tar(image: Optional[str], archive: Optional[Path], saving: Tuple[str,
     given_out = Scratch("image.tar")
     called = (f"--name={image}",) if image else ()
     grub = (f"--grub={loader.image}", f"--menu={loader.menu}", f"--grubenv={loader.environment}")
-    steps: Tuple[Step, ...] = (
-        tool("take_from_image", Source(archive) if archive else given_out, tar,
-             f"--file={ROOT_TAR}", joined("--clock=", clock), *grub, *called).using("zstd"),)
+    steps: tuple[Step, ...] = (
+        tool(
+            "take_from_image",
+            Source(archive) if archive else given_out,
+            tar,
+            f"--file={ROOT_TAR}",
+            joined("--clock=", clock),
+            *grub,
+            *called,
+        ).using("zstd"),
+    )
     if not archive:
-        steps = (run(*map(Manner, saving)).into(given_out), *steps,
-                 run("echo", digest).into(known))
+        steps = (run(*map(Manner, saving)).into(given_out), *steps, run("echo", digest).into(known))
     return Stage(
-        name, "kubeos.tar, the root tree as the upgrade image has it", "0",
-        (tar, clock) if archive else (tar, clock, known), steps)
+        name,
+        "kubeos.tar, the root tree as the upgrade image has it",
+        "0",
+        (tar, clock) if archive else (tar, clock, known),
+        steps,
+    )
 
 
 def unpacked(tar: Stage, clock: Arg) -> Stage:
@@ -54,14 +65,28 @@ def unpacked(tar: Stage, clock: Arg) -> Stage:
     name = "unpacked"
     tree = Artifact(name, "rootfs", is_tree=True, holds_tree=True)
     return Stage(
-        name, "the root tree out of kubeos.tar", clock, (tree,),
+        name,
+        "the root tree out of kubeos.tar",
+        clock,
+        (tree,),
         steps=(
             run("mkdir", "--mode=755", tree),
-            run("tar", "--extract", "--file", tar["kubeos.tar"], "--directory", tree,
-                "--numeric-owner", "--same-owner", "--preserve-permissions",
-                "--xattrs", "--xattrs-include=*", "--acls"),
+            run(
+                "tar",
+                "--extract",
+                "--file",
+                tar["kubeos.tar"],
+                "--directory",
+                tree,
+                "--numeric-owner",
+                "--same-owner",
+                "--preserve-permissions",
+                "--xattrs",
+                "--xattrs-include=*",
+                "--acls",
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def kernel(tree: Stage) -> Stage:
@@ -69,10 +94,19 @@ def kernel(tree: Stage) -> Stage:
     name = "kernel"
     version, compressor = Artifact(name, "kernel-version"), Artifact(name, "compressor")
     return Stage(
-        name, "the version of the root tree's kernel", "0", (version, compressor),
-        (tool("describe_kernel", tree["rootfs"], joined("--kernel-version=", version),
-              joined("--compressor=", compressor)),),
-    )  # fmt: skip
+        name,
+        "the version of the root tree's kernel",
+        "0",
+        (version, compressor),
+        (
+            tool(
+                "describe_kernel",
+                tree["rootfs"],
+                joined("--kernel-version=", version),
+                joined("--compressor=", compressor),
+            ),
+        ),
+    )
 
 
 def menu(tree: Stage, loader: Loader, ids: Ids, clock: Arg) -> Stage:
@@ -82,5 +116,10 @@ def menu(tree: Stage, loader: Loader, ids: Ids, clock: Arg) -> Stage:
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
     over = Sandbox(root=root, layers=(tree["rootfs"],), upper=layer)
     slots = (ids.partuuid("ROOT-A"), ids.partuuid("ROOT-B"))
-    return Stage(name, "GRUB's menu with the slots of this disk", clock, (layer,),
-                 (over.wrap(tool("name_slots", joined(root, loader.menu), *slots)),))
+    return Stage(
+        name,
+        "GRUB's menu with the slots of this disk",
+        clock,
+        (layer,),
+        (over.wrap(tool("name_slots", joined(root, loader.menu), *slots)),),
+    )

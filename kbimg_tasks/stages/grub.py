@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os.path
-from typing import Optional, Tuple
 
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.bootloader import REMOVABLE, VENDOR, Loader
@@ -30,14 +29,40 @@ ARGUMENTS = (
 )
 # All that a verified GRUB needs: it loads no module at run time. Without pgp it verifies nothing,
 # whatever key it holds.
-VERIFIED_MODULES = ("normal", "configfile", "echo", "test", "true", "regexp", "sleep", "reboot",
-                    "halt", "part_gpt", "fat", "ext2", "linux", "pgp", "gcry_rsa", "gcry_sha256",
-                    "gcry_sha512", "password_pbkdf2", "memdisk", "tar")  # fmt: skip
+VERIFIED_MODULES = (
+    "normal",
+    "configfile",
+    "echo",
+    "test",
+    "true",
+    "regexp",
+    "sleep",
+    "reboot",
+    "halt",
+    "part_gpt",
+    "fat",
+    "ext2",
+    "linux",
+    "pgp",
+    "gcry_rsa",
+    "gcry_sha256",
+    "gcry_sha512",
+    "password_pbkdf2",
+    "memdisk",
+    "tar",
+)
 SALT_BYTES = 64
 
 
-def grub(rootfs: Stage, architecture: Architecture, loader: Loader, table: Table, ids: Ids,
-         password: Optional[Secret], clock: Arg) -> Stage:  # fmt: skip
+def grub(
+    rootfs: Stage,
+    architecture: Architecture,
+    loader: Loader,
+    table: Table,
+    ids: Ids,
+    password: Secret | None,
+    clock: Arg,
+) -> Stage:
     """GRUB with its modules, menu and environment, as a layer to put over the installed tree."""
     name = "grub"
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
@@ -48,27 +73,52 @@ def grub(rootfs: Stage, architecture: Architecture, loader: Loader, table: Table
     steps = [
         inside.wrap(run("mkdir", "--parents", *folders)),
         inside.wrap(run("cp", "--recursive", f"/usr/lib/grub/{loader.format}", loader.folder)),
-        inside.wrap(run("grub2-mkimage", f"--format={loader.format}", f"--prefix={loader.prefix}",
-                        f"--output={loader.image}", *loader.modules)),
+        inside.wrap(
+            run(
+                "grub2-mkimage",
+                f"--format={loader.format}",
+                f"--prefix={loader.prefix}",
+                f"--output={loader.image}",
+                *loader.modules,
+            )
+        ),
         *(inside.wrap(run("cp", loader.image, copy)) for copy in loader.copies),
         inside.wrap(run("grub2-editenv", loader.environment, "create")),
         inside.wrap(run("grub2-editenv", loader.environment, "set", "saved_entry=A")),
-        tree.wrap(tool(
-            "fill", Data("grub/grub.cfg"), joined(root, loader.menu),
-            f"PARTITIONS={loader.partitions}",
-            *(f"SLOT_{slot}={loader.slot(part.number)}" for slot, part in slots.items()),
-            *(f"ROOT_{slot}={ids.partuuid(part.label)}" for slot, part in slots.items()),
-            f"ARGUMENTS={ARGUMENTS}")),
-    ]  # fmt: skip
+        tree.wrap(
+            tool(
+                "fill",
+                Data("grub/grub.cfg"),
+                joined(root, loader.menu),
+                f"PARTITIONS={loader.partitions}",
+                *(f"SLOT_{slot}={loader.slot(part.number)}" for slot, part in slots.items()),
+                *(f"ROOT_{slot}={ids.partuuid(part.label)}" for slot, part in slots.items()),
+                f"ARGUMENTS={ARGUMENTS}",
+            )
+        ),
+    ]
     if password:
-        steps.append(tree.wrap(tool(
-            "grub_password", joined(root, loader.folder, "/user.cfg"),
-            f"--salt={ids.salt('grub', SALT_BYTES)}").fed(password)))
+        steps.append(
+            tree.wrap(
+                tool(
+                    "grub_password",
+                    joined(root, loader.folder, "/user.cfg"),
+                    f"--salt={ids.salt('grub', SALT_BYTES)}",
+                ).fed(password)
+            )
+        )
     return Stage(name, "GRUB, its menu and environment", clock, (layer,), tuple(steps))
 
 
-def signed_loader(system: Artifact, architecture: Architecture, keys: Keys, password: Secret,
-                  table: Table, ids: Ids, clock: Arg) -> Stage:  # fmt: skip
+def signed_loader(
+    system: Artifact,
+    architecture: Architecture,
+    keys: Keys,
+    password: Secret,
+    table: Table,
+    ids: Ids,
+    clock: Arg,
+) -> Stage:
     """The boot partition but for the menu: shim, MokManager, fallback and GRUB signed, and the
     certificates to enroll.
 
@@ -82,44 +132,81 @@ def signed_loader(system: Artifact, architecture: Architecture, keys: Keys, pass
     distributed = joined(system, VENDOR)
     boot, vendor = joined(esp, "/EFI/BOOT"), joined(esp, "/EFI/openEuler")
     shim_name, mok_name, fallback_name, grub_name = map(
-        architecture.efi_program, ("shim", "mm", "fb", "grub"))
+        architecture.efi_program, ("shim", "mm", "fb", "grub")
+    )
     shim, mok = joined(distributed, "/", shim_name), joined(distributed, "/", mok_name)
     return Stage(
-        name, "shim and GRUB signed, with what GRUB carries in itself", clock, (esp,),
+        name,
+        "shim and GRUB signed, with what GRUB carries in itself",
+        clock,
+        (esp,),
         steps=(
             run("mkdir", "--parents", first, boot, vendor),
-            tool("fill", Data("verity/start.cfg"), joined(first, "/start.cfg"),
-                 *_boot_numbers(table)),
-            tool("grub_password", joined(first, "/user.cfg"),
-                 f"--salt={ids.salt('grub', SALT_BYTES)}").fed(password),
-            run("tar", "--create", "--file", joined(made, "/first.tar"), "--directory",
-                joined(made, "/first"), "--format=ustar", "--sort=name", "--owner=0", "--group=0",
-                "--mode=u=rw,go=", joined("--mtime=@", clock), "grub/start.cfg", "grub/user.cfg"),
+            tool(
+                "fill", Data("verity/start.cfg"), joined(first, "/start.cfg"), *_boot_numbers(table)
+            ),
+            tool(
+                "grub_password",
+                joined(first, "/user.cfg"),
+                f"--salt={ids.salt('grub', SALT_BYTES)}",
+            ).fed(password),
+            run(
+                "tar",
+                "--create",
+                "--file",
+                joined(made, "/first.tar"),
+                "--directory",
+                joined(made, "/first"),
+                "--format=ustar",
+                "--sort=name",
+                "--owner=0",
+                "--group=0",
+                "--mode=u=rw,go=",
+                joined("--mtime=@", clock),
+                "grub/start.cfg",
+                "grub/user.cfg",
+            ),
             tool("take_section", "sbat", joined(distributed, "/", grub_name)).into(Scratch("sbat")),
-            run("cp", Scratch("sbat"), joined(keys.folder, "/gpg.key"),
-                Data("verity/embedded.cfg"), made),
-            inside.wrap(run(
-                "grub2-mkimage", f"--format={architecture.grub_format}",
-                "--prefix=(memdisk)/grub",
-                "--config=/mnt/embedded.cfg", "--memdisk=/mnt/first.tar",
-                "--pubkey=/mnt/gpg.key", "--sbat=/mnt/sbat",
-                f"--output=/mnt/{grub_name}", *VERIFIED_MODULES)),
+            run(
+                "cp",
+                Scratch("sbat"),
+                joined(keys.folder, "/gpg.key"),
+                Data("verity/embedded.cfg"),
+                made,
+            ),
+            inside.wrap(
+                run(
+                    "grub2-mkimage",
+                    f"--format={architecture.grub_format}",
+                    "--prefix=(memdisk)/grub",
+                    "--config=/mnt/embedded.cfg",
+                    "--memdisk=/mnt/first.tar",
+                    "--pubkey=/mnt/gpg.key",
+                    "--sbat=/mnt/sbat",
+                    f"--output=/mnt/{grub_name}",
+                    *VERIFIED_MODULES,
+                )
+            ),
             keys.secure_boot(
-                clock, (shim, joined(boot, "/", architecture.removable)),
+                clock,
+                (shim, joined(boot, "/", architecture.removable)),
                 (mok, joined(boot, "/", mok_name)),
                 (joined(system, REMOVABLE, "/", fallback_name), joined(boot, "/", fallback_name)),
-                (shim, joined(vendor, "/", shim_name)), (mok, joined(vendor, "/", mok_name)),
-                (joined(made, "/", grub_name), joined(vendor, "/", grub_name))),
+                (shim, joined(vendor, "/", shim_name)),
+                (mok, joined(vendor, "/", mok_name)),
+                (joined(made, "/", grub_name), joined(vendor, "/", grub_name)),
+            ),
             run("cp", joined(distributed, "/", architecture.fallback_list), vendor),
             run("cp", joined(keys.folder, "/rsa4BIOS.der"), joined(esp, "/EFI")),
             tool("take_section", "vendor-certificates", shim, joined(esp, "/EFI")),
             run("cp", Data("verity/ESP-README.txt"), joined(esp, "/EFI/README.txt")),
         ),
-    )  # fmt: skip
+    )
 
 
-def signed_menu(root_hash: Artifact, architecture: Architecture, keys: Keys, table: Table,
-                ids: Ids, clock: Arg) -> Stage:  # fmt: skip
+def signed_menu(
+    root_hash: Artifact, architecture: Architecture, keys: Keys, table: Table, ids: Ids, clock: Arg
+) -> Stage:
     """The menu, which names the root hash, and its signature."""
     name = "signed_menu"
     esp = Artifact(name, "esp", is_tree=True)
@@ -127,16 +214,26 @@ def signed_menu(root_hash: Artifact, architecture: Architecture, keys: Keys, tab
     slot_a, slot_b = table.by_label("ROOT-A"), table.by_label("ROOT-B")
     arguments = f"{ARGUMENTS} console={architecture.serial} apparmor=0 dmvroothash="
     return Stage(
-        name, "GRUB's menu with the root hash, and its signature", clock, (esp,),
+        name,
+        "GRUB's menu with the root hash, and its signature",
+        clock,
+        (esp,),
         steps=(
-            tool("fill", Data("verity/grub.cfg"), menu, *_boot_numbers(table),
-                 f"NUMBER_A={slot_a.number}", f"NUMBER_B={slot_b.number}",
-                 f"ROOT_A={ids.partuuid('ROOT-A')}", f"ROOT_B={ids.partuuid('ROOT-B')}",
-                 joined(f"ARGUMENTS={arguments}", Content(root_hash))),
+            tool(
+                "fill",
+                Data("verity/grub.cfg"),
+                menu,
+                *_boot_numbers(table),
+                f"NUMBER_A={slot_a.number}",
+                f"NUMBER_B={slot_b.number}",
+                f"ROOT_A={ids.partuuid('ROOT-A')}",
+                f"ROOT_B={ids.partuuid('ROOT-B')}",
+                joined(f"ARGUMENTS={arguments}", Content(root_hash)),
+            ),
             keys.openpgp(clock, (menu, joined(menu, SUFFIX))),
         ),
-    )  # fmt: skip
+    )
 
 
-def _boot_numbers(table: Table) -> Tuple[str, ...]:
+def _boot_numbers(table: Table) -> tuple[str, ...]:
     return tuple(f"BOOT_{slot}={table.by_label(f'BOOT-{slot}').number}" for slot in "AB")

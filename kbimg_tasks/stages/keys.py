@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Callable, Union
+from typing import Callable
 
 from kbimg_tasks.steps.sandbox import in_memory
 from kbimg_tasks.steps.stage import (
@@ -37,39 +37,106 @@ def kept(efi: Secret, grub: Secret, years: int) -> Stage:
     """New keys, in a folder of the output directory that only root can read and that stays."""
     keys = Artifact(KEPT, "keys", is_tree=True, is_result=True, is_private=True, is_kept=True)
     key, certificate, der, database = (
-        joined(keys, f"/{name}") for name in (f"{NICKNAME}.key", f"{NICKNAME}.crt",
-                                              f"{NICKNAME}.der", "certdb"))
+        joined(keys, f"/{name}")
+        for name in (f"{NICKNAME}.key", f"{NICKNAME}.crt", f"{NICKNAME}.der", "certdb")
+    )
     container, end = Scratch("key.p12"), Scratch("end")
     phrase = f"file:{SECRET_FILE}"
     return Stage(
-        KEPT, "the keys that nodes trust, made once and kept", "0", (keys,),
+        KEPT,
+        "the keys that nodes trust, made once and kept",
+        "0",
+        (keys,),
         steps=(
             run("mkdir", "--mode=700", keys),
-            given(efi, "openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt",
-                  f"rsa_keygen_bits:{RSA_BITS}", "-aes-256-cbc", "-pass", phrase, "-out", key),
-            given(efi, "openssl", "req", "-new", "-x509", "-sha256", "-key", key, "-passin", phrase,
-                  "-subj", SUBJECT, "-days", str(round(years * DAYS_A_YEAR)),
-                  "-addext", "keyUsage=critical,digitalSignature",
-                  "-addext", "extendedKeyUsage=codeSigning", "-out", certificate),
+            given(
+                efi,
+                "openssl",
+                "genpkey",
+                "-quiet",
+                "-algorithm",
+                "RSA",
+                "-pkeyopt",
+                f"rsa_keygen_bits:{RSA_BITS}",
+                "-aes-256-cbc",
+                "-pass",
+                phrase,
+                "-out",
+                key,
+            ),
+            given(
+                efi,
+                "openssl",
+                "req",
+                "-new",
+                "-x509",
+                "-sha256",
+                "-key",
+                key,
+                "-passin",
+                phrase,
+                "-subj",
+                SUBJECT,
+                "-days",
+                str(round(years * DAYS_A_YEAR)),
+                "-addext",
+                "keyUsage=critical,digitalSignature",
+                "-addext",
+                "extendedKeyUsage=codeSigning",
+                "-out",
+                certificate,
+            ),
             run("openssl", "x509", "-in", certificate, "-outform", "DER", "-out", der),
             run("openssl", "x509", "-in", certificate, "-noout", "-enddate").into(end),
-            given(efi, "openssl", "pkcs12", "-export", "-inkey", key, "-in", certificate, "-name",
-                  NICKNAME, "-passin", phrase, "-passout", phrase, "-out", container),
+            given(
+                efi,
+                "openssl",
+                "pkcs12",
+                "-export",
+                "-inkey",
+                key,
+                "-in",
+                certificate,
+                "-name",
+                NICKNAME,
+                "-passin",
+                phrase,
+                "-passout",
+                phrase,
+                "-out",
+                container,
+            ),
             run("mkdir", "--mode=700", database),
             given(efi, "certutil", "-N", "-d", database, "-f", SECRET_FILE),
-            given(efi, "pk12util", "-i", container, "-d", database, "-k", SECRET_FILE, "-w",
-                  SECRET_FILE),
-            in_memory(tool("openpgp", "generate", keys, f"--name={OPENPGP_NAME}")).fed(grub)
+            given(
+                efi,
+                "pk12util",
+                "-i",
+                container,
+                "-d",
+                database,
+                "-k",
+                SECRET_FILE,
+                "-w",
+                SECRET_FILE,
+            ),
+            in_memory(tool("openpgp", "generate", keys, f"--name={OPENPGP_NAME}"))
+            .fed(grub)
             .using("gpg"),
             run("chmod", "--recursive", "go=", keys),
-            tool("fill", Data("verity/keys-README.md"), joined(keys, "/README.md"),
-                 joined("END=", Content(end))),
+            tool(
+                "fill",
+                Data("verity/keys-README.md"),
+                joined(keys, "/README.md"),
+                joined("END=", Content(end)),
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
-def checked(keys: Union[Artifact, Source], efi: Secret, grub: Secret,
-            where: Callable[[str], str]) -> Stage:  # fmt: skip
+def checked(
+    keys: Artifact | Source, efi: Secret, grub: Secret, where: Callable[[str], str]
+) -> Stage:
     """The keys of any layout, found good, in one layout: rsa4BIOS.key, .crt and .der, gpg.key and
     gpg.sec, the secret ones behind their passphrases. `where` tells the place of an option."""
     own = Artifact(CHECKED, "keys", is_tree=True, is_private=True)
@@ -79,16 +146,18 @@ def checked(keys: Union[Artifact, Source], efi: Secret, grub: Secret,
         return joined("--option=", Manner(f"{where(name)}: {name}"))
 
     return Stage(
-        CHECKED, "the keys, opened by their passphrases and found good", "0", (own, end),
+        CHECKED,
+        "the keys, opened by their passphrases and found good",
+        "0",
+        (own, end),
         steps=(
             run("mkdir", "--mode=700", own),
-            in_memory(tool("efi_key", keys, own, option(efi.name),
-                           joined("--not-after=", end))).fed(efi)
+            in_memory(tool("efi_key", keys, own, option(efi.name), joined("--not-after=", end)))
+            .fed(efi)
             .using("openssl", "certutil", "pk12util"),
-            in_memory(tool("openpgp", "take", keys, own, option(grub.name))).fed(grub)
-            .using("gpg"),
+            in_memory(tool("openpgp", "take", keys, own, option(grub.name))).fed(grub).using("gpg"),
         ),
-    )  # fmt: skip
+    )
 
 
 def have_ended(folder: Path) -> bool:

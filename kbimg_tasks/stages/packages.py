@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Mapping, Optional, Tuple
 
 from attrs import evolve
 
@@ -40,11 +40,17 @@ DOWNLOADED = r"^\((?P<count>\d+)/(?P<total>\d+)\): "
 
 
 def packages(
-    name: str, architecture: Architecture, repo_file: Path, names: Tuple[str, ...],
-    repomds: Tuple[Path, ...], epoch: Optional[str], locked: Optional[Path] = None,
-    is_offline: bool = False, first_of: Tuple[str, ...] = (),
-    needed: Optional[Mapping[str, Tuple[str, ...]]] = None,
-) -> Stage:  # fmt: skip
+    name: str,
+    architecture: Architecture,
+    repo_file: Path,
+    names: tuple[str, ...],
+    repomds: tuple[Path, ...],
+    epoch: str | None,
+    locked: Path | None = None,
+    is_offline: bool = False,
+    first_of: tuple[str, ...] = (),
+    needed: Mapping[str, tuple[str, ...]] | None = None,
+) -> Stage:
     """Which packages, exactly, and all of them downloaded.
 
     `names` are what is wanted, with the first of `first_of` that the repositories have, and with
@@ -54,8 +60,7 @@ def packages(
     one dnf at a time: dnf's own locks name process numbers, which mean nothing across PID
     namespaces.
     """
-    lock, count, clock = (
-        Artifact(name, file) for file in ("packages.lock", "count", "clock"))
+    lock, count, clock = (Artifact(name, file) for file in ("packages.lock", "count", "clock"))
     # The same names can be other packages: a version that was built anew, say.
     listing = Artifact(name, "packages.list", files_told_by=lock.name)
     indexes = Artifact(name, "indexes", is_private=True)
@@ -65,47 +70,76 @@ def packages(
     if locked:
         wanted = [one for one in wanted if _is_file(one)]
         purposes = {}
-    more = {"KBIMG_FIRST_OF": " ".join(first_of),
-            "KBIMG_NEEDED": "\n".join(f"{purpose}: {' '.join(sorted(named))}"
-                                      for purpose, named in purposes.items())}  # fmt: skip
+    more = {
+        "KBIMG_FIRST_OF": " ".join(first_of),
+        "KBIMG_NEEDED": "\n".join(
+            f"{purpose}: {' '.join(sorted(named))}" for purpose, named in purposes.items()
+        ),
+    }
     dnf = run(
-        DNF, f"--forcearch={architecture.name}",
-        joined("--installroot=", root), joined("--config=", Source(repo_file)),
+        DNF,
+        f"--forcearch={architecture.name}",
+        joined("--installroot=", root),
+        joined("--config=", Source(repo_file)),
         joined("--setopt=reposdir=", Scratch("no-other-repositories")),
-        joined("--setopt=cachedir=", DNF_CACHE), "--setopt=keepcache=True",
+        joined("--setopt=cachedir=", DNF_CACHE),
+        "--setopt=keepcache=True",
         "--setopt=install_weak_deps=False",
-        "--setopt=plugins=True", joined("--setopt=pluginpath=", Data("dnf")),
+        "--setopt=plugins=True",
+        joined("--setopt=pluginpath=", Data("dnf")),
         "--setopt=varsdir=/etc/dnf/vars,/etc/yum/vars",
         Manner("--cacheonly" if is_offline else "--refresh"),
-        "--assumeyes", "--downloadonly", "install", "--", *map(_package, wanted),
-        HOME=Scratch("home"), KBIMG_RESOLVED=resolved, KBIMG_DNF_CACHE=DNF_CACHE,
+        "--assumeyes",
+        "--downloadonly",
+        "install",
+        "--",
+        *map(_package, wanted),
+        HOME=Scratch("home"),
+        KBIMG_RESOLVED=resolved,
+        KBIMG_DNF_CACHE=DNF_CACHE,
         KBIMG_INDEXES=indexes,
         **{name: value for name, value in more.items() if value},
-    )  # fmt: skip
-    exact: Tuple[Arg, ...] = ()
+    )
+    exact: tuple[Arg, ...] = ()
     if locked:
-        dnf = evolve(dnf, argv=tool("name_locked", Source(locked), DNF_CACHE, "--",
-                                    *dnf.argv).argv)
+        dnf = evolve(dnf, argv=tool("name_locked", Source(locked), DNF_CACHE, "--", *dnf.argv).argv)
         exact = (joined("--locked=", Source(locked)),)
     # Some versions of dnf take the cache folder to be inside the installroot, others do not.
     where = Sandbox(root=root, binds=((DNF_CACHE, DNF_CACHE),))
     return Stage(
-        name, "which packages exactly, resolved and downloaded", clock=epoch or "0",
+        name,
+        "which packages exactly, resolved and downloaded",
+        clock=epoch or "0",
         artifacts=(lock, listing, count, clock, indexes),
         steps=(
-            where.wrap(dnf).behind("flock", "--no-fork", DNF_CACHE)
+            where.wrap(dnf)
+            .behind("flock", "--no-fork", DNF_CACHE)
             .counting(DOWNLOADED, "0", "packages"),
-            tool("lock_packages", resolved, joined("--lock=", lock), joined("--list=", listing),
-                 joined("--count=", count), joined("--clock=", clock), *exact),
+            tool(
+                "lock_packages",
+                resolved,
+                joined("--lock=", lock),
+                joined("--list=", listing),
+                joined("--count=", count),
+                joined("--clock=", clock),
+                *exact,
+            ),
         ),
         watches=() if locked else tuple(Source(path) for path in repomds),
-    )  # fmt: skip
+    )
 
 
 def files(resolved: Stage) -> Step:
     """The step that prints the path of every file in the packages, which need not be installed."""
-    return run("rpm", "--query", "--list", "--nosignature", "--package",
-               resolved["packages.list"], HOME=Scratch("home"))
+    return run(
+        "rpm",
+        "--query",
+        "--list",
+        "--nosignature",
+        "--package",
+        resolved["packages.list"],
+        HOME=Scratch("home"),
+    )
 
 
 def _package(name: str) -> Arg:
@@ -125,21 +159,39 @@ def rootfs(resolved: Stage, architecture: Architecture, clock: Arg) -> Stage:
     """
     tree = _tree("rootfs")
     kernel_version, compressor = (
-        Artifact(tree.stage, file) for file in ("kernel-version", "compressor"))
+        Artifact(tree.stage, file) for file in ("kernel-version", "compressor")
+    )
     return _installed(
-        "the packages installed into one tree", tree, resolved, architecture, clock,
+        "the packages installed into one tree",
+        tree,
+        resolved,
+        architecture,
+        clock,
         made=(kernel_version, compressor),
         before=(
-            run("install", "-D", "-m", "644", Data("dracut/later.conf"),
-                joined(tree, "/etc/dracut.conf.d/00-kbimg-later.conf")),),
-        finish=(joined("--kernel-version=", kernel_version),
-                joined("--compressor=", compressor)))  # fmt: skip
+            run(
+                "install",
+                "-D",
+                "-m",
+                "644",
+                Data("dracut/later.conf"),
+                joined(tree, "/etc/dracut.conf.d/00-kbimg-later.conf"),
+            ),
+        ),
+        finish=(joined("--kernel-version=", kernel_version), joined("--compressor=", compressor)),
+    )
 
 
 def container_rootfs(name: str, resolved: Stage, architecture: Architecture, clock: Arg) -> Stage:
     """The installed tree of a container: no kernel, and /var as the packages left it."""
-    return _installed("the container's packages installed into one tree", _tree(name), resolved,
-                      architecture, clock, finish=("--container",))  # fmt: skip
+    return _installed(
+        "the container's packages installed into one tree",
+        _tree(name),
+        resolved,
+        architecture,
+        clock,
+        finish=("--container",),
+    )
 
 
 def _tree(name: str) -> Artifact:
@@ -147,21 +199,42 @@ def _tree(name: str) -> Artifact:
 
 
 def _installed(
-    summary: str, tree: Artifact, resolved: Stage, architecture: Architecture, clock: Arg, *,
-    finish: Tuple[Arg, ...], made: Tuple[Artifact, ...] = (), before: Tuple[Step, ...] = (),
-) -> Stage:  # fmt: skip
+    summary: str,
+    tree: Artifact,
+    resolved: Stage,
+    architecture: Architecture,
+    clock: Arg,
+    *,
+    finish: tuple[Arg, ...],
+    made: tuple[Artifact, ...] = (),
+    before: tuple[Step, ...] = (),
+) -> Stage:
     rpm = run(
-        "rpm", joined("--root=", tree), "--define", RPM_DATABASE, "--define", MOUNTED,
-        "--nosignature", "--ignorearch", "--install", "--verbose", resolved["packages.list"],
-        HOME=Scratch("home"), SOURCE_DATE_EPOCH=clock,
-    )  # fmt: skip
+        "rpm",
+        joined("--root=", tree),
+        "--define",
+        RPM_DATABASE,
+        "--define",
+        MOUNTED,
+        "--nosignature",
+        "--ignorearch",
+        "--install",
+        "--verbose",
+        resolved["packages.list"],
+        HOME=Scratch("home"),
+        SOURCE_DATE_EPOCH=clock,
+    )
     return Stage(
-        tree.stage, summary, clock, artifacts=(tree, *made),
+        tree.stage,
+        summary,
+        clock,
+        artifacts=(tree, *made),
         steps=(
             *before,
-            unsynced(Sandbox(root=tree, kernel=True, machine=architecture.name).wrap(rpm))
-            .counting(INSTALLED, Content(resolved["count"]), "packages"),
+            unsynced(Sandbox(root=tree, kernel=True, machine=architecture.name).wrap(rpm)).counting(
+                INSTALLED, Content(resolved["count"]), "packages"
+            ),
             tool("finish_install", tree, *finish),
         ),
         is_shared=True,
-    )  # fmt: skip
+    )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from typing import Tuple
 
-from kbimg_tasks.config.model import PxeConfig
+from kbimg_tasks.config.tables import PxeConfig
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Table, sfdisk_script, smallest_disk_mib
@@ -27,14 +26,37 @@ MODULE = "91kubeos-install"
 INSTALLER = f"{MODULES}/{MODULE}"
 # Each program of the installer, with the package that brings it.
 PROGRAMS = {
-    **dict.fromkeys(("basename", "cat", "cp", "cut", "mkdir", "mkfifo", "readlink", "rm",
-                     "sha256sum", "sleep", "sync", "tee", "tr"), "coreutils"),
-    **dict.fromkeys(("blockdev", "mount", "mountpoint", "sfdisk", "umount", "wipefs"),
-                    "util-linux"),
-    "curl": "curl", "dracut": "dracut", "grep": "grep", "ip": "iproute",
-    "mkfs.ext4": "e2fsprogs", "mkfs.vfat": "dosfstools", "sed": "sed", "tar": "tar",
+    **dict.fromkeys(
+        (
+            "basename",
+            "cat",
+            "cp",
+            "cut",
+            "mkdir",
+            "mkfifo",
+            "readlink",
+            "rm",
+            "sha256sum",
+            "sleep",
+            "sync",
+            "tee",
+            "tr",
+        ),
+        "coreutils",
+    ),
+    **dict.fromkeys(
+        ("blockdev", "mount", "mountpoint", "sfdisk", "umount", "wipefs"), "util-linux"
+    ),
+    "curl": "curl",
+    "dracut": "dracut",
+    "grep": "grep",
+    "ip": "iproute",
+    "mkfs.ext4": "e2fsprogs",
+    "mkfs.vfat": "dosfstools",
+    "sed": "sed",
+    "tar": "tar",
     "udevadm": "systemd",
-}  # fmt: skip
+}
 DHCP_PROGRAMS = {"dhclient": "dhcp"}
 
 
@@ -44,16 +66,24 @@ def programs(listed: Step, pxe: PxeConfig, lacking: str) -> Stage:
     name = "pxe_programs"
     checked, listing = Artifact(name, "programs"), Scratch("files")
     return Stage(
-        name, "the programs that the installer needs are there", "0", (checked,),
+        name,
+        "the programs that the installer needs are there",
+        "0",
+        (checked,),
         steps=(
             listed.into(listing),
-            tool("need_programs", listing, "--lacking=there is no {program}, which installing "
-                 f"over the network needs: {lacking}", *_needed(pxe)).into(checked),
+            tool(
+                "need_programs",
+                listing,
+                "--lacking=there is no {program}, which installing "
+                f"over the network needs: {lacking}",
+                *_needed(pxe),
+            ).into(checked),
         ),
-    )  # fmt: skip
+    )
 
 
-def _needed(pxe: PxeConfig) -> Tuple[str, ...]:
+def _needed(pxe: PxeConfig) -> tuple[str, ...]:
     wanted = {**PROGRAMS, **(DHCP_PROGRAMS if pxe.dhcp else {})}
     return tuple(f"{program}={package}" for program, package in sorted(wanted.items()))
 
@@ -62,13 +92,25 @@ def kernel(system: Artifact) -> Stage:
     """vmlinuz: what a machine starts together with initramfs.img."""
     name = "pxe_kernel"
     made = Artifact(name, "vmlinuz", is_result=True)
-    return Stage(name, "vmlinuz, the kernel of the image, for starting by the network", "0",
-                 (made,), (run("cp", joined(system, "/boot/vmlinuz"), made),
-                           run("chmod", "644", made)))  # fmt: skip
+    return Stage(
+        name,
+        "vmlinuz, the kernel of the image, for starting by the network",
+        "0",
+        (made,),
+        (run("cp", joined(system, "/boot/vmlinuz"), made), run("chmod", "644", made)),
+    )
 
 
-def initramfs(system: Artifact, described: Stage, architecture: Architecture, pxe: PxeConfig,
-              table: Table, ids: Ids, folders: Tuple[str, ...], clock: Arg) -> Stage:  # fmt: skip
+def initramfs(
+    system: Artifact,
+    described: Stage,
+    architecture: Architecture,
+    pxe: PxeConfig,
+    table: Table,
+    ids: Ids,
+    folders: tuple[str, ...],
+    clock: Arg,
+) -> Stage:
     """initramfs.img: for any machine, with the installer and what it is to do."""
     name = "pxe_initramfs"
     image = Artifact(name, "initramfs.img", is_result=True)
@@ -76,28 +118,55 @@ def initramfs(system: Artifact, described: Stage, architecture: Architecture, px
     told = joined(tree.root, INSTALLER)
     uuids = {part.label: ids.uuid(part.label) for part in table.partitions}
     values = {
-        "DISK": pxe.disk, "SERVER_IP": pxe.server_ip, "ROOTFS_NAME": pxe.rootfs_name,
-        "ROUTE_IP": pxe.route_ip, "DHCP": str(pxe.dhcp).lower(), "LOCAL_IP": pxe.local_ip or "",
-        "NETMASK": pxe.netmask or "", "NET_NAME": pxe.net_name or "",
-        "NEEDED_MIB": str(smallest_disk_mib(table)), "ROOT_A": uuids["ROOT-A"],
+        "DISK": pxe.disk,
+        "SERVER_IP": pxe.server_ip,
+        "ROOTFS_NAME": pxe.rootfs_name,
+        "ROUTE_IP": pxe.route_ip,
+        "DHCP": str(pxe.dhcp).lower(),
+        "LOCAL_IP": pxe.local_ip or "",
+        "NETMASK": pxe.netmask or "",
+        "NET_NAME": pxe.net_name or "",
+        "NEEDED_MIB": str(smallest_disk_mib(table)),
+        "ROOT_A": uuids["ROOT-A"],
         "ROOT_B": uuids["ROOT-B"],
-    }  # fmt: skip
+    }
     return Stage(
-        name, "initramfs.img, which installs KubeOS over the network", clock, (image,),
+        name,
+        "initramfs.img, which installs KubeOS over the network",
+        clock,
+        (image,),
         steps=(
             run("mkdir", Scratch("made")),
             *with_modules(tree, *modules),
-            tree.wrap(tool("fill", Data(f"dracut/{MODULE}/install.conf"),
-                           joined(told, "/install.conf"),
-                           *(f"{key}={shlex.quote(value)}" for key, value in values.items()))),
+            tree.wrap(
+                tool(
+                    "fill",
+                    Data(f"dracut/{MODULE}/install.conf"),
+                    joined(told, "/install.conf"),
+                    *(f"{key}={shlex.quote(value)}" for key, value in values.items()),
+                )
+            ),
             tree.wrap(run("cp", Data("mke2fs.conf"), told)),
-            tree.wrap(run("tee", joined(told, "/partitions")).fed(
-                Text(sfdisk_script(table, ids.uuid("disk"), uuids, takes_rest=True)))),
-            tree.wrap(run("tee", joined(told, "/folders")).fed(
-                Text("".join(f"{folder}\n" for folder in folders)))),
-            dracut(tree, architecture, modules, "/mnt/initramfs.img", described, clock,
-                   binds=((Scratch("made"), "/mnt"),)),
+            tree.wrap(
+                run("tee", joined(told, "/partitions")).fed(
+                    Text(sfdisk_script(table, ids.uuid("disk"), uuids, takes_rest=True))
+                )
+            ),
+            tree.wrap(
+                run("tee", joined(told, "/folders")).fed(
+                    Text("".join(f"{folder}\n" for folder in folders))
+                )
+            ),
+            dracut(
+                tree,
+                architecture,
+                modules,
+                "/mnt/initramfs.img",
+                described,
+                clock,
+                binds=((Scratch("made"), "/mnt"),),
+            ),
             run("mv", joined(Scratch("made"), "/initramfs.img"), image),
             run("chmod", "644", image),
         ),
-    )  # fmt: skip
+    )

@@ -3,7 +3,7 @@ when the images are made."""
 
 from __future__ import annotations
 
-from typing import Iterator, Tuple
+from collections.abc import Iterator
 
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.stages.recipes.signing import SUFFIX, Keys, verify
@@ -22,13 +22,19 @@ def boot_files(rootfs: Stage, initramfs: Stage, keys: Keys, clock: Arg) -> Stage
     tree = Sandbox(root=root, layers=(rootfs["rootfs"], initramfs["layer"]), upper=layer)
     kernel, ramdisk = joined(root, KERNEL), joined(root, INITRAMFS)
     return Stage(
-        name, "the kernel signed, and signatures of it and the initramfs for GRUB", clock, (layer,),
+        name,
+        "the kernel signed, and signatures of it and the initramfs for GRUB",
+        clock,
+        (layer,),
         steps=(
             tree.wrap(keys.secure_boot(clock, (joined(rootfs["rootfs"], KERNEL), kernel))),
-            tree.wrap(keys.openpgp(clock, (kernel, joined(kernel, SUFFIX)),
-                                   (ramdisk, joined(ramdisk, SUFFIX)))),
+            tree.wrap(
+                keys.openpgp(
+                    clock, (kernel, joined(kernel, SUFFIX)), (ramdisk, joined(ramdisk, SUFFIX))
+                )
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def _programs(architecture: Architecture) -> Iterator[str]:
@@ -44,7 +50,7 @@ def signatures(boot: Artifact, root: Artifact, architecture: Architecture, keys:
     name = "signatures"
     report = Artifact(name, "signatures")
     folder = Scratch("files")
-    steps: Tuple[Step, ...] = (run("mkdir", folder),)
+    steps: tuple[Step, ...] = (run("mkdir", folder),)
     steps += (run("mcopy", "-s", "-i", boot, "::/EFI", folder),)
     for path in (KERNEL, KERNEL + SUFFIX, INITRAMFS, INITRAMFS + SUFFIX):
         place = joined(folder, path.replace("/boot", ""))
@@ -52,7 +58,11 @@ def signatures(boot: Artifact, root: Artifact, architecture: Architecture, keys:
     programs = tuple(joined(folder, f"/EFI/{program}") for program in _programs(architecture))
     kernel = joined(folder, KERNEL.replace("/boot", ""))
     ramdisk = joined(folder, INITRAMFS.replace("/boot", ""))
-    steps += (verify(keys.folder, (*programs, kernel),
-                     (joined(folder, f"/EFI/{MENU}"), kernel, ramdisk)).into(report),)
-    return Stage(name, "every signature of the images, checked as a node checks it", "0", (report,),
-                 steps)
+    steps += (
+        verify(
+            keys.folder, (*programs, kernel), (joined(folder, f"/EFI/{MENU}"), kernel, ramdisk)
+        ).into(report),
+    )
+    return Stage(
+        name, "every signature of the images, checked as a node checks it", "0", (report,), steps
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Dict
-
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.bootloader import REMOVABLE, VENDOR
 from kbimg_tasks.machine.ids import Ids
@@ -13,15 +11,33 @@ from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Stage, Step, run, to
 SALT_BYTES = 32
 # Each program of the initramfs and of kubeos-dmv, with the package that brings it.
 PROGRAMS = {
-    **dict.fromkeys(("cat", "cut", "dd", "head", "mkdir", "readlink", "rm", "sha256sum", "stat",
-                     "sync", "tr", "uname"), "coreutils"),
+    **dict.fromkeys(
+        (
+            "cat",
+            "cut",
+            "dd",
+            "head",
+            "mkdir",
+            "readlink",
+            "rm",
+            "sha256sum",
+            "stat",
+            "sync",
+            "tr",
+            "uname",
+        ),
+        "coreutils",
+    ),
     **dict.fromkeys(("blkid", "blockdev", "mount", "umount"), "util-linux"),
-    "efibootmgr": "efibootmgr", "mokutil": "mokutil", "sed": "sed", "udevadm": "systemd",
+    "efibootmgr": "efibootmgr",
+    "mokutil": "mokutil",
+    "sed": "sed",
+    "udevadm": "systemd",
     "veritysetup": "veritysetup",
-}  # fmt: skip
+}
 
 
-def _boot_files(architecture: Architecture) -> Dict[str, str]:
+def _boot_files(architecture: Architecture) -> dict[str, str]:
     """Each file that the boot partition is made of, with its package."""
     grub = f"grub2-efi-{architecture.efi}"
     return {
@@ -36,17 +52,26 @@ def programs(listed: Step, architecture: Architecture) -> Stage:
     """Whether the packages, whose files `listed` prints, have all that a verified image needs."""
     name = "verity_programs"
     checked, listing = Artifact(name, "programs"), Scratch("files")
-    wanted = (f"{needed}={package}" for needed, package in sorted(
-        {**PROGRAMS, **_boot_files(architecture)}.items()))  # fmt: skip
+    wanted = (
+        f"{needed}={package}"
+        for needed, package in sorted({**PROGRAMS, **_boot_files(architecture)}.items())
+    )
     return Stage(
-        name, "the programs that dm-verity and Secure Boot need are there", "0", (checked,),
+        name,
+        "the programs that dm-verity and Secure Boot need are there",
+        "0",
+        (checked,),
         steps=(
             listed.into(listing),
-            tool("need_programs", listing, "--lacking=there is no {program}, which dm-verity "
-                 "needs: from_repo.repo_path must have it in a package {package}", *wanted)
-            .into(checked),
+            tool(
+                "need_programs",
+                listing,
+                "--lacking=there is no {program}, which dm-verity "
+                "needs: from_repo.repo_path must have it in a package {package}",
+                *wanted,
+            ).into(checked),
         ),
-    )  # fmt: skip
+    )
 
 
 def hash_tree(root: Artifact, partition: Partition, ids: Ids, clock: Arg) -> Stage:
@@ -54,11 +79,21 @@ def hash_tree(root: Artifact, partition: Partition, ids: Ids, clock: Arg) -> Sta
     name = "hash_tree"
     tree, root_hash = Artifact(name, "update-hash.img", is_result=True), Artifact(name, "root-hash")
     return Stage(
-        name, "update-hash.img, the hash tree of the root file system", clock, (tree, root_hash),
+        name,
+        "update-hash.img, the hash tree of the root file system",
+        clock,
+        (tree, root_hash),
         steps=(
-            tool("hash_tree", root, tree, f"--salt={ids.salt('verity', SALT_BYTES)}",
-                 f"--uuid={ids.uuid('verity')}", f"--at-most-mib={partition.size_mib}")
-            .using("veritysetup").into(root_hash),
+            tool(
+                "hash_tree",
+                root,
+                tree,
+                f"--salt={ids.salt('verity', SALT_BYTES)}",
+                f"--uuid={ids.uuid('verity')}",
+                f"--at-most-mib={partition.size_mib}",
+            )
+            .using("veritysetup")
+            .into(root_hash),
             run("chmod", "644", tree),
         ),
-    )  # fmt: skip
+    )

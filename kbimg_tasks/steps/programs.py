@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, Set, Tuple
+from collections.abc import Iterable, Iterator
 
 from kbimg_tasks.host.containment import CONTAINMENT
 from kbimg_tasks.steps.stage import Arg, Interpreter, Manner, OneOf, Stage, Step
@@ -11,7 +11,7 @@ from kbimg_tasks.steps.stage import Arg, Interpreter, Manner, OneOf, Stage, Step
 CONTAINS = ("setpriv", "sh", "unshare")
 
 
-def programs(stages: Iterable[Stage]) -> Set[OneOf]:
+def programs(stages: Iterable[Stage]) -> set[OneOf]:
     """The programs of this host that the stages run, those they are run behind included."""
     wanted = {OneOf((name,)) for name in CONTAINMENT if name in CONTAINS}
     for stage in stages:
@@ -37,7 +37,7 @@ def _of_step(step: Step) -> Iterator[OneOf]:
             yield program if isinstance(program, OneOf) else OneOf((str(program),))
 
 
-def _chain(argv: Tuple[Arg, ...], *, into_chroots: bool) -> Iterator[Tuple[Arg, ...]]:
+def _chain(argv: tuple[Arg, ...], *, into_chroots: bool) -> Iterator[tuple[Arg, ...]]:
     """An argument list, then that of the program which it runs, and so on."""
     while argv:
         yield argv
@@ -46,8 +46,9 @@ def _chain(argv: Tuple[Arg, ...], *, into_chroots: bool) -> Iterator[Tuple[Arg, 
         if program == "flock":
             argv = rest[2:]
         elif wrapper in ("kbimg_tasks.tools.unsynced", "kbimg_tasks.tools.name_locked") or (
-                wrapper == "kbimg_tasks.tools.sandboxed"
-                and (into_chroots or "--chroot" not in rest[: rest.index("--")])):  # fmt: skip
+            wrapper == "kbimg_tasks.tools.sandboxed"
+            and (into_chroots or "--chroot" not in rest[: rest.index("--")])
+        ):
             argv = rest[rest.index("--") + 1 :]
         else:
             return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple, Union
-
 from attrs import evolve, frozen
 
 from kbimg_tasks.machine.architecture import Architecture
@@ -28,11 +26,11 @@ class Sandbox:
     """
 
     root: Arg
-    layers: Tuple[Artifact, ...] = ()
-    upper: Union[Artifact, Scratch, None] = None
-    binds: Tuple[Tuple[Arg, Arg], ...] = ()
-    moves: Tuple[Tuple[str, str], ...] = ()
-    tmpfs: Tuple[str, ...] = ()
+    layers: tuple[Artifact, ...] = ()
+    upper: Artifact | Scratch | None = None
+    binds: tuple[tuple[Arg, Arg], ...] = ()
+    moves: tuple[tuple[str, str], ...] = ()
+    tmpfs: tuple[str, ...] = ()
     kernel: bool = False
     machine: str = ""
     chroot: bool = False
@@ -43,7 +41,7 @@ class Sandbox:
 
     def wrap(self, step: Step) -> Step:
         """The step that mounts the tree and then does `step`."""
-        argv: List[Arg] = [joined("--root=", self.root)]
+        argv: list[Arg] = [joined("--root=", self.root)]
         argv += [joined("--layer=", layer) for layer in self.layers]
         if self.upper:
             argv += [joined("--upper=", self.upper), joined("--work=", Scratch("overlay-work"))]

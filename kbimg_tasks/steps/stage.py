@@ -7,8 +7,9 @@ nothing here touches the disk.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, Optional, Tuple, Union
+from typing import Union
 
 from attrs import evolve, field, frozen
 
@@ -83,7 +84,7 @@ class Interpreter:
 class OneOf:
     """The first of several programs that the host has; which one makes no difference."""
 
-    names: Tuple[str, ...]
+    names: tuple[str, ...]
 
 
 @frozen
@@ -97,14 +98,14 @@ class Text:
 class Content:
     """The text of a small file, known only while building (a kernel version, say)."""
 
-    artifact: Union[Artifact, Scratch]
+    artifact: Artifact | Scratch
 
 
 @frozen
 class Joined:
     """Several parts that make one argument, such as `--layer=` and an artifact's path."""
 
-    parts: Tuple[Arg, ...]
+    parts: tuple[Arg, ...]
 
 
 @frozen
@@ -115,8 +116,9 @@ class Secret:
     text: str = field(repr=False)
 
 
-Arg = Union[str, Artifact, Scratch, Source, Data, Cache, Interpreter, Manner, OneOf, Content,
-            Joined]  # fmt: skip
+Arg = Union[
+    str, Artifact, Scratch, Source, Data, Cache, Interpreter, Manner, OneOf, Content, Joined
+]
 Stdin = Union[Arg, Text, Secret]
 
 
@@ -140,8 +142,8 @@ class Growth:
     """How what a step writes tells how far it is: by the room that `file` takes on the disk, out of
     about what the artifacts that it is made of take."""
 
-    file: Union[Artifact, Scratch]
-    made_of: Tuple[Artifact, ...]
+    file: Artifact | Scratch
+    made_of: tuple[Artifact, ...]
 
 
 @frozen
@@ -151,19 +153,19 @@ class Step:
     `option` is where the user asked for it, as ("users", 0); when it fails, that is named.
     """
 
-    argv: Tuple[Arg, ...]
-    stdin: Optional[Stdin] = None
-    stdout: Optional[Union[Artifact, Scratch]] = None
-    env: Tuple[Tuple[str, Arg], ...] = ()
-    also_runs: Tuple[Union[str, OneOf], ...] = ()
-    progress: Union[Progress, Growth, None] = None
-    option: Tuple[Union[str, int], ...] = ()
+    argv: tuple[Arg, ...]
+    stdin: Stdin | None = None
+    stdout: Artifact | Scratch | None = None
+    env: tuple[tuple[str, Arg], ...] = ()
+    also_runs: tuple[str | OneOf, ...] = ()
+    progress: Progress | Growth | None = None
+    option: tuple[str | int, ...] = ()
 
     def fed(self, stdin: Stdin) -> Step:
         """The same step with its standard input taken from a file or a secret."""
         return evolve(self, stdin=stdin)
 
-    def into(self, stdout: Union[Artifact, Scratch]) -> Step:
+    def into(self, stdout: Artifact | Scratch) -> Step:
         """The same step with its standard output written to a file."""
         return evolve(self, stdout=stdout)
 
@@ -171,11 +173,11 @@ class Step:
         """The same step with its program started by another one."""
         return evolve(self, argv=argv + self.argv)
 
-    def using(self, *programs: Union[str, OneOf]) -> Step:
+    def using(self, *programs: str | OneOf) -> Step:
         """The same step, saying which programs its own program runs in turn."""
         return evolve(self, also_runs=programs)
 
-    def doing(self, *option: Union[str, int]) -> Step:
+    def doing(self, *option: str | int) -> Step:
         """The same step, saying which option or table asks for it."""
         return evolve(self, option=option)
 
@@ -183,7 +185,7 @@ class Step:
         """The same step with its progress read off its output."""
         return evolve(self, progress=Progress(pattern, total, unit))
 
-    def growing(self, file: Union[Artifact, Scratch], *made_of: Artifact) -> Step:
+    def growing(self, file: Artifact | Scratch, *made_of: Artifact) -> Step:
         """The same step with its progress read off the file that it writes."""
         return evolve(self, progress=Growth(file, made_of))
 
@@ -212,9 +214,9 @@ class Stage:
     name: str
     summary: str
     clock: Arg = "0"
-    artifacts: Tuple[Artifact, ...] = ()
-    steps: Tuple[Step, ...] = ()
-    watches: Tuple[Union[Source, Artifact], ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    steps: tuple[Step, ...] = ()
+    watches: tuple[Source | Artifact, ...] = ()
     is_shared: bool = False
 
     @property
@@ -241,16 +243,16 @@ class Stage:
             if isinstance(step.progress, Progress):
                 yield from _flat(step.progress.total)
 
-    def needs(self) -> Tuple[Artifact, ...]:
+    def needs(self) -> tuple[Artifact, ...]:
         """The artifacts of other stages among the arguments: the edges of the graph."""
-        wanted: Dict[Artifact, None] = {}
+        wanted: dict[Artifact, None] = {}
         for arg in self.args():
             artifact = arg.artifact if isinstance(arg, Content) else arg
             if isinstance(artifact, Artifact) and artifact.stage != self.name:
                 wanted[artifact] = None
         return tuple(wanted)
 
-    def sources(self) -> Tuple[Source, ...]:
+    def sources(self) -> tuple[Source, ...]:
         """The user's files among the arguments."""
         return tuple(dict.fromkeys(arg for arg in self.args() if isinstance(arg, Source)))
 

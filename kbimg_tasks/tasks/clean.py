@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Optional, Sequence
+from typing import Any, Callable
 
 from doit.action import PythonAction
 from doit.exceptions import TaskFailed
@@ -15,7 +16,7 @@ from kbimg_tasks.steps.stage import Stage
 OUTPUT = "_output"
 
 
-def cleanup(cleaning: Cleaning, say: Callable[[str], None]) -> Dict[str, Any]:
+def cleanup(cleaning: Cleaning, say: Callable[[str], None]) -> dict[str, Any]:
     """The task that recovers from an abort and keeps what is finished."""
     return {
         "basename": "cleanup",
@@ -25,17 +26,25 @@ def cleanup(cleaning: Cleaning, say: Callable[[str], None]) -> Dict[str, Any]:
     }
 
 
-def output(cleaning: Cleaning, stages: Iterable[Stage]) -> Dict[str, Any]:
+def output(cleaning: Cleaning, stages: Iterable[Stage]) -> dict[str, Any]:
     """The task that `doit clean` without names cleans: the output directory as a whole."""
-    names = {artifact.name for stage in stages for artifact in stage.artifacts
-             if artifact.is_result and not artifact.is_kept}  # fmt: skip
+    names = {
+        artifact.name
+        for stage in stages
+        for artifact in stage.artifacts
+        if artifact.is_result and not artifact.is_kept
+    }
 
     def clean(dryrun: bool) -> None:
         paths = leftovers.everything(cleaning.layout, names)
         _stop_unless_done(cleaning.show_all if dryrun else cleaning.remove_all, paths)
 
-    return {"basename": OUTPUT, "doc": "the output directory", "actions": None,
-            "clean": [_Described(clean, f"clean {cleaning.layout.out}")]}  # fmt: skip
+    return {
+        "basename": OUTPUT,
+        "doc": "the output directory",
+        "actions": None,
+        "clean": [_Described(clean, f"clean {cleaning.layout.out}")],
+    }
 
 
 class _Described(PythonAction):
@@ -68,7 +77,7 @@ def _stop_unless_done(do: Callable[..., None], paths: Sequence[Path]) -> None:
         raise SystemExit(str(complaint)) from None
 
 
-def _recover(cleaning: Cleaning, say: Callable[[str], None]) -> Optional[TaskFailed]:
+def _recover(cleaning: Cleaning, say: Callable[[str], None]) -> TaskFailed | None:
     try:
         cleaning.recover(leftovers.unfinished(cleaning.layout), say)
     except NotCleaned as complaint:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, Dict, Iterable, Iterator, Tuple
+from typing import Any
 
 from kbimg_tasks.build import lock_file, store
 from kbimg_tasks.commands import check, pxe_serve
@@ -21,33 +22,63 @@ from kbimg_tasks.tasks import stages as graph
 from kbimg_tasks.tasks.images import Command
 
 
-def tasks(command: Command) -> Iterator[Dict[str, Any]]:
+def tasks(command: Command) -> Iterator[dict[str, Any]]:
     """One task for each."""
     planned = command.session.plan
-    yield graph.note("check", "judge the configuration and this host, and build nothing",
-                     partial(_check, command), is_aside=True)
-    yield graph.note("words", "list the words NAME=VALUE that commands take",
-                     partial(_list_words, command), is_aside=True)
-    yield graph.note("plan", "write scripts that build image= by hand, and run none",
-                     partial(_plan, command), is_aside=True)
-    yield graph.note("report", "draw the build as it is now, in report.html",
-                     partial(_report, command),
-                     [word for word in command.session.words if word in planned.images], is_aside=True)
-    yield graph.note("pxe_serve", "serve what pxe_img makes on address=IP[:PORT], with menus",
-                     partial(_serve, command), _names(planned.images.get(PXE, ())))
-    yield graph.note(WRITE_LOCK,
-                     "write the exact packages to lock=FILE, for later builds to obey",
-                     partial(_write_lock, command),
-                     [name for name in _names(planned.stages) if name == "packages"])
-    yield graph.note("reproduce", "build vm_img twice and compare, by file where they differ",
-                     partial(_reproduce, command), _names(command.session.kept))
-    yield graph.note("store", "list what all output directories share, with sizes",
-                     partial(_show_store, command))
-    yield graph.note("prune", "bring the store down to store_gib= GiB, oldest use first",
-                     partial(_prune_store, command))
+    yield graph.note(
+        "check",
+        "judge the configuration and this host, and build nothing",
+        partial(_check, command),
+        is_aside=True,
+    )
+    yield graph.note(
+        "words",
+        "list the words NAME=VALUE that commands take",
+        partial(_list_words, command),
+        is_aside=True,
+    )
+    yield graph.note(
+        "plan",
+        "write scripts that build image= by hand, and run none",
+        partial(_plan, command),
+        is_aside=True,
+    )
+    yield graph.note(
+        "report",
+        "draw the build as it is now, in report.html",
+        partial(_report, command),
+        [word for word in command.session.words if word in planned.images],
+        is_aside=True,
+    )
+    yield graph.note(
+        "pxe_serve",
+        "serve what pxe_img makes on address=IP[:PORT], with menus",
+        partial(_serve, command),
+        _names(planned.images.get(PXE, ())),
+    )
+    yield graph.note(
+        WRITE_LOCK,
+        "write the exact packages to lock=FILE, for later builds to obey",
+        partial(_write_lock, command),
+        [name for name in _names(planned.stages) if name == "packages"],
+    )
+    yield graph.note(
+        "reproduce",
+        "build vm_img twice and compare, by file where they differ",
+        partial(_reproduce, command),
+        _names(command.session.kept),
+    )
+    yield graph.note(
+        "store", "list what all output directories share, with sizes", partial(_show_store, command)
+    )
+    yield graph.note(
+        "prune",
+        "bring the store down to store_gib= GiB, oldest use first",
+        partial(_prune_store, command),
+    )
 
 
-def _names(stages: Iterable[Stage]) -> Tuple[str, ...]:
+def _names(stages: Iterable[Stage]) -> tuple[str, ...]:
     return tuple(stage.name for stage in stages)
 
 
@@ -55,8 +86,11 @@ def _check(command: Command) -> None:
     found = check.judge(command.session.asked)
     stream = command.display.stream
     painter = show.Painter(terminal.may_colour(stream, os.environ))
-    text = (show.document(found.problems) if command.session.asked.is_json
-            else check.report(found, painter))  # fmt: skip
+    text = (
+        show.document(found.problems)
+        if command.session.asked.is_json
+        else check.report(found, painter)
+    )
     command.display.say(terminal.writable(text, stream))
     if found.has_errors:
         raise graph.Impossible("")
@@ -72,8 +106,9 @@ def _plan(command: Command) -> None:
     command.warn()
     image = command.session.asked.image
     try:
-        script = folder.write(image, IMAGES[image], command.session.plan.in_order(image),
-                                   command.session.layout)
+        script = folder.write(
+            image, IMAGES[image], command.session.plan.in_order(image), command.session.layout
+        )
     except (folder.NotWritten, remove.StillMounted) as complaint:
         raise graph.Impossible(str(complaint)) from complaint
     command.display.say(f"as root: KBIMG_OUT=DIR sh {script}")
@@ -85,23 +120,31 @@ def _show_store(command: Command) -> None:
 
 def _prune_store(command: Command) -> None:
     for entry in store.prune(command.session.layout):
-        command.display.say(
-            f"deleted {entry.folder}, {entry.allocated_bytes / store.GIB:.2f} GiB")
+        command.display.say(f"deleted {entry.folder}, {entry.allocated_bytes / store.GIB:.2f} GiB")
 
 
 def _reproduce(command: Command) -> None:
-    results = sorted((artifact.name for stage in command.session.plan.images[DEFAULT_IMAGE]
-                      for artifact in stage.artifacts
-                      if artifact.is_result and not artifact.tells_of_host), key=_telling)
-    kept = tuple(command.session.layout.published(artifact) for stage in command.session.kept
-                 for artifact in stage.artifacts)
+    results = sorted(
+        (
+            artifact.name
+            for stage in command.session.plan.images[DEFAULT_IMAGE]
+            for artifact in stage.artifacts
+            if artifact.is_result and not artifact.tells_of_host
+        ),
+        key=_telling,
+    )
+    kept = tuple(
+        command.session.layout.published(artifact)
+        for stage in command.session.kept
+        for artifact in stage.artifacts
+    )
     try:
         reproduce(DEFAULT_IMAGE, tuple(results), kept, command.session.asked, command.display.say)
     except (NotEqual, remove.StillMounted) as complaint:
         raise graph.Impossible(str(complaint)) from complaint
 
 
-def _telling(result: str) -> Tuple[bool, str]:
+def _telling(result: str) -> tuple[bool, str]:
     """The order in which results tell most of a difference: by file, before by block."""
     return not result.endswith(".tar"), result
 
@@ -120,11 +163,18 @@ def _serve(command: Command) -> None:
         raise graph.Impossible(f"{asked.config}: pxe_serve needs a table [pxe_config]")
     address = asked.address or pxe.server_ip
     try:
-        pxe_serve.serve(command.session.layout.out, pxe.rootfs_name, address, asked.architecture,
-                        command.display.say)
+        pxe_serve.serve(
+            command.session.layout.out,
+            pxe.rootfs_name,
+            address,
+            asked.architecture,
+            command.display.say,
+        )
     except OSError as error:
-        raise graph.Impossible(f"cannot serve on {address}: {os.strerror(error.errno or 0)}; "
-                               "choose another with address=IP[:PORT]") from error
+        raise graph.Impossible(
+            f"cannot serve on {address}: {os.strerror(error.errno or 0)}; "
+            "choose another with address=IP[:PORT]"
+        ) from error
 
 
 def _report(command: Command) -> None:
@@ -137,8 +187,17 @@ def _report(command: Command) -> None:
     images = [image for image in command.session.plan.images if image != ADMIN]
     try:
         command.session.layout.out.mkdir(parents=True, exist_ok=True)
-        page.write(gathering.report(command.session.config, command.session.plan, images, command.session.layout,
-                                    str(command.session.asked.config), time.time()), command.session.layout)
+        page.write(
+            gathering.report(
+                command.session.config,
+                command.session.plan,
+                images,
+                command.session.layout,
+                str(command.session.asked.config),
+                time.time(),
+            ),
+            command.session.layout,
+        )
     except OSError as error:
         raise graph.Impossible(f"report: {error.strerror}: {error.filename}") from error
     command.display.say(f"wrote {command.session.layout.report}")

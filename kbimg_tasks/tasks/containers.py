@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator
+from collections.abc import Iterator
+from typing import Any, Callable
 
 from kbimg_tasks.commands.containers import Handover
 from kbimg_tasks.containers import engines, registry
@@ -14,17 +15,32 @@ from kbimg_tasks.tasks import stages as graph
 Say = Callable[[str], None]
 
 
-def tasks(image: str, container: Container, layout: Layout, engine: str, push: str,
-          say: Say) -> Iterator[Dict[str, Any]]:  # fmt: skip
+def tasks(
+    image: str, container: Container, layout: Layout, engine: str, push: str, say: Say
+) -> Iterator[dict[str, Any]]:
     """The tasks that load an image and, if asked for, push it."""
     archive, *_ = container.stage.artifacts
-    ours = Handover(layout.published(archive), layout.published(container.stage[DIGESTS]),
-                    container.name, engine, say)
-    yield graph.note(f"load_{image}", f"{archive.name} loaded into the container engine, if any",
-                     _saying(ours.load), [container.stage.name], ours.is_loaded)
+    ours = Handover(
+        layout.published(archive),
+        layout.published(container.stage[DIGESTS]),
+        container.name,
+        engine,
+        say,
+    )
+    yield graph.note(
+        f"load_{image}",
+        f"{archive.name} loaded into the container engine, if any",
+        _saying(ours.load),
+        [container.stage.name],
+        ours.is_loaded,
+    )
     if push:
-        yield graph.note(f"push_{image}", f"{archive.name} pushed as {push}",
-                         _saying(lambda: ours.push(push)), [container.stage.name])
+        yield graph.note(
+            f"push_{image}",
+            f"{archive.name} pushed as {push}",
+            _saying(lambda: ours.push(push)),
+            [container.stage.name],
+        )
 
 
 def _saying(action: Callable[[], None]) -> Callable[[], None]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterator, Sequence
+from typing import Any
 
 import doit
 from attrs import field, frozen
@@ -54,7 +55,7 @@ class Command:
         return Cleaning(self.layout, self.session.asked.is_forced, self.session.mistakes)
 
     @property
-    def doit_config(self) -> Dict[str, Any]:
+    def doit_config(self) -> dict[str, Any]:
         """How doit is to run this."""
         # A command without names is about the usual image, `doit clean` about the whole directory.
         default = clean.OUTPUT if "clean" in self.session.words else DEFAULT_IMAGE
@@ -71,14 +72,14 @@ class Command:
             "sort": "definition",
         }
 
-    def image_tasks(self) -> Iterator[Dict[str, Any]]:
+    def image_tasks(self) -> Iterator[dict[str, Any]]:
         """The tasks that users name."""
         for image, doc in IMAGES.items():
             then = [task["basename"] for task in self._container_tasks(image)]
             made = self.session.plan.images.get(image, ())
             yield graph.group(image, doc, made, self.cleaning, then)
 
-    def stage_tasks(self) -> Iterator[Dict[str, Any]]:
+    def stage_tasks(self) -> Iterator[dict[str, Any]]:
         """What is about the whole directory, the check, what containers are handed to, and every
         stage."""
         session, plan = self.session, self.session.plan
@@ -86,31 +87,42 @@ class Command:
         yield clean.cleanup(self.cleaning, self.display.say)
         repository = DEMO_REPOSITORY / session.asked.architecture.name
         demo = index(repository)
-        yield graph.outside("demo_repo", "make packages to try kbimg with, for config/demo", demo,
-                            partial(_is_current, repository), self.display.say,
-                            "kbimg_tasks.demo_repo", f"--arch={session.asked.architecture.oci}")
+        yield graph.outside(
+            "demo_repo",
+            "make packages to try kbimg with, for config/demo",
+            demo,
+            partial(_is_current, repository),
+            self.display.say,
+            "kbimg_tasks.demo_repo",
+            f"--arch={session.asked.architecture.oci}",
+        )
         yield graph.ready(session.problems, self.warn)
         for image in IMAGES:
             yield from self._container_tasks(image)
-        yield from graph.tasks(plan.stages, self.layout, self.display,
-                               makers={demo: "demo_repo"},
-                               outdated=session.outdated(self.display.say),
-                               cleaning=self.cleaning,
-                               checked_first=plan.checked_first(session.wanted()),
-                               named=session.words,
-                               blamed=partial(blame.blamed, session.config))
+        yield from graph.tasks(
+            plan.stages,
+            self.layout,
+            self.display,
+            makers={demo: "demo_repo"},
+            outdated=session.outdated(self.display.say),
+            cleaning=self.cleaning,
+            checked_first=plan.checked_first(session.wanted()),
+            named=session.words,
+            blamed=partial(blame.blamed, session.config),
+        )
 
     def warn(self) -> None:
         """Say what is to be known all the same."""
         for warning in self.session.warnings:
             self.display.say(f"warning: {warning}")
 
-    def _container_tasks(self, image: str) -> Iterator[Dict[str, Any]]:
+    def _container_tasks(self, image: str) -> Iterator[dict[str, Any]]:
         container = self.session.plan.containers.get(image)
         if container:
             asked = self.session.asked
-            yield from containers.tasks(image, container, self.layout, asked.engine, asked.push,
-                                        self.display.say)
+            yield from containers.tasks(
+                image, container, self.layout, asked.engine, asked.push, self.display.say
+            )
 
 
 def _is_current(demonstration: Path) -> bool:

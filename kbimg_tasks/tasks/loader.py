@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any
 
 from doit.cmd_base import TaskLoader2
 from doit.cmd_clean import Clean
@@ -26,7 +27,7 @@ class Tasks(TaskLoader2):
     def __init__(self, words: Sequence[str], started_in: Path) -> None:
         super().__init__()
         self._words, self._started_in = words, started_in
-        self._command: Optional[Command] = None
+        self._command: Command | None = None
 
     @property
     def command(self) -> Command:
@@ -35,15 +36,15 @@ class Tasks(TaskLoader2):
             self._command = Command.started(self._words, self._started_in)
         return self._command
 
-    def load_doit_config(self) -> Dict[str, Any]:
+    def load_doit_config(self) -> dict[str, Any]:
         """What doit needs to know first."""
         return self.command.doit_config
 
-    def load_tasks(self, cmd: Any, pos_args: Sequence[str]) -> List[Task]:
+    def load_tasks(self, cmd: Any, pos_args: Sequence[str]) -> list[Task]:
         """All tasks."""
         return list(generate_tasks("kbimg", self.dictionaries()))
 
-    def dictionaries(self) -> Iterator[Dict[str, Any]]:
+    def dictionaries(self) -> Iterator[dict[str, Any]]:
         """The same as doit's users write them."""
         yield from self.command.image_tasks()
         yield from commands.tasks(self.command)
@@ -58,18 +59,18 @@ class Doit(DoitMain):
     DOIT_CMDS = (Help, Run, ListTasks, Info, Clean)
 
 
-def command_names() -> List[str]:
+def command_names() -> list[str]:
     """The words that are commands of doit."""
     return [command.get_name() for command in Doit.DOIT_CMDS]
 
 
-def task_names(words: Sequence[str], started_in: Path) -> List[str]:
+def task_names(words: Sequence[str], started_in: Path) -> list[str]:
     """The tasks that users may name, for a configuration and architecture among the words."""
     names = [task["basename"] for task in Tasks(words, started_in).dictionaries()]
     return [name for name in names if not name.startswith("_")]
 
 
-def run(words: Sequence[str], started_in: Optional[Path] = None) -> int:
+def run(words: Sequence[str], started_in: Path | None = None) -> int:
     """Do what the words ask doit for; its exit status: 0 is success. Nothing is left in the
     directory but what the words name."""
     tie_workers()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Dict, List, Optional, Type
 
 from doit.reporter import ConsoleReporter
 
@@ -22,7 +21,7 @@ ASIDE = "is_aside"
 FULL_VERBOSITY = 2
 
 
-def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
+def reporter(layout: Layout, display: Display) -> type[ConsoleReporter]:
     """The doit reporter of a build in this output directory."""
 
     class StageReporter(ConsoleReporter):
@@ -34,17 +33,18 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
             super().__init__(outstream, options)
             display.stream = outstream
             self._began = time.monotonic()
-            self._ended: List[Ended] = []
+            self._ended: list[Ended] = []
             self._kept = 0
-            self._results: Dict[Path, Optional[int]] = {}
+            self._results: dict[Path, int | None] = {}
             # Nothing is said of a build that cannot have its output directory.
             self._is_aside = True
 
-        def initialize(self, tasks, selected_tasks: List[str]) -> None:
+        def initialize(self, tasks, selected_tasks: list[str]) -> None:
             """Take the output directory, before anything is looked at; unless all is done aside,
             where others may be building."""
             is_aside = bool(selected_tasks) and all(
-                (tasks[name].meta or {}).get(ASIDE) for name in selected_tasks)
+                (tasks[name].meta or {}).get(ASIDE) for name in selected_tasks
+            )
             if not is_aside:
                 lock.hold(layout)
                 stamps.settle(layout)
@@ -78,9 +78,11 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
             if made and not self._names("FAILED", "stopped"):
                 display.summarise(made, sorted(self._results.items()))
             if not self._is_aside:
-                display.say(f"{self._counts() or 'nothing to do'} in "
-                            f"{duration(time.monotonic() - self._began)}; "
-                            f"output directory {layout.out}")
+                display.say(
+                    f"{self._counts() or 'nothing to do'} in "
+                    f"{duration(time.monotonic() - self._began)}; "
+                    f"output directory {layout.out}"
+                )
             for message in self.runtime_errors:
                 display.say(message)
             display.finish()
@@ -91,7 +93,7 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
             allocated = self._find(task) if how == "made" else None
             self._ended.append(display.end(how, task.name, task.doc or "", allocated))
 
-        def _find(self, task) -> Optional[int]:
+        def _find(self, task) -> int | None:
             """Remember the results among what a task makes; what all of it takes on the disk."""
             taken = stamps.allocated(layout, task.name)
             for name in task.targets:
@@ -107,7 +109,7 @@ def reporter(layout: Layout, display: Display) -> Type[ConsoleReporter]:
                 words += [f"{how}: {' '.join(self._names(how))}"] if self._names(how) else []
             return ", ".join(words)
 
-        def _names(self, *hows: str) -> List[str]:
+        def _names(self, *hows: str) -> list[str]:
             return [one.stage for one in self._ended if one.how in hows]
 
     return StageReporter

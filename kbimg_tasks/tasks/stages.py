@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import (
-    Any,
-    Callable,
-    Collection,
-    Dict,
-    Iterable,
-    Iterator,
-    Mapping,
-    Optional,
-    Set,
-    Tuple,
-)
+from typing import Any, Callable
 
 from attrs import frozen
 from doit.exceptions import TaskFailed
@@ -35,8 +25,7 @@ from kbimg_tasks.tasks.reporter import ASIDE, SILENT
 
 READY = "ready"
 _checking = threading.Lock()
-_checked: Set[Artifact] = set()
-
+_checked: set[Artifact] = set()
 
 
 @frozen
@@ -57,14 +46,17 @@ class Impossible(Exception):
     """A task of its own could not do what it was asked for; the text is for the user."""
 
 
-def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
-          makers: Optional[Mapping[Path, str]] = None,
-          outdated: Optional[Mapping[str, Callable[[], bool]]] = None,
-          cleaning: Optional[Cleaning] = None,
-          checked_first: Optional[Mapping[str, Tuple[str, ...]]] = None,
-          named: Collection[str] = (),
-          blamed: Callable[..., Iterable[object]] = lambda _stage, _option, _last: (),
-          ) -> Iterator[Dict[str, Any]]:  # fmt: skip
+def tasks(
+    stages: Iterable[Stage],
+    layout: Layout,
+    display: Display,
+    makers: Mapping[Path, str] | None = None,
+    outdated: Mapping[str, Callable[[], bool]] | None = None,
+    cleaning: Cleaning | None = None,
+    checked_first: Mapping[str, tuple[str, ...]] | None = None,
+    named: Collection[str] = (),
+    blamed: Callable[..., Iterable[object]] = lambda _stage, _option, _last: (),
+) -> Iterator[dict[str, Any]]:
     """One task for each stage, in build order.
 
     `makers` names the tasks that make files which a stage finds outside the output directory.
@@ -82,24 +74,39 @@ def tasks(stages: Iterable[Stage], layout: Layout, display: Display,
             "doc": stage.summary,
             "actions": [(_make, [stage, by_name, layout, display, blamed])],
             "targets": [str(layout.published(artifact)) for artifact in stage.artifacts],
-            "task_dep": [READY, *filter(None, outside), *(checked_first or {}).get(stage.name, ()),
-                         *dict.fromkeys(need.stage for need in stage.needs())],
-            "uptodate": [Condition("made, from what there is now", partial(
-                _is_current, layout, stage, (outdated or {}).get(stage.name)))],
+            "task_dep": [
+                READY,
+                *filter(None, outside),
+                *(checked_first or {}).get(stage.name, ()),
+                *dict.fromkeys(need.stage for need in stage.needs()),
+            ],
+            "uptodate": [
+                Condition(
+                    "made, from what there is now",
+                    partial(_is_current, layout, stage, (outdated or {}).get(stage.name)),
+                )
+            ],
             "clean": [clean.of_stages([stage], cleaning or Cleaning(layout))]
-            if stage.name in named or not stage.is_kept else [],
+            if stage.name in named or not stage.is_kept
+            else [],
             # What programs print is shown by the display, if it is to be.
             "io": {"capture": False},
         }
 
 
-def outside(name: str, doc: str, target: Path, is_current: Callable[[], bool],
-            say: Callable[[str], None], module: str, *arguments: str,
-            ) -> Dict[str, Any]:  # fmt: skip
+def outside(
+    name: str,
+    doc: str,
+    target: Path,
+    is_current: Callable[[], bool],
+    say: Callable[[str], None],
+    module: str,
+    *arguments: str,
+) -> dict[str, Any]:
     """The task of a program of ours that makes something outside the output directory, until that
     is current, and prints little."""
 
-    def act() -> Optional[TaskFailed]:
+    def act() -> TaskFailed | None:
         status = process.follow([sys.executable, "-m", module, *arguments], say)
         return TaskFailed(f"{name}: exit status {status}") if status else None
 
@@ -114,28 +121,39 @@ def outside(name: str, doc: str, target: Path, is_current: Callable[[], bool],
     }
 
 
-def note(name: str, doc: str, action: Callable[[], None], after: Iterable[str] = (),
-         is_done: Optional[Callable[[], bool]] = None,
-         is_aside: bool = False) -> Dict[str, Any]:  # fmt: skip
+def note(
+    name: str,
+    doc: str,
+    action: Callable[[], None],
+    after: Iterable[str] = (),
+    is_done: Callable[[], bool] | None = None,
+    is_aside: bool = False,
+) -> dict[str, Any]:
     """A task that makes no file. What it cannot do, it says by an Impossible; `after` are the tasks
     that come before it, `is_done` tells when there is nothing to do. One that is done aside says
     all there is to say, touches nothing, and needs no right configuration."""
 
-    def act() -> Optional[TaskFailed]:
+    def act() -> TaskFailed | None:
         try:
             action()
         except Impossible as complaint:
             return TaskFailed(str(complaint))
         return None
 
-    return {"basename": name, "doc": doc, "actions": [(act, [])],
-            "task_dep": [*(() if is_aside else (READY,)), *after],
-            "uptodate": [Condition("done before", is_done)] if is_done else [],
-            "meta": {ASIDE: is_aside}, "verbosity": 2}  # fmt: skip
+    return {
+        "basename": name,
+        "doc": doc,
+        "actions": [(act, [])],
+        "task_dep": [*(() if is_aside else (READY,)), *after],
+        "uptodate": [Condition("done before", is_done)] if is_done else [],
+        "meta": {ASIDE: is_aside},
+        "verbosity": 2,
+    }
 
 
-def ready(problems: Callable[[], Tuple[Problem, ...]],
-          warn: Optional[Callable[[], None]] = None) -> Dict[str, Any]:  # fmt: skip
+def ready(
+    problems: Callable[[], tuple[Problem, ...]], warn: Callable[[], None] | None = None
+) -> dict[str, Any]:
     """The task that every stage waits for: the configuration and the host are as they must be.
     What is to be known all the same is told by `warn`."""
 
@@ -156,27 +174,44 @@ def ready(problems: Callable[[], Tuple[Problem, ...]],
     }
 
 
-def group(image: str, doc: str, stages: Iterable[Stage], cleaning: Optional[Cleaning] = None,
-          then: Iterable[str] = ()) -> Dict[str, Any]:  # fmt: skip
+def group(
+    image: str,
+    doc: str,
+    stages: Iterable[Stage],
+    cleaning: Cleaning | None = None,
+    then: Iterable[str] = (),
+) -> dict[str, Any]:
     """The task of one image: all its results, and the tasks that do something with them."""
     made = tuple(stages)
 
     def is_made() -> bool:
-        return cleaning is not None and bool(made) and all(
-            stamps.is_made(cleaning.layout, stage) for stage in made)
+        return (
+            cleaning is not None
+            and bool(made)
+            and all(stamps.is_made(cleaning.layout, stage) for stage in made)
+        )
 
-    return {"basename": image, "doc": doc, "actions": None,
-            "uptodate": [Condition("all its results made, from what there is now", is_made)],
-            "clean": [clean.of_stages(made, cleaning)] if cleaning else [],
-            "task_dep": [READY, *(stage.name for stage in made), *then]}  # fmt: skip
+    return {
+        "basename": image,
+        "doc": doc,
+        "actions": None,
+        "uptodate": [Condition("all its results made, from what there is now", is_made)],
+        "clean": [clean.of_stages(made, cleaning)] if cleaning else [],
+        "task_dep": [READY, *(stage.name for stage in made), *then],
+    }
 
 
-def _is_current(layout: Layout, stage: Stage, is_outdated: Optional[Callable[[], bool]]) -> bool:
+def _is_current(layout: Layout, stage: Stage, is_outdated: Callable[[], bool] | None) -> bool:
     return stamps.is_made(layout, stage) and not (is_outdated and is_outdated())
 
 
-def _make(stage: Stage, by_name: Mapping[str, Stage], layout: Layout, display: Display,
-          blamed: Callable[..., Iterable[object]]) -> Optional[TaskFailed]:  # fmt: skip
+def _make(
+    stage: Stage,
+    by_name: Mapping[str, Stage],
+    layout: Layout,
+    display: Display,
+    blamed: Callable[..., Iterable[object]],
+) -> TaskFailed | None:
     lock.hold(layout)
     try:
         for artifact in stage.needs():
@@ -198,13 +233,13 @@ def _check(artifact: Artifact, maker: Stage, layout: Layout, display: Display) -
             return
         store.hold(layout, maker.name)
         if not stamps.is_intact(layout, artifact):
-            display.say(f"      {maker.name:<15} {layout.published(artifact)} was changed or "
-                        "emptied from outside: made again")
+            display.say(
+                f"      {maker.name:<15} {layout.published(artifact)} was changed or "
+                "emptied from outside: made again"
+            )
             perform(maker, layout, display)
         _checked.add(artifact)
 
 
-def _refuse(problems: Callable[[], Tuple[Problem, ...]]) -> TaskFailed:
+def _refuse(problems: Callable[[], tuple[Problem, ...]]) -> TaskFailed:
     return TaskFailed("\n".join(map(str, problems())))
-
-

@@ -24,15 +24,24 @@ def check_efi(program: Path, folder: Path) -> None:
     if shutil.which("sbverify"):
         in_memory.run(["sbverify", "--cert", folder / CERTIFICATE, program])
     else:
-        in_memory.run(["pesigcheck", "--no-system-db", "1", "--certfile", folder / DER, "--in",
-                       program])
+        in_memory.run(
+            ["pesigcheck", "--no-system-db", "1", "--certfile", folder / DER, "--in", program]
+        )
 
 
 def check_openpgp(path: Path, folder: Path) -> None:
     """By gpgv, which takes GRUB's key file for a keyring. A signature carries the image's time,
     and may be older than the key: GRUB compares no times either."""
-    in_memory.run(["gpgv", "--ignore-time-conflict", "--keyring", (folder / PUBLIC).resolve(),
-                   f"{path}.sig", path])
+    in_memory.run(
+        [
+            "gpgv",
+            "--ignore-time-conflict",
+            "--keyring",
+            (folder / PUBLIC).resolve(),
+            f"{path}.sig",
+            path,
+        ]
+    )
 
 
 def main(folder: Path, programs: int, *signed: Path) -> int:
@@ -44,8 +53,10 @@ def main(folder: Path, programs: int, *signed: Path) -> int:
             else:
                 check_openpgp(path, folder)
         except in_memory.Failed as failure:
-            print(f"check_signatures: {path.name} is not signed as nodes demand it: {failure}",
-                  file=sys.stderr)
+            print(
+                f"check_signatures: {path.name} is not signed as nodes demand it: {failure}",
+                file=sys.stderr,
+            )
             return 1
         kind = "Secure Boot" if number < programs else "OpenPGP"
         print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {kind:<11}  {path.name}")

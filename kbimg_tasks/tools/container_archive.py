@@ -29,10 +29,11 @@ import tarfile
 import time
 import zlib
 from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, BinaryIO
 
 BLOCK = 1 << 20  # bytes
 WINDOW = 32 << 10  # bytes that deflate looks back
@@ -50,16 +51,20 @@ def pieces(stream: BinaryIO) -> Iterator[bytes]:
 
 def deflated(block: bytes, before: bytes, is_last: bool) -> bytes:
     """One block as deflate data that may stand after `before` and, unless last, before more."""
-    compressor = (zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=before)
-                  if before else zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS))
+    compressor = (
+        zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=before)
+        if before
+        else zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    )
     return compressor.compress(block) + compressor.flush(
-        zlib.Z_FINISH if is_last else zlib.Z_SYNC_FLUSH)
+        zlib.Z_FINISH if is_last else zlib.Z_SYNC_FLUSH
+    )
 
 
 def gzipped(blocks: Iterator[bytes], threads: int) -> Iterator[bytes]:
     """The blocks as one gzip member (RFC 1952), of which at most a few are in memory."""
     checksum, size, before = 0, 0, b""
-    waiting: Deque[Future[bytes]] = deque()
+    waiting: deque[Future[bytes]] = deque()
     yield GZIP_HEADER
     with ThreadPoolExecutor(threads) as pool:
         for block in blocks:
@@ -125,9 +130,9 @@ class Layout:
 
     def __init__(self, out: BinaryIO, clock: int) -> None:
         self._out, self._clock = out, clock
-        self._blobs: List[str] = []
+        self._blobs: list[str] = []
 
-    def stream(self, blocks: Iterator[bytes]) -> Tuple[str, int]:
+    def stream(self, blocks: Iterator[bytes]) -> tuple[str, int]:
         """A blob of any size; its digest and size in bytes."""
         start = self._out.tell()
         self._out.seek(tarfile.BLOCKSIZE, io.SEEK_CUR)
@@ -146,7 +151,7 @@ class Layout:
         self._out.seek(end)
         return digest, size
 
-    def blob(self, content: Any) -> Tuple[str, int]:
+    def blob(self, content: Any) -> tuple[str, int]:
         """JSON as a blob."""
         return self.stream(iter([as_json(content)]))
 
@@ -166,9 +171,16 @@ def as_json(content: Any) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
-def write(out: BinaryIO, layers: Sequence[Tuple[str, Iterator[bytes]]], name: str, full_name: str,
-          architecture: str, settings: Dict[str, Any], clock: int,
-          threads: int) -> Tuple[str, str]:  # fmt: skip
+def write(
+    out: BinaryIO,
+    layers: Sequence[tuple[str, Iterator[bytes]]],
+    name: str,
+    full_name: str,
+    architecture: str,
+    settings: dict[str, Any],
+    clock: int,
+    threads: int,
+) -> tuple[str, str]:
     """The archive; the digests of its configuration and manifest. Each layer comes with the words
     that its history shows."""
     layout = Layout(out, clock)
@@ -178,32 +190,63 @@ def write(out: BinaryIO, layers: Sequence[Tuple[str, Iterator[bytes]]], name: st
         content = Digesting(blocks)
         blobs.append(layout.stream(gzipped(iter(content), threads)))
         contents.append(str(content))
-    config, config_size = layout.blob({
-        "created": created, "architecture": architecture, "os": "linux", "config": settings,
-        "rootfs": {"type": "layers", "diff_ids": contents},
-        "history": [{"created": created, "created_by": words} for words, _ in layers]})
-    manifest, manifest_size = layout.blob({
-        "schemaVersion": 2, "mediaType": f"{OCI}manifest.v1+json",
-        "config": {"mediaType": f"{OCI}config.v1+json", "digest": config, "size": config_size},
-        "layers": [{"mediaType": f"{OCI}layer.v1.tar+gzip", "digest": digest, "size": size}
-                   for digest, size in blobs]})
+    config, config_size = layout.blob(
+        {
+            "created": created,
+            "architecture": architecture,
+            "os": "linux",
+            "config": settings,
+            "rootfs": {"type": "layers", "diff_ids": contents},
+            "history": [{"created": created, "created_by": words} for words, _ in layers],
+        }
+    )
+    manifest, manifest_size = layout.blob(
+        {
+            "schemaVersion": 2,
+            "mediaType": f"{OCI}manifest.v1+json",
+            "config": {"mediaType": f"{OCI}config.v1+json", "digest": config, "size": config_size},
+            "layers": [
+                {"mediaType": f"{OCI}layer.v1.tar+gzip", "digest": digest, "size": size}
+                for digest, size in blobs
+            ],
+        }
+    )
     path = "blobs/{}".format
-    layout.file("index.json", {
-        "schemaVersion": 2, "mediaType": f"{OCI}index.v1+json",
-        "manifests": [{
-            "mediaType": f"{OCI}manifest.v1+json", "digest": manifest, "size": manifest_size,
-            "platform": {"architecture": architecture, "os": "linux"},
-            "annotations": {"io.containerd.image.name": full_name,
-                            "org.opencontainers.image.ref.name": name.rpartition(":")[2]}}]})
-    layout.file("manifest.json", [{
-        "Config": path(config.replace(":", "/")), "RepoTags": [name],
-        "Layers": [path(digest.replace(":", "/")) for digest, _ in blobs]}])
+    layout.file(
+        "index.json",
+        {
+            "schemaVersion": 2,
+            "mediaType": f"{OCI}index.v1+json",
+            "manifests": [
+                {
+                    "mediaType": f"{OCI}manifest.v1+json",
+                    "digest": manifest,
+                    "size": manifest_size,
+                    "platform": {"architecture": architecture, "os": "linux"},
+                    "annotations": {
+                        "io.containerd.image.name": full_name,
+                        "org.opencontainers.image.ref.name": name.rpartition(":")[2],
+                    },
+                }
+            ],
+        },
+    )
+    layout.file(
+        "manifest.json",
+        [
+            {
+                "Config": path(config.replace(":", "/")),
+                "RepoTags": [name],
+                "Layers": [path(digest.replace(":", "/")) for digest, _ in blobs],
+            }
+        ],
+    )
     layout.file("oci-layout", {"imageLayoutVersion": "1.0.0"})
     layout.finish()
     return config, manifest
 
 
-def layer(kind: str, text: str, clock: int) -> Tuple[str, Iterator[bytes]]:
+def layer(kind: str, text: str, clock: int) -> tuple[str, Iterator[bytes]]:
     """A layer as the command line names it."""
     if kind == "layer":
         return "packages and files", content_of(Path(text))
@@ -211,12 +254,12 @@ def layer(kind: str, text: str, clock: int) -> Tuple[str, Iterator[bytes]]:
     return f"COPY {Path(path).name} /{name}", tar_of(name, Path(path), clock)
 
 
-def pair(kind: str, text: str) -> Tuple[str, str]:
+def pair(kind: str, text: str) -> tuple[str, str]:
     """A layer's kind and what the command line says of it, so that all kinds keep one order."""
     return kind, text
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Write the archive."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("archive", type=Path)
@@ -225,16 +268,25 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--architecture", required=True)
     parser.add_argument("--clock", type=int, required=True)
     for kind in ("layer", "file"):
-        parser.add_argument(f"--{kind}", dest="layers", action="append", default=[],
-                            type=partial(pair, kind))
+        parser.add_argument(
+            f"--{kind}", dest="layers", action="append", default=[], type=partial(pair, kind)
+        )
     parser.add_argument("--settings", type=Path)
     parser.add_argument("--digests", type=Path)
     given = parser.parse_args(argv)
     settings = json.loads(given.settings.read_text()) if given.settings else {}
     layers = [layer(kind, text, given.clock) for kind, text in given.layers]
     with given.archive.open("w+b") as out:
-        digests = write(out, layers, given.name, given.full_name, given.architecture, settings,
-                        given.clock, os.cpu_count() or 1)
+        digests = write(
+            out,
+            layers,
+            given.name,
+            given.full_name,
+            given.architecture,
+            settings,
+            given.clock,
+            os.cpu_count() or 1,
+        )
     if given.digests:
         given.digests.write_text("".join(f"{digest}\n" for digest in digests))
     return 0

@@ -17,7 +17,6 @@ import shutil
 import stat
 import sys
 from pathlib import Path
-from typing import List, Optional, Tuple
 
 from attrs import frozen
 
@@ -31,7 +30,7 @@ class Refused(Exception):
 def resolve(root: Path, path: str) -> Path:
     """The host's path of the tree's `path`, with every link on the way followed inside the tree."""
     waiting = _names(path)
-    there: List[str] = []
+    there: list[str] = []
     links = 0
     while waiting:
         name = waiting.pop(0)
@@ -54,11 +53,11 @@ def resolve(root: Path, path: str) -> Path:
     return root.joinpath(*there)
 
 
-def _names(path: str) -> List[str]:
+def _names(path: str) -> list[str]:
     return [name for name in path.split("/") if name not in ("", ".")]
 
 
-def identity(root: Path, owner: str) -> Tuple[int, int]:
+def identity(root: Path, owner: str) -> tuple[int, int]:
     """The numbers of `user[:group]` in the tree; a user alone brings its own group."""
     user, _, group = owner.partition(":")
     uid, gid = _entry(root / "etc/passwd", user, "user")
@@ -67,7 +66,7 @@ def identity(root: Path, owner: str) -> Tuple[int, int]:
     return uid, gid
 
 
-def _entry(table: Path, name: str, kind: str) -> Tuple[int, int]:
+def _entry(table: Path, name: str, kind: str) -> tuple[int, int]:
     for line in table.read_text(encoding="utf-8").splitlines():
         fields = line.split(":")
         if len(fields) > 3 and name in (fields[0], fields[2]):
@@ -82,8 +81,8 @@ class Copy:
     """One copying: where, and what the copies shall be."""
 
     root: Path
-    mode: Optional[int]
-    owner: Optional[Tuple[int, int]]
+    mode: int | None
+    owner: tuple[int, int] | None
 
     def add(self, source: Path, target: str) -> None:
         """Copy `source`, whatever it is, to exactly `target`."""
@@ -135,8 +134,14 @@ class Copy:
         os.chmod(place, mode if self.mode is not None else mode & ~0o7022)
 
 
-def copy(root: Path, source: Path, target: str, create_dir: Optional[str],
-         mode: Optional[int], owner: Optional[str]) -> None:
+def copy(
+    root: Path,
+    source: Path,
+    target: str,
+    create_dir: str | None,
+    mode: int | None,
+    owner: str | None,
+) -> None:
     """Do one entry of `copy_files`; Refused says why it cannot be done."""
     if create_dir:
         resolve(root, create_dir).mkdir(parents=True, exist_ok=True)
@@ -149,8 +154,10 @@ def copy(root: Path, source: Path, target: str, create_dir: Optional[str],
     elif not place.parent.is_dir():
         parent = os.path.dirname(target.rstrip("/"))
         if resolve(root, parent).is_dir():
-            raise Refused(f"{target} is a link in the image, to /{place.relative_to(root)}, which "
-                          "the running system makes: replace the link in a chroot_script")
+            raise Refused(
+                f"{target} is a link in the image, to /{place.relative_to(root)}, which "
+                "the running system makes: replace the link in a chroot_script"
+            )
         raise Refused(f"{parent} is not there in the image; create_dir makes it")
     # A link that the user names stands for what it leads to.
     copying.add(source.resolve(), target)
@@ -168,8 +175,14 @@ def main() -> int:
     options = parser.parse_args()
     os.umask(0o022)
     try:
-        copy(options.root, options.source, options.target, options.create_dir,
-             options.mode, options.owner)
+        copy(
+            options.root,
+            options.source,
+            options.target,
+            options.create_dir,
+            options.mode,
+            options.owner,
+        )
     except Refused as error:
         print(f"copy_into: {error}", file=sys.stderr)
         return 1

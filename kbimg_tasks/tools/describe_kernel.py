@@ -24,8 +24,11 @@ def main() -> int:
     folders = sorted(path.parent for path in options.tree.glob("usr/lib/modules/*/modules.dep"))
     if len(folders) != 1:
         found = ", ".join(folder.name for folder in folders) or "none"
-        print(f"describe_kernel: expected the modules of one kernel in /usr/lib/modules, found "
-              f"{found}", file=sys.stderr)
+        print(
+            f"describe_kernel: expected the modules of one kernel in /usr/lib/modules, found "
+            f"{found}",
+            file=sys.stderr,
+        )
         return 1
     try:
         command = compressor(options.tree, folders[0].name)

@@ -18,9 +18,10 @@ import json
 import re
 import sys
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Sequence, Set
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from cyclonedx.model.bom import Bom
@@ -28,8 +29,18 @@ if TYPE_CHECKING:
     from packageurl import PackageURL
 
 # The fields of a line of HEADERS, separated by tabs, by their names in rpm's query format.
-FIELDS = ("NAME", "EPOCHNUM", "VERSION", "RELEASE", "ARCH", "LONGSIZE", "SOURCERPM", "VENDOR",
-          "LICENSE", "SUMMARY")  # fmt: skip
+FIELDS = (
+    "NAME",
+    "EPOCHNUM",
+    "VERSION",
+    "RELEASE",
+    "ARCH",
+    "LONGSIZE",
+    "SOURCERPM",
+    "VENDOR",
+    "LICENSE",
+    "SUMMARY",
+)
 ABSENT = "(none)"  # what rpm prints for a tag that a package does not have
 HEADING = "# name\tepoch:version-release\tarchitecture\tsource rpm\tbytes installed\n"
 # What purl calls a vendor, by what the vendor calls itself in the header:
@@ -69,11 +80,21 @@ class Package(NamedTuple):
     @property
     def line(self) -> str:
         """The package's line of the list."""
-        return "\t".join((self.name, f"{self.epoch}:{self.version}-{self.release}",
-                          self.architecture, self.source, self.size)) + "\n"
+        return (
+            "\t".join(
+                (
+                    self.name,
+                    f"{self.epoch}:{self.version}-{self.release}",
+                    self.architecture,
+                    self.source,
+                    self.size,
+                )
+            )
+            + "\n"
+        )
 
 
-def packages(headers: Path, lock: Path, files: Path) -> List[Package]:
+def packages(headers: Path, lock: Path, files: Path) -> list[Package]:
     """The packages by name, each with the sum of its file. Raises KeyError for one without a line
     in the lock, and OSError."""
     sums = _sums(lock, files)
@@ -85,14 +106,17 @@ def packages(headers: Path, lock: Path, files: Path) -> List[Package]:
     return sorted(found)
 
 
-def _sums(lock: Path, files: Path) -> Dict[str, str]:
+def _sums(lock: Path, files: Path) -> dict[str, str]:
     """SHA-256 sums by NEVRA: that of the repository's index, which dnf has compared with the file;
     for a file that came from no repository, or from one with other sums, its own."""
     rows = [line.split("\t") for line in lock.read_text(encoding="utf-8").splitlines()]
     paths = files.read_text(encoding="utf-8").splitlines()
-    return {re.sub(r"-0:", "-", nevra): sum_of[len(SHA256):] if sum_of.startswith(SHA256)
-            else _sha256(Path(path))
-            for (nevra, sum_of, *_), path in zip(rows, paths)}  # fmt: skip
+    return {
+        re.sub(r"-0:", "-", nevra): sum_of[len(SHA256) :]
+        if sum_of.startswith(SHA256)
+        else _sha256(Path(path))
+        for (nevra, sum_of, *_), path in zip(rows, paths)
+    }
 
 
 def _sha256(path: Path) -> str:
@@ -114,17 +138,21 @@ def sbom(found: Sequence[Package], kind: str, name: str, version: str, clock: in
 
     licences = {package.licence for package in found}
     known = {licence for licence in licences if is_supported_id(licence)}
-    image = Component(type=ComponentType(kind), name=name, version=version or None,
-                      bom_ref="image")  # fmt: skip
+    image = Component(type=ComponentType(kind), name=name, version=version or None, bom_ref="image")
     components = [_component(package, known) for package in found]
     made = Bom(
         components=components,
         metadata=BomMetaData(
-            component=image, timestamp=datetime.fromtimestamp(clock, timezone.utc),
+            component=image,
+            timestamp=datetime.fromtimestamp(clock, timezone.utc),
             lifecycles=[PredefinedLifecycle(LifecyclePhase.BUILD)],
-            tools=ToolRepository(components=[
-                Component(type=ComponentType.APPLICATION, name="kbimg", bom_ref="kbimg")])),
-    )  # fmt: skip
+            tools=ToolRepository(
+                components=[
+                    Component(type=ComponentType.APPLICATION, name="kbimg", bom_ref="kbimg")
+                ]
+            ),
+        ),
+    )
     made.register_dependency(image, components)
     made.serial_number = NAMESPACE
     # The number is derived from all else that the document says.
@@ -140,7 +168,7 @@ def _text(document: Bom) -> str:
     return json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _component(package: Package, known: Set[str]) -> Component:
+def _component(package: Package, known: set[str]) -> Component:
     from cyclonedx.model import HashAlgorithm, HashType
     from cyclonedx.model.component import Component, ComponentType
     from cyclonedx.model.contact import OrganizationalEntity
@@ -148,16 +176,25 @@ def _component(package: Package, known: Set[str]) -> Component:
 
     # rpm's words as they are; only a single licence's identifier of SPDX is known to be one.
     is_known = package.licence in known
-    licences = [DisjunctiveLicense(id=package.licence if is_known else None,
-                                   name=None if is_known else package.licence,
-                                   acknowledgement=LicenseAcknowledgement.DECLARED)]
+    licences = [
+        DisjunctiveLicense(
+            id=package.licence if is_known else None,
+            name=None if is_known else package.licence,
+            acknowledgement=LicenseAcknowledgement.DECLARED,
+        )
+    ]
     purl = _purl(package)
     return Component(
-        type=ComponentType.LIBRARY, name=package.name, bom_ref=purl.to_string(), purl=purl,
-        version=package.evr, description=package.summary or None,
+        type=ComponentType.LIBRARY,
+        name=package.name,
+        bom_ref=purl.to_string(),
+        purl=purl,
+        version=package.evr,
+        description=package.summary or None,
         supplier=OrganizationalEntity(name=package.vendor) if package.vendor else None,
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=package.sha256)],
-        licenses=licences if package.licence else None)  # fmt: skip
+        licenses=licences if package.licence else None,
+    )
 
 
 def _purl(package: Package) -> PackageURL:
@@ -169,8 +206,9 @@ def _purl(package: Package) -> PackageURL:
         qualifiers["epoch"] = package.epoch
     if package.source:
         qualifiers["upstream"] = package.source
-    return PackageURL("rpm", vendor, package.name, f"{package.version}-{package.release}",
-                      qualifiers)
+    return PackageURL(
+        "rpm", vendor, package.name, f"{package.version}-{package.release}", qualifiers
+    )
 
 
 def main() -> int:
@@ -187,12 +225,15 @@ def main() -> int:
     try:
         found = packages(options.headers, options.lock, options.files)
     except KeyError as error:
-        print(f"describe_packages: rpm tells of {error.args[0]}, which {options.lock} has not",
-              file=sys.stderr)
+        print(
+            f"describe_packages: rpm tells of {error.args[0]}, which {options.lock} has not",
+            file=sys.stderr,
+        )
         return 1
     options.list.write_text(HEADING + "".join(package.line for package in found), encoding="utf-8")
     options.sbom.write_text(
-        sbom(found, options.kind, options.name, options.version, options.clock), encoding="utf-8")
+        sbom(found, options.kind, options.name, options.version, options.clock), encoding="utf-8"
+    )
     return 0
 
 

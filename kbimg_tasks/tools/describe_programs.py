@@ -18,24 +18,25 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Tuple
+from typing import Any
 
 DPKG = Path("/var/lib/dpkg/status")
 US = "kbimg"
 BLOCK_BYTES = 1 << 20
 
-Owner = Tuple[str, str]
+Owner = tuple[str, str]
 """A package's name and version."""
 
 
-def owners(paths: Iterable[str]) -> Dict[str, Owner]:
+def owners(paths: Iterable[str]) -> dict[str, Owner]:
     """The packages that the files of the host came from, for those that came from one."""
     return _of_dpkg(list(paths)) if DPKG.exists() else _of_rpm(paths)
 
 
-def _of_dpkg(paths: List[str]) -> Dict[str, Owner]:
+def _of_dpkg(paths: list[str]) -> dict[str, Owner]:
     # Where /bin is a link into /usr, dpkg may still know a file by its old place.
     aliases = {alias: path for path in paths for alias in (path, path.removeprefix("/usr"))}
     found = {}
@@ -43,14 +44,23 @@ def _of_dpkg(paths: List[str]) -> Dict[str, Owner]:
         names, _, alias = line.rpartition(": ")
         if alias in aliases and not names.startswith("diversion "):
             found[aliases[alias]] = names.split(",")[0]
-    versions = dict(line.split("\t") for line in _lines(
-        "dpkg-query", "--show", "--showformat=${binary:Package}\t${Version}\n",
-        *sorted(set(found.values()))))  # fmt: skip
-    return {path: (name.partition(":")[0], versions[name]) for path, name in found.items()
-            if name in versions}  # fmt: skip
+    versions = dict(
+        line.split("\t")
+        for line in _lines(
+            "dpkg-query",
+            "--show",
+            "--showformat=${binary:Package}\t${Version}\n",
+            *sorted(set(found.values())),
+        )
+    )
+    return {
+        path: (name.partition(":")[0], versions[name])
+        for path, name in found.items()
+        if name in versions
+    }
 
 
-def _of_rpm(paths: Iterable[str]) -> Dict[str, Owner]:
+def _of_rpm(paths: Iterable[str]) -> dict[str, Owner]:
     found = {}
     for path in paths:
         for line in _lines("rpm", "--query", "--file", path, "--queryformat", "%{NAME}\t%{EVR}\n"):
@@ -60,14 +70,20 @@ def _of_rpm(paths: Iterable[str]) -> Dict[str, Owner]:
     return found
 
 
-def _lines(*argv: str) -> List[str]:
+def _lines(*argv: str) -> list[str]:
     """What a program prints; of a file that is in no package it says so and goes on."""
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True, check=False)
+    done = subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
     return done.stdout.splitlines()
 
 
-def programs(names: Iterable[str]) -> Dict[str, Dict[str, str]]:
+def programs(names: Iterable[str]) -> dict[str, dict[str, str]]:
     """Each program that is there, by its name."""
     paths = {name: os.path.realpath(found) for name in names if (found := shutil.which(name))}
     owned = owners(paths.values())
@@ -87,7 +103,7 @@ def _sha256(path: str) -> str:
     return digest.hexdigest()
 
 
-def _modules() -> Iterator[Tuple[str, str]]:
+def _modules() -> Iterator[tuple[str, str]]:
     """kbimg and the Python packages that it requires, without those of its tests."""
     try:
         yield US, metadata.version(US)
@@ -109,14 +125,17 @@ def _system() -> str:
     return values.get("PRETTY_NAME", "").strip("\"'")
 
 
-def main(names: List[str]) -> int:
+def main(names: list[str]) -> int:
     """Print one object."""
-    told: Dict[str, Any] = {
-        "host": {"system": _system(), "kernel": platform.release(),
-                 "architecture": platform.machine()},
+    told: dict[str, Any] = {
+        "host": {
+            "system": _system(),
+            "kernel": platform.release(),
+            "architecture": platform.machine(),
+        },
         "python": {"version": platform.python_version(), "packages": dict(sorted(_modules()))},
         "programs": programs(names),
-    }  # fmt: skip
+    }
     print(json.dumps(told, indent=1))
     return 0
 

@@ -20,8 +20,12 @@ from pathlib import Path
 from kbimg_tasks.tools import in_memory
 
 NICKNAME = "rsa4BIOS"
-KEY, CERTIFICATE, DER, DATABASE = (f"{NICKNAME}.key", f"{NICKNAME}.crt", f"{NICKNAME}.der",
-                                   "certdb")  # fmt: skip
+KEY, CERTIFICATE, DER, DATABASE = (
+    f"{NICKNAME}.key",
+    f"{NICKNAME}.crt",
+    f"{NICKNAME}.der",
+    "certdb",
+)
 CIPHER = "-aes-256-cbc"
 
 
@@ -35,8 +39,9 @@ def take(source: Path, folder: Path, passphrase: bytes, option: str) -> int:
         raise Unusable(f"{source} has no {DER}, the Secure Boot certificate")
     certificate = folder / CERTIFICATE
     try:
-        in_memory.run(["openssl", "x509", "-inform", "DER", "-in", source / DER, "-out",
-                       certificate])
+        in_memory.run(
+            ["openssl", "x509", "-inform", "DER", "-in", source / DER, "-out", certificate]
+        )
     except in_memory.Failed as failure:
         raise Unusable(f"{source / DER} is no certificate in DER: {failure}") from failure
     shutil.copy(source / DER, folder / DER)
@@ -57,12 +62,26 @@ def from_file(path: Path, target: Path, passphrase: bytes, option: str) -> None:
     if b"PRIVATE KEY-----" not in text:
         raise Unusable(f"{path}: expected a private key in PEM, found none")
     if b"ENCRYPTED" not in text:
-        raise Unusable(f"{path}: expected a private key behind a passphrase, found one that "
-                       "everybody can use who can read it")
+        raise Unusable(
+            f"{path}: expected a private key behind a passphrase, found one that "
+            "everybody can use who can read it"
+        )
     try:
-        in_memory.run(["openssl", "pkey", "-in", path, "-passin",
-                       f"file:{in_memory.file(passphrase)}", CIPHER, "-passout",
-                       f"file:{in_memory.file(passphrase)}", "-out", target])
+        in_memory.run(
+            [
+                "openssl",
+                "pkey",
+                "-in",
+                path,
+                "-passin",
+                f"file:{in_memory.file(passphrase)}",
+                CIPHER,
+                "-passout",
+                f"file:{in_memory.file(passphrase)}",
+                "-out",
+                target,
+            ]
+        )
     except in_memory.Failed as failure:
         raise wrong_passphrase(option, path, failure) from failure
 
@@ -77,13 +96,38 @@ def from_database(database: Path, target: Path, passphrase: bytes, option: str) 
     except in_memory.Failed as failure:
         raise wrong_passphrase(option, database, failure) from failure
     try:
-        in_memory.run(["pk12util", "-o", container, "-n", NICKNAME, "-d", copy, "-k",
-                       in_memory.file(passphrase), "-w", in_memory.file(passphrase)])
+        in_memory.run(
+            [
+                "pk12util",
+                "-o",
+                container,
+                "-n",
+                NICKNAME,
+                "-d",
+                copy,
+                "-k",
+                in_memory.file(passphrase),
+                "-w",
+                in_memory.file(passphrase),
+            ]
+        )
     except in_memory.Failed as failure:
         raise Unusable(f"{database} has no key called {NICKNAME}: {failure}") from failure
-    in_memory.run(["openssl", "pkcs12", "-in", container, "-nocerts", "-passin",
-                   f"file:{in_memory.file(passphrase)}", "-passout",
-                   f"file:{in_memory.file(passphrase)}", "-out", target])
+    in_memory.run(
+        [
+            "openssl",
+            "pkcs12",
+            "-in",
+            container,
+            "-nocerts",
+            "-passin",
+            f"file:{in_memory.file(passphrase)}",
+            "-passout",
+            f"file:{in_memory.file(passphrase)}",
+            "-out",
+            target,
+        ]
+    )
 
 
 def wrong_passphrase(option: str, path: Path, failure: Exception) -> Unusable:
@@ -93,15 +137,33 @@ def wrong_passphrase(option: str, path: Path, failure: Exception) -> Unusable:
 
 def same_key(source: Path, folder: Path, passphrase: bytes) -> None:
     """The key is RSA, which shim and every firmware know, and the certificate's."""
-    public = in_memory.run(["openssl", "pkey", "-in", folder / KEY, "-passin",
-                            f"file:{in_memory.file(passphrase)}", "-pubout"])
-    described = in_memory.run(["openssl", "pkey", "-in", folder / KEY, "-passin",
-                               f"file:{in_memory.file(passphrase)}", "-noout", "-text_pub"])
+    public = in_memory.run(
+        [
+            "openssl",
+            "pkey",
+            "-in",
+            folder / KEY,
+            "-passin",
+            f"file:{in_memory.file(passphrase)}",
+            "-pubout",
+        ]
+    )
+    described = in_memory.run(
+        [
+            "openssl",
+            "pkey",
+            "-in",
+            folder / KEY,
+            "-passin",
+            f"file:{in_memory.file(passphrase)}",
+            "-noout",
+            "-text_pub",
+        ]
+    )
     if b"Modulus" not in described:
         kind = described.split(b"\n", 1)[0].decode("utf-8", "replace")
         raise Unusable(f"{source}: expected a Secure Boot key of RSA, found {kind}")
-    certified = in_memory.run(["openssl", "x509", "-in", folder / CERTIFICATE, "-noout",
-                               "-pubkey"])
+    certified = in_memory.run(["openssl", "x509", "-in", folder / CERTIFICATE, "-noout", "-pubkey"])
     if public != certified:
         raise Unusable(f"{source}: the Secure Boot key is not that of {DER}")
 
@@ -113,8 +175,10 @@ def not_after(path: Path, certificate: Path) -> int:
     # As C's asctime writes it, with the zone behind.
     seconds = int(parsedate_to_datetime(_as_mail(end)).timestamp())
     if seconds <= time.time():
-        raise Unusable(f"{path}: the certificate has expired, on {end}; docs/dm-verity.md says "
-                       "how to go over to new keys")
+        raise Unusable(
+            f"{path}: the certificate has expired, on {end}; docs/dm-verity.md says "
+            "how to go over to new keys"
+        )
     return seconds
 
 

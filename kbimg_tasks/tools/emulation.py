@@ -18,7 +18,6 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Dict, Optional, Tuple
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 # <sched.h>
@@ -28,7 +27,7 @@ EVERY_ID = "0 0 4294967295"  # user_namespaces(7)
 FLAGS = "POF"
 # e_machine of an ELF header (elf.h), which is little endian, 64 bits, an executable or a shared
 # object.
-ELF_MACHINES: Dict[str, int] = {"x86_64": 0x3E, "aarch64": 0xB7}
+ELF_MACHINES: dict[str, int] = {"x86_64": 0x3E, "aarch64": 0xB7}
 PATTERN = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00"
 MASK = b"\xff" * 7 + b"\x00" + b"\xff" * 8 + b"\xfe\xff"
 
@@ -43,12 +42,14 @@ def interpreter(machine: str) -> str:
     """qemu-user as a program that needs no library of the tree that it runs in."""
     found = shutil.which(f"qemu-{machine}-static")
     if found is None:
-        raise NotEmulated(f"no qemu-{machine}-static, which runs programs for {machine}: it is in "
-                          "the package qemu-user-static")
+        raise NotEmulated(
+            f"no qemu-{machine}-static, which runs programs for {machine}: it is in "
+            "the package qemu-user-static"
+        )
     return found
 
 
-def header(machine: str) -> Tuple[bytes, bytes]:
+def header(machine: str) -> tuple[bytes, bytes]:
     """How an ELF program for a machine begins, and which bits of that count."""
     number = ELF_MACHINES[machine].to_bytes(2, "little")
     return PATTERN + number, MASK + b"\xff\xff"
@@ -57,8 +58,11 @@ def header(machine: str) -> Tuple[bytes, bytes]:
 def is_registered(machine: str, folder: Path = BINFMT) -> bool:
     """Whether the host starts programs of the machine by itself, inside a chroot too."""
     try:
-        texts = [path.read_text(encoding="ascii") for path in folder.iterdir()
-                 if path.name not in ("register", "status")]
+        texts = [
+            path.read_text(encoding="ascii")
+            for path in folder.iterdir()
+            if path.name not in ("register", "status")
+        ]
         is_on = (folder / "status").read_text(encoding="ascii").startswith("enabled")
     except OSError:
         return False
@@ -70,9 +74,13 @@ def _serves(text: str, machine: str) -> bool:
     magic = bytes.fromhex(lines.get("magic", ""))
     mask = bytes.fromhex(lines.get("mask", "ff" * len(magic)))
     example, _ = header(machine)
-    return ("enabled" in lines and "F" in lines.get("flags", "") and bool(magic)
-            and lines.get("offset") == "0"
-            and all(a & m == b & m for a, b, m in zip(example, magic, mask)))  # fmt: skip
+    return (
+        "enabled" in lines
+        and "F" in lines.get("flags", "")
+        and bool(magic)
+        and lines.get("offset") == "0"
+        and all(a & m == b & m for a, b, m in zip(example, magic, mask))
+    )
 
 
 def enable(machine: str) -> None:
@@ -88,18 +96,29 @@ def enable(machine: str) -> None:
         _enter_user_namespace()
         _call("mount", b"binfmt_misc", os.fsencode(BINFMT), b"binfmt_misc", 0, None)
         magic, mask = (b"".join(b"\\x%02x" % byte for byte in part) for part in header(machine))
-        line = b":".join((b"", f"kbimg-{machine}".encode(), b"M", b"", magic, mask,
-                          os.fsencode(program), FLAGS.encode()))
+        line = b":".join(
+            (
+                b"",
+                f"kbimg-{machine}".encode(),
+                b"M",
+                b"",
+                magic,
+                mask,
+                os.fsencode(program),
+                FLAGS.encode(),
+            )
+        )
         (BINFMT / "register").write_bytes(line)
     except OSError as error:
         raise NotEmulated(
             f"programs for {machine} cannot be run on this {platform.machine()}: the kernel "
             f"{os.uname().release} has no binfmt_misc for a user namespace (Linux 6.7 has), and "
             f"the host has none registered for {machine} with the flag F ({error.strerror}): "
-            "install qemu-user-static and run systemctl restart systemd-binfmt") from error
+            "install qemu-user-static and run systemctl restart systemd-binfmt"
+        ) from error
 
 
-def _call(name: str, *arguments: Optional[object]) -> None:
+def _call(name: str, *arguments: object | None) -> None:
     if getattr(_libc, name)(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

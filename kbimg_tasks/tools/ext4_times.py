@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 FIELDS = ("atime", "ctime", "crtime")
 FIRST_INODE = 11  # lost+found; the ones before are the file system's own

@@ -29,8 +29,10 @@ def main() -> int:
     text = options.template.read_text(encoding="utf-8")
     differing = set(MARK.findall(text)) ^ set(values)
     if differing:
-        print(f"fill: {options.template}: marks and values differ: {sorted(differing)}",
-              file=sys.stderr)
+        print(
+            f"fill: {options.template}: marks and values differ: {sorted(differing)}",
+            file=sys.stderr,
+        )
         return 1
     options.target.parent.mkdir(parents=True, exist_ok=True)
     # A new file: one that a package brought may be a link, or have another owner.

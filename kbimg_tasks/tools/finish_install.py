@@ -18,21 +18,42 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import List
 
 FACTORY = "usr/share/factory/var"
 # Made anew on every node, or of no use on any.
 UNWANTED = (
-    "boot/initramfs-*", "boot/initrd*", "boot/loader",
+    "boot/initramfs-*",
+    "boot/initrd*",
+    "boot/loader",
     "etc/dracut.conf.d/00-kbimg-later.conf",
-    "etc/machine-info", "etc/ssh/ssh_host_*", "etc/.pwd.lock", "etc/*-",
-    "root/.bash_history", "root/.rpmdb", "root/.rpmmacros",
-    "var/cache/dnf", "var/cache/yum", "var/cache/ldconfig/aux-cache",
-    "var/lib/dnf", "var/lib/systemd/random-seed", "var/lib/systemd/credential.secret",
-    "var/lib/rpm/.rpm.lock", "var/lib/rpm/*-shm", "var/lib/rpm/*-wal", "var/lib/rpm/__db.*",
-    "var/log/dnf*", "var/log/hawkey*", "var/log/yum*", "var/log/anaconda", "var/log/*.log",
-    "var/log/journal/*", "var/tmp/*", "run/*", "tmp/*", ".autorelabel",
-)  # fmt: skip
+    "etc/machine-info",
+    "etc/ssh/ssh_host_*",
+    "etc/.pwd.lock",
+    "etc/*-",
+    "root/.bash_history",
+    "root/.rpmdb",
+    "root/.rpmmacros",
+    "var/cache/dnf",
+    "var/cache/yum",
+    "var/cache/ldconfig/aux-cache",
+    "var/lib/dnf",
+    "var/lib/systemd/random-seed",
+    "var/lib/systemd/credential.secret",
+    "var/lib/rpm/.rpm.lock",
+    "var/lib/rpm/*-shm",
+    "var/lib/rpm/*-wal",
+    "var/lib/rpm/__db.*",
+    "var/log/dnf*",
+    "var/log/hawkey*",
+    "var/log/yum*",
+    "var/log/anaconda",
+    "var/log/*.log",
+    "var/log/journal/*",
+    "var/tmp/*",
+    "run/*",
+    "tmp/*",
+    ".autorelabel",
+)
 # Kernel option, program in the tree, command; the fastest first.
 COMPRESSORS = (
     ("CONFIG_RD_ZSTD", "usr/bin/zstd", "zstd -3 -T0 -q"),
@@ -44,8 +65,16 @@ COMPRESSORS = (
 
 # Mounted over while packages were installed, or a place for a node's own mounts: no package has set
 # their modes in this tree.
-MOUNT_POINTS = {"dev": 0o755, "proc": 0o555, "sys": 0o555, "run": 0o755, "tmp": 0o1777,
-                "persist": 0o755, "boot/efi": 0o700, "opt/cni": 0o755}  # fmt: skip
+MOUNT_POINTS = {
+    "dev": 0o755,
+    "proc": 0o555,
+    "sys": 0o555,
+    "run": 0o755,
+    "tmp": 0o1777,
+    "persist": 0o755,
+    "boot/efi": 0o700,
+    "opt/cni": 0o755,
+}
 
 
 class Unusable(Exception):
@@ -63,15 +92,16 @@ def remove(path: Path) -> None:
 def kernel_version(tree: Path) -> str:
     """The one kernel of the tree; Unusable when there is none, or more than one."""
     versions = sorted(
-        path.name[len("vmlinuz-"):]
+        path.name[len("vmlinuz-") :]
         for path in (tree / "boot").glob("vmlinuz-*")
-        if (tree / "usr/lib/modules" / path.name[len("vmlinuz-"):]).is_dir()
+        if (tree / "usr/lib/modules" / path.name[len("vmlinuz-") :]).is_dir()
     )
     if len(versions) != 1:
         found = ", ".join(versions) if versions else "none"
         raise Unusable(
             f"expected one kernel in /boot with its modules, found {found}; "
-            "is `kernel` in from_repo.rpmlist, in one version?")
+            "is `kernel` in from_repo.rpmlist, in one version?"
+        )
     return versions[0]
 
 
@@ -117,7 +147,7 @@ def clean(tree: Path) -> None:
             remove(path)
 
 
-def finish(tree: Path) -> List[str]:
+def finish(tree: Path) -> list[str]:
     """Do all of it; the kernel's version and the compressing command."""
     clean(tree)
     version = kernel_version(tree)

@@ -29,8 +29,9 @@ def main() -> int:
     digest = hashlib.pbkdf2_hmac("sha512", password, options.salt, ROUNDS, HASH_BYTES)
     text = f"grub.pbkdf2.sha512.{ROUNDS}.{options.salt.hex()}.{digest.hex()}".upper()
     text = text.replace("GRUB.PBKDF2.SHA512", "grub.pbkdf2.sha512")
-    with os.fdopen(os.open(options.target, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600),
-                   "w") as stream:
+    with os.fdopen(
+        os.open(options.target, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w"
+    ) as stream:
         stream.write(f"GRUB2_PASSWORD={text}\n")
     return 0
 

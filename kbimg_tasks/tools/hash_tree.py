@@ -28,8 +28,14 @@ def main() -> int:
     parser.add_argument("--uuid", required=True)
     parser.add_argument("--at-most-mib", type=int, required=True)
     options = parser.parse_args()
-    made = veritysetup("format", options.image, options.tree, "--hash=sha256",
-                       f"--salt={options.salt}", f"--uuid={options.uuid}")
+    made = veritysetup(
+        "format",
+        options.image,
+        options.tree,
+        "--hash=sha256",
+        f"--salt={options.salt}",
+        f"--uuid={options.uuid}",
+    )
     found = ROOT_HASH.search(made)
     if found is None:
         print(f"hash_tree: veritysetup names no root hash:\n{made}", file=sys.stderr)
@@ -37,8 +43,11 @@ def main() -> int:
     veritysetup("verify", options.image, options.tree, found[1])
     size = options.tree.stat().st_size
     if size > options.at_most_mib * MIB:
-        print(f"hash_tree: the hash tree needs {-(-size // MIB)} MiB, and its partition has "
-              f"{options.at_most_mib} MiB", file=sys.stderr)
+        print(
+            f"hash_tree: the hash tree needs {-(-size // MIB)} MiB, and its partition has "
+            f"{options.at_most_mib} MiB",
+            file=sys.stderr,
+        )
         return 1
     print(found[1])
     return 0
@@ -46,8 +55,13 @@ def main() -> int:
 
 def veritysetup(*words: object) -> str:
     """What veritysetup prints; its own words are enough where it fails."""
-    done = subprocess.run(["veritysetup", *map(str, words)], text=True, check=False,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    done = subprocess.run(
+        ["veritysetup", *map(str, words)],
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
     if done.returncode != 0:
         sys.exit(done.returncode)
     return done.stdout

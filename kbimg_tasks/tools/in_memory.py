@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 HOME = Path("/dev/shm")
 
@@ -29,8 +29,13 @@ def file(secret: bytes) -> str:
 
 def run(argv: Sequence[object], **env: str) -> bytes:
     """What a program prints. Raises Failed; nothing of a secret is in the arguments."""
-    done = subprocess.run([str(word) for word in argv], stdin=subprocess.DEVNULL, check=False,
-                          capture_output=True, env={**os.environ, **env})
+    done = subprocess.run(
+        [str(word) for word in argv],
+        stdin=subprocess.DEVNULL,
+        check=False,
+        capture_output=True,
+        env={**os.environ, **env},
+    )
     if done.returncode != 0:
         text = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
         raise Failed(text or f"{argv[0]}: exit status {done.returncode}")

@@ -18,8 +18,8 @@ import argparse
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 FACTORY = "usr/share/factory/var"
 OF_THE_IMAGE = ("lib/rpm",)
@@ -58,7 +58,9 @@ def is_mixed(folder: str) -> bool:
     owner = os.lstat(folder).st_uid
     return owner != 0 and any(
         os.lstat(os.path.join(below, name)).st_uid != owner
-        for below, folders, files in os.walk(folder) for name in folders + files)
+        for below, folders, files in os.walk(folder)
+        for name in folders + files
+    )
 
 
 def lines(factory: Path) -> Iterator[str]:

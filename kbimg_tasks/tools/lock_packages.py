@@ -33,26 +33,40 @@ def main() -> int:
         return 1
     fields = [line.split("\t") for line in lines]
     if options.locked:
-        wanted = dict(line.split("\t", 1) for line in
-                      options.locked.read_text(encoding="utf-8").splitlines() if line[:1] != "#")
+        wanted = dict(
+            line.split("\t", 1)
+            for line in options.locked.read_text(encoding="utf-8").splitlines()
+            if line[:1] != "#"
+        )
         found = {row[0] for row in fields}
         for package in sorted(found - set(wanted)):
-            print(f"lock_packages: {package} would be installed, and is not in {options.locked}",
-                  file=sys.stderr)
+            print(
+                f"lock_packages: {package} would be installed, and is not in {options.locked}",
+                file=sys.stderr,
+            )
         for package in sorted(set(wanted) - found):
-            print(f"lock_packages: {package} of {options.locked} would not be installed",
-                  file=sys.stderr)
-        others = [row for row in fields if row[0] in wanted and not row[1].startswith("none:")
-                  and row[1] != wanted[row[0]].split("\t")[0]]
+            print(
+                f"lock_packages: {package} of {options.locked} would not be installed",
+                file=sys.stderr,
+            )
+        others = [
+            row
+            for row in fields
+            if row[0] in wanted
+            and not row[1].startswith("none:")
+            and row[1] != wanted[row[0]].split("\t")[0]
+        ]
         for row in others:
-            print(f"lock_packages: {row[0]} has the checksum {row[1]}, and another one in "
-                  f"{options.locked}", file=sys.stderr)
+            print(
+                f"lock_packages: {row[0]} has the checksum {row[1]}, and another one in "
+                f"{options.locked}",
+                file=sys.stderr,
+            )
         if others or found != set(wanted):
             return 1
         # A package that was taken as a file tells less of itself than the lock does.
         fields = [[*f"{row[0]}\t{wanted[row[0]]}".split("\t"), row[4]] for row in fields]
-    options.lock.write_text(
-        "".join("\t".join(row[:4]) + "\n" for row in fields), encoding="utf-8")
+    options.lock.write_text("".join("\t".join(row[:4]) + "\n" for row in fields), encoding="utf-8")
     options.list.write_text("".join(row[4] + "\n" for row in fields), encoding="utf-8")
     options.count.write_text(f"{len(fields)}\n", encoding="utf-8")
     options.clock.write_text(f"{max(int(row[3]) for row in fields)}\n", encoding="utf-8")

@@ -14,7 +14,6 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Tuple
 
 BLOCK_BYTES = 4096
 INODE_BYTES = 256
@@ -27,7 +26,7 @@ MIB = 1 << 20
 JOURNALS = ((32768, 1024), (262144, 4096), (524288, 8192), (4194304, 16384), (8388608, 32768))
 
 
-def need(tree: Path) -> Tuple[int, int]:
+def need(tree: Path) -> tuple[int, int]:
     """Blocks and inodes for everything below `tree`, without following links or mounts."""
     blocks, inodes, seen = 0, 0, set()
     for folder, folders, files in os.walk(tree):
@@ -40,8 +39,13 @@ def need(tree: Path) -> Tuple[int, int]:
             inodes += 1
             blocks += _blocks(status)
         # A directory entry takes 8 bytes and its name, padded to 4.
-        blocks += max(1, -(-sum(8 + len(os.fsencode(name)) + 3 for name in folders + files)
-                           // (BLOCK_BYTES - 64)))
+        blocks += max(
+            1,
+            -(
+                -sum(8 + len(os.fsencode(name)) + 3 for name in folders + files)
+                // (BLOCK_BYTES - 64)
+            ),
+        )
     return blocks, inodes
 
 
@@ -52,7 +56,7 @@ def _blocks(status: os.stat_result) -> int:
     return int(stat.S_ISLNK(status.st_mode) and status.st_size > FAST_LINK_BYTES)
 
 
-def room(root_mib: int) -> Tuple[int, int]:
+def room(root_mib: int) -> tuple[int, int]:
     """Blocks and inodes that an ext4 file system of `root_mib` MiB leaves for files."""
     total = root_mib * MIB // BLOCK_BYTES
     inodes = root_mib * MIB // BYTES_AN_INODE
@@ -96,7 +100,9 @@ def main() -> int:
             f"measure_tree: the root tree needs {mib(blocks)} MiB and {inodes} inodes, but a root "
             f"partition of {options.root_mib} MiB has room for {mib(has_blocks)} MiB and "
             f"{has_inodes} inodes; set disk_partition.root to {mib(blocks) + overhead + 64} "
-            "or more, or install less", file=sys.stderr)
+            "or more, or install less",
+            file=sys.stderr,
+        )
         return 1
     print(f"root tree: {mib(blocks)} of {mib(has_blocks)} MiB")
     return 0

@@ -14,7 +14,6 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Dict, List
 
 
 def main() -> int:
@@ -27,9 +26,9 @@ def main() -> int:
     return 127
 
 
-def names(lock: Path, cache: Path) -> List[str]:
+def names(lock: Path, cache: Path) -> list[str]:
     """The lock's packages as dnf takes them."""
-    files: Dict[str, List[Path]] = {}
+    files: dict[str, list[Path]] = {}
     for path in sorted(cache.glob("*/packages/**/*.rpm")):
         files.setdefault(path.name, []).append(path)
     found = []

@@ -22,8 +22,11 @@ def main(menu: str, *uuids: str) -> int:
     text = path.read_text(encoding="utf-8")
     found = KERNEL_LINE.findall(text)
     if len(found) != len(uuids):
-        print(f"name_slots: {path.name}: expected {len(uuids)} lines that load a kernel from a "
-              f"root file system, one for each slot, found {len(found)}", file=sys.stderr)
+        print(
+            f"name_slots: {path.name}: expected {len(uuids)} lines that load a kernel from a "
+            f"root file system, one for each slot, found {len(found)}",
+            file=sys.stderr,
+        )
         return 1
     names = iter(uuids)
     renamed = KERNEL_LINE.sub(lambda line: f"{line[1]}PARTUUID={next(names)}", text)

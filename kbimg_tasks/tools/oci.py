@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import tarfile
 import threading
-from typing import IO, Any, Iterator, List, NamedTuple, Optional
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple
 
 BLOCK = 1 << 20  # bytes
 DELETED = ".wh."  # https://github.com/opencontainers/image-spec/blob/v1.0.2/layer.md#whiteouts
@@ -21,8 +22,8 @@ class Unusable(Exception):
 class Image(NamedTuple):
     """An image in an archive: its names, and its layers' members, the lowest first."""
 
-    names: List[str]
-    layers: List[str]
+    names: list[str]
+    layers: list[str]
 
 
 def images(archive: tarfile.TarFile) -> Iterator[Image]:
@@ -34,13 +35,18 @@ def images(archive: tarfile.TarFile) -> Iterator[Image]:
     elif "index.json" in members:
         for entry in of_index(archive, "index.json"):
             notes = entry.get("annotations", {})
-            names = [notes[key] for key in ("io.containerd.image.name",
-                                            "org.opencontainers.image.ref.name") if key in notes]
+            names = [
+                notes[key]
+                for key in ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+                if key in notes
+            ]
             manifest = read_json(archive, blob(entry))
             yield Image(names, [blob(layer) for layer in manifest["layers"]])
     else:
-        raise Unusable("expected a container image as docker save writes it, or an OCI image "
-                       "layout: it has neither manifest.json nor index.json")
+        raise Unusable(
+            "expected a container image as docker save writes it, or an OCI image "
+            "layout: it has neither manifest.json nor index.json"
+        )
 
 
 def of_index(archive: tarfile.TarFile, name: str) -> Iterator[Any]:
@@ -48,8 +54,9 @@ def of_index(archive: tarfile.TarFile, name: str) -> Iterator[Any]:
     for entry in read_json(archive, name)["manifests"]:
         if "index" in entry["mediaType"] or "manifest.list" in entry["mediaType"]:
             # An index lists platforms; what the engine did not fetch is not in the archive.
-            yield from (each for each in of_index(archive, blob(entry))
-                        if blob(each) in archive.getnames())
+            yield from (
+                each for each in of_index(archive, blob(entry)) if blob(each) in archive.getnames()
+            )
         else:
             yield entry
 
@@ -66,11 +73,17 @@ def read_json(archive: tarfile.TarFile, name: str) -> Any:
     return json.load(stream)
 
 
-def chosen(found: List[Image], name: Optional[str]) -> Image:
+def chosen(found: list[Image], name: str | None) -> Image:
     """The image of that name, or the only one; one that has lost its names, or is named by a
     digest, may be any."""
-    matching = [image for image in found if name is None or "@" in name or not image.names
-                or any(same(name, each) for each in image.names)]
+    matching = [
+        image
+        for image in found
+        if name is None
+        or "@" in name
+        or not image.names
+        or any(same(name, each) for each in image.names)
+    ]
     if len(matching) == 1:
         return matching[0]
     names = ", ".join(sorted(each for image in found for each in image.names)) or "none with a name"
@@ -93,15 +106,18 @@ class Unpacked:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._process: Optional[subprocess.Popen] = None
+        self._process: subprocess.Popen | None = None
 
     def __enter__(self) -> IO[bytes]:
         magic = self._stream.read(len(ZSTD))
         self._stream.seek(0)
         if magic != ZSTD:
             return self._stream
-        self._process = subprocess.Popen(["zstd", "--decompress", "--stdout", "--quiet"],
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            ["zstd", "--decompress", "--stdout", "--quiet"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         threading.Thread(target=self._feed, daemon=True).start()
         assert self._process.stdout is not None
         return self._process.stdout

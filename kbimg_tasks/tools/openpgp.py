@@ -19,7 +19,6 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
-from typing import Dict, List
 
 from kbimg_tasks.tools import in_memory
 
@@ -45,18 +44,31 @@ class Keyring:
 
     def gpg(self, *words: object) -> bytes:
         """Run GnuPG."""
-        return in_memory.run([
-            "gpg", "--homedir", self.home, "--batch", "--yes", "--quiet", "--no-tty",
-            "--pinentry-mode", "loopback", "--passphrase-file", in_memory.file(self.passphrase),
-            *words])
+        return in_memory.run(
+            [
+                "gpg",
+                "--homedir",
+                self.home,
+                "--batch",
+                "--yes",
+                "--quiet",
+                "--no-tty",
+                "--pinentry-mode",
+                "loopback",
+                "--passphrase-file",
+                in_memory.file(self.passphrase),
+                *words,
+            ]
+        )
 
-    def keys(self, kind: str) -> List[Dict[str, str]]:
+    def keys(self, kind: str) -> list[dict[str, str]]:
         """The primary keys: kind `pub` or `sec`, with what doc/DETAILS of GnuPG calls fields."""
         listing = "--list-keys" if kind == "pub" else "--list-secret-keys"
         lines = self.gpg("--with-colons", listing).decode("utf-8", "replace").splitlines()
         rows = (line.split(":") for line in lines)
-        return [{"trust": row[1], "algorithm": row[3], "id": row[4]} for row in rows
-                if row[0] == kind]
+        return [
+            {"trust": row[1], "algorithm": row[3], "id": row[4]} for row in rows if row[0] == kind
+        ]
 
 
 def generate(folder: Path, passphrase: bytes, name: str) -> None:
@@ -105,22 +117,28 @@ def imported(ring: Keyring, path: Path, kind: str) -> str:
         raise Unusable(f"{path}: expected one OpenPGP key, found {len(keys)}")
     key = keys[0]
     if key["algorithm"] != RSA:
-        raise Unusable(f"{path}: expected an RSA key, the only kind that this GRUB can check; "
-                       f"found algorithm {key['algorithm']} of RFC 4880")
+        raise Unusable(
+            f"{path}: expected an RSA key, the only kind that this GRUB can check; "
+            f"found algorithm {key['algorithm']} of RFC 4880"
+        )
     if key["trust"] in ("e", "r"):
-        raise Unusable(f"{path}: the OpenPGP key {key['id']} has "
-                       f"{'expired' if key['trust'] == 'e' else 'been revoked'}")
+        raise Unusable(
+            f"{path}: the OpenPGP key {key['id']} has "
+            f"{'expired' if key['trust'] == 'e' else 'been revoked'}"
+        )
     return key["id"]
 
 
 def wrong_passphrase(option: str, place: Path, failure: Exception) -> Unusable:
     """The complaint about a key that does not open."""
-    return Unusable(f"{option}: expected the passphrase of the OpenPGP key in {place}, found "
-                    f"another: {failure}")
+    return Unusable(
+        f"{option}: expected the passphrase of the OpenPGP key in {place}, found another: {failure}"
+    )
 
 
-def out_of_keyring(keyring: Path, number: str, source: Path, passphrase: bytes,
-                   option: str) -> Path:  # fmt: skip
+def out_of_keyring(
+    keyring: Path, number: str, source: Path, passphrase: bytes, option: str
+) -> Path:
     """The secret key that the tool before kbimg left in root's keyring, as a file. Raises
     Unusable."""
     ring = Keyring(passphrase, "roots-own")
@@ -131,8 +149,10 @@ def out_of_keyring(keyring: Path, number: str, source: Path, passphrase: bytes,
         elif found.is_file():
             shutil.copy(found, ring.home / name)
     if number not in [key["id"] for key in ring.keys("sec")]:
-        raise Unusable(f"{source} has no {SECRET}, and the secret OpenPGP key {number} is not in "
-                       f"{keyring} either")
+        raise Unusable(
+            f"{source} has no {SECRET}, and the secret OpenPGP key {number} is not in "
+            f"{keyring} either"
+        )
     exported = in_memory.HOME / SECRET
     try:
         ring.gpg("--output", exported, "--export-secret-keys", number)
@@ -141,15 +161,24 @@ def out_of_keyring(keyring: Path, number: str, source: Path, passphrase: bytes,
     return exported
 
 
-def sign(folder: Path, passphrase: bytes, clock: str, files: List[str]) -> None:
+def sign(folder: Path, passphrase: bytes, clock: str, files: list[str]) -> None:
     """Detached signatures that carry the clock's time: the same key and file, the same bytes."""
     ring = Keyring(passphrase)
     ring.gpg("--import", folder / SECRET)
     for pair in files:
         path, _, signature = pair.partition("=")
-        ring.gpg("--faked-system-time", f"{clock}!", "--ignore-time-conflict",
-                 "--ignore-valid-from", "--digest-algo", "SHA256", "--output", signature,
-                 "--detach-sign", path)
+        ring.gpg(
+            "--faked-system-time",
+            f"{clock}!",
+            "--ignore-time-conflict",
+            "--ignore-valid-from",
+            "--digest-algo",
+            "SHA256",
+            "--output",
+            signature,
+            "--detach-sign",
+            path,
+        )
 
 
 def main() -> int:

@@ -30,7 +30,7 @@ def _name(program: pefile.PE, each: pefile.SectionStructure) -> str:
         return name
     header = program.FILE_HEADER
     strings = header.PointerToSymbolTable + header.NumberOfSymbols * SYMBOL_BYTES
-    return program.__data__[strings + int(name[1:]):].split(b"\0", 1)[0].decode()
+    return program.__data__[strings + int(name[1:]) :].split(b"\0", 1)[0].decode()
 
 
 def unsigned(path: Path) -> bytes:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Sequence
 
 SECTOR = 512  # bytes
 CODE = 440  # bytes; the disk signature and the partition table follow
@@ -30,16 +30,18 @@ def checked(boot_sector: bytes, image: bytes, gap_sectors: int) -> None:
     """NotPlaced unless the two go together and fit."""
     if len(boot_sector) != SECTOR or not boot_sector.endswith(SIGNATURE):
         raise NotPlaced("expected a boot sector of 512 bytes that ends with 55aa")
-    found = int.from_bytes(boot_sector[KERNEL_SECTOR_AT:KERNEL_SECTOR_AT + 8], "little")
+    found = int.from_bytes(boot_sector[KERNEL_SECTOR_AT : KERNEL_SECTOR_AT + 8], "little")
     if found != FIRST:
         raise NotPlaced(f"expected boot.img to load its image from sector {FIRST}, found {found}")
     sectors = -(-len(image) // SECTOR)
     if not 0 < sectors <= gap_sectors:
-        raise NotPlaced(f"GRUB's image has {sectors} sectors, and there are {gap_sectors} before "
-                        "the first partition")
+        raise NotPlaced(
+            f"GRUB's image has {sectors} sectors, and there are {gap_sectors} before "
+            "the first partition"
+        )
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Write both, or say in one line why not."""
     parser = argparse.ArgumentParser(prog="place_boot_code", allow_abbrev=False)
     for name in ("disk", "boot_sector", "image"):

@@ -23,7 +23,8 @@ import errno
 import os
 import socket
 import sys
-from typing import List, NoReturn, Sequence
+from collections.abc import Sequence
+from typing import NoReturn
 
 from kbimg_tasks.tools import emulation
 
@@ -97,7 +98,7 @@ def bind(source: str, target: str) -> None:
     mount(source, target, flags=MS_BIND | MS_REC)
 
 
-def _pair(text: str) -> List[str]:
+def _pair(text: str) -> list[str]:
     source, colon, target = text.rpartition(":")
     if not colon:
         raise argparse.ArgumentTypeError(f"expected FROM:TO, found {text!r}")
@@ -119,7 +120,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--chroot", action="store_true")
     end = argv.index("--") if "--" in argv else len(argv)
     options = parser.parse_args(argv[:end])
-    options.program = list(argv[end + 1:])
+    options.program = list(argv[end + 1 :])
     if not options.program:
         parser.error("expected -- PROGRAM")
     return options
@@ -129,8 +130,9 @@ def main(argv: Sequence[str]) -> NoReturn:
     """Mount, then become the program."""
     options = parse(argv)
     if os.getpid() != 1:
-        print("sandboxed: not the first process of a PID namespace; see its --help",
-              file=sys.stderr)
+        print(
+            "sandboxed: not the first process of a PID namespace; see its --help", file=sys.stderr
+        )
         sys.exit(2)
     os.umask(0o022)
     mount("none", "/", flags=MS_REC | MS_PRIVATE)

@@ -15,7 +15,6 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import List
 
 from kbimg_tasks.tools import in_memory, pe
 from kbimg_tasks.tools.efi_key import CERTIFICATE, KEY, NICKNAME
@@ -24,7 +23,7 @@ from kbimg_tasks.tools.efi_key import CERTIFICATE, KEY, NICKNAME
 LOCAL = b"kbimg\n"
 
 
-def at(clock: int) -> List[str]:
+def at(clock: int) -> list[str]:
     """What a program runs behind to take the clock's time for the present one."""
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(clock))
     return ["faketime", "-f", moment] if shutil.which("faketime") else []
@@ -32,10 +31,22 @@ def at(clock: int) -> List[str]:
 
 def by_sbsign(keys: Path, passphrase: bytes, clock: int, program: Path, signed: Path) -> None:
     """sbsign has no option for a passphrase: it gets the key in a file in memory."""
-    key = in_memory.run(["openssl", "pkey", "-in", keys / KEY, "-passin",
-                         f"file:{in_memory.file(passphrase)}"])
-    in_memory.run([*at(clock), "sbsign", "--key", in_memory.file(key), "--cert",
-                   keys / CERTIFICATE, "--output", signed, program])
+    key = in_memory.run(
+        ["openssl", "pkey", "-in", keys / KEY, "-passin", f"file:{in_memory.file(passphrase)}"]
+    )
+    in_memory.run(
+        [
+            *at(clock),
+            "sbsign",
+            "--key",
+            in_memory.file(key),
+            "--cert",
+            keys / CERTIFICATE,
+            "--output",
+            signed,
+            program,
+        ]
+    )
 
 
 def by_pesign(keys: Path, passphrase: bytes, clock: int, program: Path, signed: Path) -> None:
@@ -44,13 +55,42 @@ def by_pesign(keys: Path, passphrase: bytes, clock: int, program: Path, signed: 
     if not database.exists():
         database.mkdir(mode=0o700)
         in_memory.run(["certutil", "-N", "--empty-password", "-d", database])
-        in_memory.run(["openssl", "pkcs12", "-export", "-inkey", keys / KEY, "-in",
-                       keys / CERTIFICATE, "-name", NICKNAME, "-passin",
-                       f"file:{in_memory.file(passphrase)}", "-passout",
-                       f"file:{in_memory.file(LOCAL)}", "-out", container])
+        in_memory.run(
+            [
+                "openssl",
+                "pkcs12",
+                "-export",
+                "-inkey",
+                keys / KEY,
+                "-in",
+                keys / CERTIFICATE,
+                "-name",
+                NICKNAME,
+                "-passin",
+                f"file:{in_memory.file(passphrase)}",
+                "-passout",
+                f"file:{in_memory.file(LOCAL)}",
+                "-out",
+                container,
+            ]
+        )
         in_memory.run(["pk12util", "-i", container, "-d", database, "-w", in_memory.file(LOCAL)])
-    in_memory.run([*at(clock), "pesign", "--force", "--sign", "-n", database, "-c", NICKNAME,
-                   "-i", program, "-o", signed])
+    in_memory.run(
+        [
+            *at(clock),
+            "pesign",
+            "--force",
+            "--sign",
+            "-n",
+            database,
+            "-c",
+            NICKNAME,
+            "-i",
+            program,
+            "-o",
+            signed,
+        ]
+    )
 
 
 SIGNERS = {"sbsign": by_sbsign, "pesign": by_pesign}

@@ -13,14 +13,14 @@ import argparse
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, Tuple
 
 MIB = 1 << 20
 CHUNK_BYTES = 64 * MIB
 
 
-def extents(source: int) -> Iterator[Tuple[int, int]]:
+def extents(source: int) -> Iterator[tuple[int, int]]:
     """Start and end, in bytes, of each run of data."""
     end = 0
     while True:
@@ -38,8 +38,9 @@ def copy(source: int, target: int, start: int, end: int, shift: int) -> None:
     """Copy bytes `start` to `end` of the source to the same place of the target plus `shift`."""
     while start < end:
         try:
-            done = os.copy_file_range(source, target, min(end - start, CHUNK_BYTES),
-                                      start, start + shift)
+            done = os.copy_file_range(
+                source, target, min(end - start, CHUNK_BYTES), start, start + shift
+            )
         except OSError as error:
             if error.errno not in (errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
                 raise

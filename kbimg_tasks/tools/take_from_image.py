@@ -16,8 +16,8 @@ import argparse
 import shutil
 import sys
 import tarfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import List, Mapping, Optional, Sequence
 
 from kbimg_tasks.tools.oci import BLOCK, DELETED, Image, Unpacked, Unusable, chosen, images
 
@@ -33,7 +33,7 @@ STARTING = {"menu": "GRUB's menu", "grubenv": "GRUB's environment", "grub": "GRU
 
 def copy_out(archive: tarfile.TarFile, image: Image, wanted: str, target: Path) -> None:
     """Write one file of the image, of the topmost layer that has it."""
-    seen: List[str] = []
+    seen: list[str] = []
     for member in reversed(image.layers):
         stream = archive.extractfile(member)
         if stream is None:
@@ -51,10 +51,14 @@ def copy_out(archive: tarfile.TarFile, image: Image, wanted: str, target: Path) 
                 if str(path) == f"{DELETED}{wanted}":
                     break
     if VERITY in seen:
-        raise Unusable(f"expected /{wanted}, found /{VERITY}: an upgrade image with dm-verity is "
-                       "signed for the disks of its own configuration; build from packages")
-    raise Unusable(f"expected /{wanted} in it, found {', '.join(sorted(seen)[:5]) or 'nothing'}: "
-                   "is it an upgrade image of KubeOS?")
+        raise Unusable(
+            f"expected /{wanted}, found /{VERITY}: an upgrade image with dm-verity is "
+            "signed for the disks of its own configuration; build from packages"
+        )
+    raise Unusable(
+        f"expected /{wanted} in it, found {', '.join(sorted(seen)[:5]) or 'nothing'}: "
+        "is it an upgrade image of KubeOS?"
+    )
 
 
 def newest(tar: Path, wanted: Mapping[str, str]) -> int:
@@ -65,13 +69,17 @@ def newest(tar: Path, wanted: Mapping[str, str]) -> int:
             missing.pop(str(PurePosixPath("/", entry.name).relative_to("/")), None)
             time = max(time, int(entry.mtime))
     if missing:
-        raise Unusable("its root tree has " + ", ".join(
-            f"no {what.removeprefix('a ').removeprefix('an ')} (/{path})"
-            for path, what in missing.items()))
+        raise Unusable(
+            "its root tree has "
+            + ", ".join(
+                f"no {what.removeprefix('a ').removeprefix('an ')} (/{path})"
+                for path, what in missing.items()
+            )
+        )
     return time
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Take it out, or say in one line why it cannot be used."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("archive", type=Path)
@@ -92,8 +100,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(f"take_from_image: {what}: {error}", file=sys.stderr)
         return 1
     except (tarfile.TarError, EOFError, KeyError, TypeError, ValueError) as error:
-        print(f"take_from_image: {what}: expected a container image that is whole, found one that "
-              f"cannot be read: {error}", file=sys.stderr)
+        print(
+            f"take_from_image: {what}: expected a container image that is whole, found one that "
+            f"cannot be read: {error}",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 import struct
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 from kbimg_tasks.tools import pe
 
@@ -30,16 +30,16 @@ DER_SEQUENCE = 0x30
 def certificates(content: bytes) -> Iterator[bytes]:
     """The certificates of shim's section."""
     trusted, _, place, _ = struct.unpack_from("<4I", content)
-    found = content[place:place + trusted]
+    found = content[place : place + trusted]
     if found[:1] == bytes([DER_SEQUENCE]):
         yield found
         return
     while found:
         kind, whole, header, size = LIST_HEADER.unpack_from(found)
-        entries = found[LIST_HEADER.size + header:whole]
+        entries = found[LIST_HEADER.size + header : whole]
         if uuid.UUID(bytes_le=kind) == X509_LIST:
             for start in range(0, len(entries), size):
-                yield entries[start + OWNER_BYTES:start + size]
+                yield entries[start + OWNER_BYTES : start + size]
         found = found[whole:]
 
 

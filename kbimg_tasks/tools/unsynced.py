@@ -15,11 +15,12 @@ import os
 import platform
 import struct
 import sys
-from typing import Dict, List, NoReturn, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NoReturn
 
 # Audit architecture (<linux/audit.h>) and the numbers of msync, fsync, fdatasync, sync,
 # sync_file_range and syncfs (<asm/unistd.h>).
-SYSTEM_CALLS: Dict[str, Tuple[int, Tuple[int, ...]]] = {
+SYSTEM_CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
     "x86_64": (0xC000003E, (26, 74, 75, 162, 277, 306)),
     "aarch64": (0xC00000B7, (227, 82, 83, 81, 84, 267)),
 }
@@ -36,13 +37,14 @@ def program(architecture: int, numbers: Sequence[int]) -> bytes:
         return struct.pack("HBBI", code, if_true, if_false, value)
 
     count = len(numbers)
-    parts: List[bytes] = [
+    parts: list[bytes] = [
         instruction(LOAD, 0, 0, ARCHITECTURE_OFFSET),
         instruction(JUMP_IF_EQUAL, 0, count + 1, architecture),
         instruction(LOAD, 0, 0, NUMBER_OFFSET),
     ]
-    parts += [instruction(JUMP_IF_EQUAL, count - index, 0, number)
-              for index, number in enumerate(numbers)]
+    parts += [
+        instruction(JUMP_IF_EQUAL, count - index, 0, number) for index, number in enumerate(numbers)
+    ]
     parts += [instruction(RETURN, 0, 0, ALLOW), instruction(RETURN, 0, 0, SUCCEED)]
     return b"".join(parts)
 

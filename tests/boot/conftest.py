@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 import secure_boot
@@ -36,8 +36,12 @@ def arm_machine(image: Path, folder: Path) -> Machine:
     return Machine(disk, "raw", folder, ends_at_reboot=True, architecture=AARCH64)
 
 
-MACHINES = {"custom_image": plain_machine, "verified_image": verified_machine,
-            "legacy_image": legacy_machine, "arm_image": arm_machine}  # fmt: skip
+MACHINES = {
+    "custom_image": plain_machine,
+    "verified_image": verified_machine,
+    "legacy_image": legacy_machine,
+    "arm_image": arm_machine,
+}
 
 
 @pytest.fixture(scope="module", params=list(MACHINES))

@@ -20,8 +20,9 @@ COMMAND_SECONDS = 120
 PROMPT = "kbimg-test# "
 
 
-def with_console(image: Path, copy: Path, serial: str = "ttyS0", *,
-                 is_legacy: bool = False) -> Path:  # fmt: skip
+def with_console(
+    image: Path, copy: Path, serial: str = "ttyS0", *, is_legacy: bool = False
+) -> Path:
     """A raw copy of a disk image whose kernels also speak on the serial line."""
     subprocess.run(["qemu-img", "convert", "-O", "raw", image, copy], check=True)
     menu = Menu(copy, is_legacy)
@@ -63,8 +64,10 @@ class Node:
         self.line.sendline(password.encode())
         self.expect(r"[$#] ", 90)
         # Neither colours, nor the terminal's echo, nor its width may get into what is read.
-        self.line.sendline(b"stty -echo cols 500; PS1='kbimg-test''# '; PS2=; "
-                           b"bind 'set enable-bracketed-paste off' 2>/dev/null; export TERM=dumb")
+        self.line.sendline(
+            b"stty -echo cols 500; PS1='kbimg-test''# '; PS2=; "
+            b"bind 'set enable-bracketed-paste off' 2>/dev/null; export TERM=dumb"
+        )
         self.expect(PROMPT)
         self.line.sendline(b"")
         self.expect(PROMPT)
@@ -96,7 +99,7 @@ class Node:
 
     def result(self, command: str, seconds: int = COMMAND_SECONDS) -> tuple[str, int]:
         """What a command prints, and its exit status."""
-        self.line.sendline(f"{command}; echo \"kbimg-status:$?\"".encode())
+        self.line.sendline(f'{command}; echo "kbimg-status:$?"'.encode())
         output = self.expect(r"kbimg-status:", seconds)
         status = int(self.expect(PROMPT))
         # The kernel's own messages share the line.

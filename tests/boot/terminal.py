@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Mapping, Optional, Tuple
 
 import pexpect
 from console import BOOT_SECONDS
@@ -21,10 +21,16 @@ STATUS = "kbimg-status:"
 class Terminal:
     """A terminal in which `kbimg boot` runs."""
 
-    def __init__(self, folder: Path, *words: str, env: Optional[Mapping[str, str]] = None) -> None:
-        self.line = pexpect.spawn(str(KBIMG), ["boot", *words], cwd=str(folder), encoding="utf-8",
-                                  codec_errors="replace", timeout=BOOT_SECONDS,
-                                  env=env)  # type: ignore[arg-type]
+    def __init__(self, folder: Path, *words: str, env: Mapping[str, str] | None = None) -> None:
+        self.line = pexpect.spawn(
+            str(KBIMG),
+            ["boot", *words],
+            cwd=str(folder),
+            encoding="utf-8",
+            codec_errors="replace",
+            timeout=BOOT_SECONDS,
+            env=env,
+        )  # type: ignore[arg-type]
 
     def login(self, user: str = "root", password: str = "openEuler12#$") -> None:
         self.line.expect("login: ")
@@ -33,15 +39,17 @@ class Terminal:
         self.line.sendline(password)
         self.line.expect("[$#] ")
         # Neither colours, nor the terminal's echo, nor its width may get into what is read.
-        self.line.sendline("stty -echo cols 500; PS1='kbimg-''test# '; PS2=; "
-                           "bind 'set enable-bracketed-paste off' 2>/dev/null; export TERM=dumb")
+        self.line.sendline(
+            "stty -echo cols 500; PS1='kbimg-''test# '; PS2=; "
+            "bind 'set enable-bracketed-paste off' 2>/dev/null; export TERM=dumb"
+        )
         self.line.expect(PROMPT)
 
     def run(self, command: str) -> str:
         """What a command prints, whether it succeeds or not."""
         return self.result(command)[0]
 
-    def result(self, command: str) -> Tuple[str, int]:
+    def result(self, command: str) -> tuple[str, int]:
         """What a command prints, and its exit status."""
         self.line.sendline(f'{command}\necho "{STATUS}$?"')
         self.line.expect(STATUS)

@@ -12,9 +12,11 @@ from test_pxe import INSTALL_SECONDS, PXE_PACKAGES, SIZES
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(1800)]
 
-PXE = ('[pxe_config]\nrootfs_name = "kubeos.tar"\nserver_ip = "192.168.122.50"\n'
-       'route_ip = "192.168.122.1"\ndisk = "/dev/vda"\nlocal_ip = "192.168.122.100"\n'
-       'netmask = "255.255.255.0"\nnet_name = "none0"\n')  # fmt: skip
+PXE = (
+    '[pxe_config]\nrootfs_name = "kubeos.tar"\nserver_ip = "192.168.122.50"\n'
+    'route_ip = "192.168.122.1"\ndisk = "/dev/vda"\nlocal_ip = "192.168.122.100"\n'
+    'netmask = "255.255.255.0"\nnet_name = "none0"\n'
+)
 
 
 def free_port() -> int:
@@ -52,8 +54,9 @@ def test_an_installer_is_started_with_its_server(repository: Path, tmp_path: Pat
     assert done.returncode == 0, done.stdout
     terminal = Terminal(tmp_path, "pxe-img")
     terminal.line.expect("kubeos-install: setting 192.168.122.100 on ")
-    terminal.line.expect("kubeos-install: installed; going on into the system",
-                         timeout=INSTALL_SECONDS)
+    terminal.line.expect(
+        "kubeos-install: installed; going on into the system", timeout=INSTALL_SECONDS
+    )
     terminal.login()
     assert terminal.run("findmnt --noheadings --output SOURCE /") == "/dev/vda2"
     terminal.off()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 import secure_boot
@@ -78,7 +78,9 @@ def runs_verified(node: Node, version: str, slot: str) -> None:
     status = node.run("veritysetup status kubeos-root")
     assert re.search(r"status:\s+verified", status), status
     assert node.run("findmnt --noheadings --output SOURCE,OPTIONS /").split()[:2] == [
-        "/dev/mapper/kubeos-root", "ro,relatime"]
+        "/dev/mapper/kubeos-root",
+        "ro,relatime",
+    ]
     number = {"A": "1", "B": "4"}[slot]
     assert node.run("findmnt --noheadings --output SOURCE /boot/efi")[-1] == number
     state, _ = node.result("systemctl is-system-running --wait", BOOT_SECONDS)
@@ -111,7 +113,9 @@ def test_a_start_counts_as_good_after_a_while(running: Node):
 def test_switching_to_an_empty_slot_is_refused(running: Node):
     said, status = running.result("kubeos-dmv switch")
     assert (said, status) == (
-        "kubeos-dmv: slot B has never been written: run kubeos-dmv upgrade first", 1)
+        "kubeos-dmv: slot B has never been written: run kubeos-dmv upgrade first",
+        1,
+    )
     said, status = running.result("kubeos-dmv upgrade")
     assert (said, status) == ("kubeos-dmv: there is no /persist/update-root.img", 1)
 
@@ -161,11 +165,32 @@ def test_initramfs_changed(first: Path, disk: Path):
 
 
 def test_kernel_of_another_key(first: Path, disk: Path, tmp_path: Path):
-    secure_boot.run("openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj",
-                    "/CN=another", "-keyout", tmp_path / "key", "-out", tmp_path / "crt")
+    secure_boot.run(
+        "openssl",
+        "req",
+        "-new",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=another",
+        "-keyout",
+        tmp_path / "key",
+        "-out",
+        tmp_path / "crt",
+    )
     theirs = first / ".kbimg/stages/rootfs/rootfs/boot/vmlinuz"
-    secure_boot.run("sbsign", "--key", tmp_path / "key", "--cert", tmp_path / "crt", "--output",
-                    tmp_path / "vmlinuz", theirs)
+    secure_boot.run(
+        "sbsign",
+        "--key",
+        tmp_path / "key",
+        "--cert",
+        tmp_path / "crt",
+        "--output",
+        tmp_path / "vmlinuz",
+        theirs,
+    )
     secure_boot.replace_in_root(disk, "/boot/vmlinuz", tmp_path / "vmlinuz")
     stops(first, disk, "bad signature", NO_KERNEL)
 
@@ -185,8 +210,9 @@ def test_hash_tree_changed_and_no_other_slot(first: Path, disk: Path):
 def test_upgrade_and_back_and_damage(first: Path, second: Path, disk: Path):
     persist = secure_boot.TABLE.by_label("PERSIST").start_mib * secure_boot.MIB
     for name in ("update-boot.img", "update-root.img", "update-hash.img"):
-        secure_boot.run("debugfs", "-w", "-R", f"write {second / name} {name}",
-                        f"{disk}?offset={persist}")
+        secure_boot.run(
+            "debugfs", "-w", "-R", f"write {second / name} {name}", f"{disk}?offset={persist}"
+        )
     with Node(secure_boot.machine(first, disk.parent, disk)) as node:
         node.login()
         runs_verified(node, "v1", "A")
@@ -232,9 +258,13 @@ def test_a_block_that_is_read_late(first: Path, disk: Path):
         node.expect("starting the other slot", 60)
 
 
-@pytest.mark.parametrize(("adapter", "slot"), [
-    ("nvme", "A /dev/nvme0n1p1 /dev/nvme0n1p2 /dev/nvme0n1p3"),
-    ("scsi-hd", "A /dev/sda1 /dev/sda2 /dev/sda3")])
+@pytest.mark.parametrize(
+    ("adapter", "slot"),
+    [
+        ("nvme", "A /dev/nvme0n1p1 /dev/nvme0n1p2 /dev/nvme0n1p3"),
+        ("scsi-hd", "A /dev/sda1 /dev/sda2 /dev/sda3"),
+    ],
+)
 def test_disks_of_other_names(first: Path, disk: Path, adapter: str, slot: str):
     with Node(secure_boot.machine(first, disk.parent, disk, adapter=adapter)) as node:
         node.login()

@@ -29,11 +29,15 @@ def test_to_slot_b_and_back(legacy_image: Path, tmp_path: Path):
         assert_runs(node, "2")
         assert node.run("ls /sys/firmware/efi 2>/dev/null || echo none") == "none"
         identity = node.run("cat /etc/machine-id")
-        node.run("mkfs.ext4 -q -F -L ROOT-B /dev/vda3 && mkdir /run/b && mount /dev/vda3 /run/b",
-                 LONG)
-        node.run(f"curl --fail --silent http://10.0.2.2:{server.port}/kubeos.tar | tar --extract "
-                 "--directory /run/b --numeric-owner --xattrs --xattrs-include='*' --acls && "
-                 "echo of slot B > /run/b/etc/slot && umount /run/b", LONG)
+        node.run(
+            "mkfs.ext4 -q -F -L ROOT-B /dev/vda3 && mkdir /run/b && mount /dev/vda3 /run/b", LONG
+        )
+        node.run(
+            f"curl --fail --silent http://10.0.2.2:{server.port}/kubeos.tar | tar --extract "
+            "--directory /run/b --numeric-owner --xattrs --xattrs-include='*' --acls && "
+            "echo of slot B > /run/b/etc/slot && umount /run/b",
+            LONG,
+        )
         node.run("grub2-set-default B")
 
         node.reboot()

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Iterable, Iterator
 
 import pytest
 from building import PXE_PACKAGES, run_doit, write_config
@@ -33,8 +33,9 @@ SIZES = '[disk_partition]\nroot = 1200\nimg_size = 8\n[persist_mkdir]\nname = ["
 PXE = f'[pxe_config]\nrootfs_name = "kubeos.tar"\nserver_ip = "{SERVER}"\nroute_ip = "10.0.2.2"\n'
 BY_DHCP = PXE + 'disk = "/dev/vda"\ndhcp = true\n'
 NVME = "/dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_kbimg"
-BY_HAND = PXE + (f'disk = "{NVME}"\nlocal_ip = "10.0.2.77"\nnetmask = "255.255.255.0"\n'
-                 'net_name = "none0"\n')  # fmt: skip
+BY_HAND = PXE + (
+    f'disk = "{NVME}"\nlocal_ip = "10.0.2.77"\nnetmask = "255.255.255.0"\nnet_name = "none0"\n'
+)
 INSTALL_SECONDS = 600
 # Too little to hold the tar beside the initramfs and the kernel.
 MEMORY_MIB = 400
@@ -61,7 +62,9 @@ def by_hand(by_dhcp: Path, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("static")
     (folder / "kbimg.toml").write_text(
         f'[from_dockerimg]\narchive = "{by_dhcp / "upgrade_img.tar"}"\n'
-        + SIZES.replace("root = 1200", "root = 1300") + BY_HAND)
+        + SIZES.replace("root = 1200", "root = 1300")
+        + BY_HAND
+    )
     return images(folder, "pxe_img")
 
 
@@ -108,15 +111,30 @@ def until(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
         count -= len(block)
 
 
-def machine(out: Path, folder: Path, disk_bytes: int = 8 * GIB, words: str = "",
-            serial: str = "ttyS0", memory_mib: int = MEMORY_MIB, **more) -> Machine:
+def machine(
+    out: Path,
+    folder: Path,
+    disk_bytes: int = 8 * GIB,
+    words: str = "",
+    serial: str = "ttyS0",
+    memory_mib: int = MEMORY_MIB,
+    **more,
+) -> Machine:
     """A machine with an empty disk that starts the installer."""
     disk = folder / "disk.img"
     with disk.open("wb") as stream:
         stream.truncate(disk_bytes)
-    return Machine(disk, "raw", folder, memory_mib=memory_mib, ends_at_reboot=True,
-                   kernel=Kernel(out / "vmlinuz", out / "initramfs.img",
-                                 f"console={serial},115200 {words}".strip()), **more)  # fmt: skip
+    return Machine(
+        disk,
+        "raw",
+        folder,
+        memory_mib=memory_mib,
+        ends_at_reboot=True,
+        kernel=Kernel(
+            out / "vmlinuz", out / "initramfs.img", f"console={serial},115200 {words}".strip()
+        ),
+        **more,
+    )
 
 
 def is_untouched(disk: Path) -> bool:
@@ -159,19 +177,33 @@ def installed(by_dhcp: Path, tmp_path_factory) -> Iterator[Path]:
 
 def table(disk: Path) -> dict:
     """Start and size in sectors, UUID and type of each partition, by name."""
-    shown = json.loads(subprocess.run(["sfdisk", "--json", disk], check=True,
-                                      capture_output=True).stdout)["partitiontable"]
-    return {part["name"]: (part["start"], part["size"], part["uuid"], part["type"])
-            for part in shown["partitions"]}  # fmt: skip
+    shown = json.loads(
+        subprocess.run(["sfdisk", "--json", disk], check=True, capture_output=True).stdout
+    )["partitiontable"]
+    return {
+        part["name"]: (part["start"], part["size"], part["uuid"], part["type"])
+        for part in shown["partitions"]
+    }
 
 
 def test_the_disk_is_like_that_of_vm_img(installed: Path, by_dhcp: Path, tmp_path: Path):
     def tree(disk: Path, name: str) -> dict:
         slot = table(disk)["ROOT-A"]
         part = tmp_path / f"{name}.img"
-        subprocess.run(["dd", f"if={disk}", f"of={part}", f"skip={slot[0] * 512}",
-                        f"count={slot[1] * 512}", "iflag=skip_bytes,count_bytes", "bs=4M",
-                        "status=none", "conv=sparse"], check=True)
+        subprocess.run(
+            [
+                "dd",
+                f"if={disk}",
+                f"of={part}",
+                f"skip={slot[0] * 512}",
+                f"count={slot[1] * 512}",
+                "iflag=skip_bytes,count_bytes",
+                "bs=4M",
+                "status=none",
+                "conv=sparse",
+            ],
+            check=True,
+        )
         top = tmp_path / name
         top.mkdir()
         subprocess.run(["mount", "-o", "ro,loop,noload", part, top], check=True)
@@ -181,13 +213,24 @@ def test_the_disk_is_like_that_of_vm_img(installed: Path, by_dhcp: Path, tmp_pat
                 for each in folders + files:
                     path = os.path.join(folder, each)
                     seen = os.lstat(path)
-                    content = (os.readlink(path) if os.path.islink(path) else
-                               hashlib.sha256(Path(path).read_bytes()).hexdigest()
-                               if os.path.isfile(path) else "")
+                    content = (
+                        os.readlink(path)
+                        if os.path.islink(path)
+                        else hashlib.sha256(Path(path).read_bytes()).hexdigest()
+                        if os.path.isfile(path)
+                        else ""
+                    )
                     found[os.path.relpath(path, top)] = (
-                        seen.st_mode, seen.st_uid, seen.st_gid, int(seen.st_mtime), content,
-                        {key: os.getxattr(path, key, follow_symlinks=False)
-                         for key in os.listxattr(path, follow_symlinks=False)})
+                        seen.st_mode,
+                        seen.st_uid,
+                        seen.st_gid,
+                        int(seen.st_mtime),
+                        content,
+                        {
+                            key: os.getxattr(path, key, follow_symlinks=False)
+                            for key in os.listxattr(path, follow_symlinks=False)
+                        },
+                    )
             return found
         finally:
             subprocess.run(["umount", top], check=True)
@@ -217,8 +260,10 @@ def assert_starts(disk: Path, folder: Path, name: str, part: str, adapter: str) 
 def test_nvme_and_a_static_address(by_hand: Path, tmp_path: Path):
     server = Server(by_hand)
     with Node(machine(by_hand, tmp_path, adapter="nvme", served=server.served)) as node:
-        node.expect("WARNING: there is no interface none0: taking the first one with a link",
-                    INSTALL_SECONDS)
+        node.expect(
+            "WARNING: there is no interface none0: taking the first one with a link",
+            INSTALL_SECONDS,
+        )
         node.expect("kubeos-install: setting 10.0.2.77 on ", 60)
         node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
         node.login()
@@ -235,8 +280,14 @@ def test_aarch64(arm_repository: Path, tmp_path: Path):
     write_config(tmp_path, PXE_PACKAGES, SIZES + BY_DHCP)
     out = images(tmp_path, "pxe_img", "arch=aarch64")
     server = Server(out)
-    made = machine(out, tmp_path, serial=AARCH64.serial, memory_mib=1024, served=server.served,
-                   architecture=AARCH64)
+    made = machine(
+        out,
+        tmp_path,
+        serial=AARCH64.serial,
+        memory_mib=1024,
+        served=server.served,
+        architecture=AARCH64,
+    )
     with Node(made) as node:
         node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
         node.login()
@@ -264,9 +315,12 @@ SHELL = "Press Enter for maintenance"
 
 
 def test_no_such_disk(by_hand: Path, tmp_path: Path):
-    fails(machine(by_hand, tmp_path, words=WAIT),
-          f"FAILED: there is no disk {NVME} after 4 seconds; there are: /dev/vda",
-          "Compare pxe_config.disk with the machine", "Refusing to continue")
+    fails(
+        machine(by_hand, tmp_path, words=WAIT),
+        f"FAILED: there is no disk {NVME} after 4 seconds; there are: /dev/vda",
+        "Compare pxe_config.disk with the machine",
+        "Refusing to continue",
+    )
     assert is_untouched(tmp_path / "disk.img")
     assert SHELL not in (tmp_path / "console.log").read_text()
 
@@ -296,36 +350,50 @@ def test_no_link(by_dhcp: Path, tmp_path: Path):
 
 
 def test_no_server(by_dhcp: Path, tmp_path: Path):
-    fails(machine(by_dhcp, tmp_path, words=WAIT),
-          f"FAILED: the server does not give out http://{SERVER}/kubeos.tar: ")
+    fails(
+        machine(by_dhcp, tmp_path, words=WAIT),
+        f"FAILED: the server does not give out http://{SERVER}/kubeos.tar: ",
+    )
     assert is_untouched(tmp_path / "disk.img")
 
 
 def test_a_wrong_name(by_dhcp: Path, tmp_path: Path):
     server = Server(by_dhcp, kubeos_tar=None)  # type: ignore[arg-type]
-    fails(machine(by_dhcp, tmp_path, words=WAIT, served=server.served),
-          f"FAILED: the server does not give out http://{SERVER}/kubeos.tar: .*404")
+    fails(
+        machine(by_dhcp, tmp_path, words=WAIT, served=server.served),
+        f"FAILED: the server does not give out http://{SERVER}/kubeos.tar: .*404",
+    )
     server.stop()
     assert is_untouched(tmp_path / "disk.img")
 
 
-@pytest.mark.parametrize(("content", "has_sum", "message"), [
-    (b"other " * 100_000, False, "kubeos.tar has the SHA-256 sum [0-9a-f]{64}, and .* says "),
-    (b"other " * 100_000, True, "kubeos.tar is no tar that can be unpacked: "),
-], ids=["of another sum", "of the right sum"])
+@pytest.mark.parametrize(
+    ("content", "has_sum", "message"),
+    [
+        (b"other " * 100_000, False, "kubeos.tar has the SHA-256 sum [0-9a-f]{64}, and .* says "),
+        (b"other " * 100_000, True, "kubeos.tar is no tar that can be unpacked: "),
+    ],
+    ids=["of another sum", "of the right sum"],
+)
 def test_a_file_that_is_damaged(by_dhcp: Path, tmp_path: Path, content, has_sum, message):
     (tmp_path / "damaged").write_bytes(content)
     (tmp_path / "sum").write_text(f"{hashlib.sha256(content).hexdigest()}  kubeos.tar\n")
     instead = {"kubeos_tar_sha256": tmp_path / "sum"} if has_sum else {}
     server = Server(by_dhcp, kubeos_tar=tmp_path / "damaged", **instead)
-    fails(machine(by_dhcp, tmp_path, words=WAIT, served=server.served), f"FAILED: .*{message}",
-          "Refusing to continue")
+    fails(
+        machine(by_dhcp, tmp_path, words=WAIT, served=server.served),
+        f"FAILED: .*{message}",
+        "Refusing to continue",
+    )
     server.stop()
     with (tmp_path / "disk.img").open("rb") as stream:
         stream.seek(1 << 20)
         assert b"FAT" not in stream.read(1 << 16)  # nothing that firmware would start
     persist = table(tmp_path / "disk.img")["PERSIST"]
-    log = subprocess.run(["debugfs", "-R", "cat /install.log",
-                          f"{tmp_path / 'disk.img'}?offset={persist[0] * 512}"], check=True,
-                         text=True, capture_output=True).stdout
+    log = subprocess.run(
+        ["debugfs", "-R", "cat /install.log", f"{tmp_path / 'disk.img'}?offset={persist[0] * 512}"],
+        check=True,
+        text=True,
+        capture_output=True,
+    ).stdout
     assert re.search(f"FAILED: .*{message}", log)  # an operator finds it afterwards, too

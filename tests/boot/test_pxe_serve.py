@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List
 
 import pytest
 from attrs import frozen
@@ -25,8 +25,10 @@ pytestmark = [pytest.mark.boot, pytest.mark.timeout(1800)]
 # Namespaces have names for the whole machine.
 SITE, OTHERS = f"kbimg-{os.getpid()}-site", f"kbimg-{os.getpid()}-dhcp"
 ADDRESS, ROUTER = "10.9.0.50", "10.9.0.1"
-PXE = (f'[pxe_config]\nserver_ip = "{ADDRESS}"\nrootfs_name = "kubeos.tar"\ndisk = "/dev/vda"\n'
-       f'route_ip = "{ROUTER}"\ndhcp = true\n')  # fmt: skip
+PXE = (
+    f'[pxe_config]\nserver_ip = "{ADDRESS}"\nrootfs_name = "kubeos.tar"\ndisk = "/dev/vda"\n'
+    f'route_ip = "{ROUTER}"\ndhcp = true\n'
+)
 # The machine's cable, a bridge for a switch, and the site's DHCP server behind it.
 NETWORK = f"""\
 netns add {SITE}
@@ -49,7 +51,7 @@ class OnTheCable(Machine):
     """A machine at the site's network instead of QEMU's own, from which it starts if need be: with
     UEFI's own driver, since the adapter's ROM is an iPXE already."""
 
-    def argv(self, *args) -> List[str]:
+    def argv(self, *args) -> list[str]:
         words = super().argv(*args)
         words[words.index("user,id=net")] = "tap,id=net,ifname=cable,script=no,downscript=no"
         words[words.index("virtio-net-pci,netdev=net")] += ",bootindex=2,romfile="
@@ -65,8 +67,15 @@ def site() -> Iterator[None]:
     try:
         for line in NETWORK.splitlines():
             subprocess.run(["ip", *line.split()], check=True)
-        dhcp = start(OTHERS, "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--port=0",
-                     "--dhcp-range=10.9.0.100,10.9.0.150,255.255.255.0", "--leasefile-ro")
+        dhcp = start(
+            OTHERS,
+            "dnsmasq",
+            "--no-daemon",
+            "--conf-file=/dev/null",
+            "--port=0",
+            "--dhcp-range=10.9.0.100,10.9.0.150,255.255.255.0",
+            "--leasefile-ro",
+        )
         yield
         dhcp.kill()
     finally:
@@ -74,9 +83,15 @@ def site() -> Iterator[None]:
 
 
 def start(namespace: str, *argv: object, cwd: Path = TOP) -> subprocess.Popen:
-    return subprocess.Popen(["ip", "netns", "exec", namespace, *map(str, argv)], cwd=cwd,
-                            text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, preexec_fn=hears_interrupts)
+    return subprocess.Popen(
+        ["ip", "netns", "exec", namespace, *map(str, argv)],
+        cwd=cwd,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        preexec_fn=hears_interrupts,
+    )
 
 
 def hears_interrupts() -> None:
@@ -89,9 +104,10 @@ def serving(repository, site, tmp_path: Path) -> Iterator[str]:
     """What `doit pxe_serve` prints; it serves until the end of the test."""
     write_config(tmp_path, PXE_PACKAGES, SIZES + PXE)
     assert run_doit(tmp_path, "pxe_img").returncode == 0
-    process = start(SITE, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "pxe_serve",
-                    cwd=tmp_path)
-    printed: List[str] = []
+    process = start(
+        SITE, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "pxe_serve", cwd=tmp_path
+    )
+    printed: list[str] = []
     for line in process.stdout:
         printed.append(line)
         if "Ctrl-C ends it" in line:
@@ -107,8 +123,14 @@ def serving(repository, site, tmp_path: Path) -> Iterator[str]:
 @contextmanager
 def tftp(configuration: str, folder: Path) -> Iterator[None]:
     (folder / "dnsmasq.conf").write_text(configuration)
-    process = start(SITE, "dnsmasq", f"--conf-file={folder / 'dnsmasq.conf'}", "--no-daemon",
-                    "--leasefile-ro", "--interface=switch")
+    process = start(
+        SITE,
+        "dnsmasq",
+        f"--conf-file={folder / 'dnsmasq.conf'}",
+        "--no-daemon",
+        "--leasefile-ro",
+        "--interface=switch",
+    )
     try:
         yield
     finally:
@@ -141,12 +163,27 @@ def test_grub_shows_its_menu_and_starts_the_installer(serving, tmp_path: Path):
     """A site that starts by GRUB has it load (http,ADDRESS)/grub.cfg, here by its prefix."""
     (tmp_path / "tftp").mkdir()
     with (tmp_path / "tftp/grub.efi").open("wb") as image:
-        subprocess.run(["chroot", tmp_path / "scripts-auto/.kbimg/stages/rootfs/rootfs",
-                        "grub2-mkimage", "--format=x86_64-efi", f"--prefix=(http,{ADDRESS})",
-                        "normal", "linux", "http", "efinet", "echo"], stdout=image, check=True)
-    configuration = (f"port=0\ndhcp-range={ADDRESS},proxy\nenable-tftp\n"
-                     f"tftp-root={tmp_path / 'tftp'}\n"
-                     'pxe-service=x86-64_EFI,"GRUB",grub.efi\n')  # fmt: skip
+        subprocess.run(
+            [
+                "chroot",
+                tmp_path / "scripts-auto/.kbimg/stages/rootfs/rootfs",
+                "grub2-mkimage",
+                "--format=x86_64-efi",
+                f"--prefix=(http,{ADDRESS})",
+                "normal",
+                "linux",
+                "http",
+                "efinet",
+                "echo",
+            ],
+            stdout=image,
+            check=True,
+        )
+    configuration = (
+        f"port=0\ndhcp-range={ADDRESS},proxy\nenable-tftp\n"
+        f"tftp-root={tmp_path / 'tftp'}\n"
+        'pxe-service=x86-64_EFI,"GRUB",grub.efi\n'
+    )
     with tftp(configuration, tmp_path), machine(tmp_path) as node:
         node.expect("Install KubeOS", INSTALL_SECONDS)
         node.expect("kubeos-install: looking for the disk /dev/vda", INSTALL_SECONDS)
@@ -154,12 +191,18 @@ def test_grub_shows_its_menu_and_starts_the_installer(serving, tmp_path: Path):
 
 def greeting(address: str) -> str:
     """What the node's ssh server says first, seen from the site."""
-    program = ("import socket, sys\nline = socket.create_connection((sys.argv[1], 22), 10)\n"
-               "print(line.recv(100).decode())")
+    program = (
+        "import socket, sys\nline = socket.create_connection((sys.argv[1], 22), 10)\n"
+        "print(line.recv(100).decode())"
+    )
     until = time.monotonic() + BOOT_SECONDS
     while True:
-        done = subprocess.run(["ip", "netns", "exec", SITE, sys.executable, "-c", program, address],
-                              check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            ["ip", "netns", "exec", SITE, sys.executable, "-c", program, address],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
         if done.returncode == 0 or time.monotonic() > until:
             assert done.returncode == 0, done.stderr
             return done.stdout

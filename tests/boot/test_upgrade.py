@@ -16,8 +16,16 @@ from kbimg_tasks.commands.boot.vm import Machine
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(2400)]
 
-PACKAGES = ("NetworkManager", "containerd", "curl", "e2fsprogs", "kernel", "openssh-server",
-            "passwd", "tar")  # fmt: skip
+PACKAGES = (
+    "NetworkManager",
+    "containerd",
+    "curl",
+    "e2fsprogs",
+    "kernel",
+    "openssh-server",
+    "passwd",
+    "tar",
+)
 ROOT_MIB = 1200
 MORE = """
 [[copy_files]]
@@ -42,14 +50,18 @@ def image(folder: Path, version: str, *packages: str) -> Path:
     """An image and its upgrade image: a version of a file in /etc, and of what /var begins with."""
     folder.mkdir()
     path = write_config(folder, (*PACKAGES, *packages), MORE.format(root=ROOT_MIB), version)
-    path.write_text(path.read_text().replace(
-        "version =", f'upgrade_img = "kubeos-upgrade:{version}"\nversion ='))
+    path.write_text(
+        path.read_text().replace(
+            "version =", f'upgrade_img = "kubeos-upgrade:{version}"\nversion ='
+        )
+    )
     (folder / "version.conf").write_text(f"of {version}\n")
     (folder / "state.sh").write_text(
         "#!/bin/sh\nset -e\nmkdir -p /var/lib/kbimg-test\n"
         f"echo of {version} > /var/lib/kbimg-test/in-both\n"
         f"echo of {version} > /var/lib/kbimg-test/only-in-{version}\n"
-        f"echo of {version} > /etc/kbimg-test/changed-by-the-node\n")
+        f"echo of {version} > /etc/kbimg-test/changed-by-the-node\n"
+    )
     out = build(folder)
     done = run_doit(folder, "upgrade_img", "engine=none")
     assert done.returncode == 0, done.stdout
@@ -120,8 +132,11 @@ def test_a_node_upgrades_and_goes_back(first: Path, second: Path, tmp_path: Path
         is_well(node)
         assert (version(node), slot(node)) == ("v2", "3")
         assert node.run("cat /etc/kbimg-test/version.conf") == "of v2"
-        for kept in ("/etc/kbimg-test/changed-by-the-node", "/etc/made-by-the-node",
-                     "/var/lib/kbimg-test/in-both"):
+        for kept in (
+            "/etc/kbimg-test/changed-by-the-node",
+            "/etc/made-by-the-node",
+            "/var/lib/kbimg-test/in-both",
+        ):
             assert node.run(f"cat {kept}") == "of the node", kept
         assert node.run("cat /var/lib/kbimg-test/only-in-v1") == "of v1"
         assert node.run("cat /var/lib/kbimg-test/only-in-v2") == "of v2"

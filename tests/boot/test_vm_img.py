@@ -53,7 +53,10 @@ def test_the_kernel_line_is_the_specified_one(node, image):
     assert re.search(
         rf"root=PARTUUID={part} ro rootfstype=ext4 nomodeset quiet oops=panic "
         r"softlockup_panic=1 nmi_watchdog=1 rd\.shell=0 selinux=0 crashkernel=256M panic=3 "
-        + LAST_WORDS[image] + "$", line)
+        + LAST_WORDS[image]
+        + "$",
+        line,
+    )
 
 
 def test_mounts(node, image):
@@ -142,16 +145,19 @@ def test_machine_id_is_one_for_all(node):
     machine_id = node.run("cat /etc/machine-id")
     assert re.fullmatch("[0-9a-f]{32}", machine_id)
     assert node.run("cat /persist/etc/machine-id") == machine_id
-    assert node.run("journalctl --boot --output=export -n 1 | sed -n s/^_MACHINE_ID=//p") \
-        == machine_id
+    assert (
+        node.run("journalctl --boot --output=export -n 1 | sed -n s/^_MACHINE_ID=//p") == machine_id
+    )
     assert node.run("dbus-uuidgen --get") == machine_id
 
 
 def test_what_is_written_survives_a_reboot(node):
     before = node.run("cat /etc/machine-id; cat /etc/ssh/ssh_host_*_key.pub")
     assert "ssh-ed25519" in before
-    node.run("echo kept > /etc/kept; echo kept > /var/lib/kept; mkdir -p /opt/cni/bin; "
-             "echo kept > /opt/cni/bin/kept; sync")
+    node.run(
+        "echo kept > /etc/kept; echo kept > /var/lib/kept; mkdir -p /opt/cni/bin; "
+        "echo kept > /opt/cni/bin/kept; sync"
+    )
     node.reboot()
     assert "FAILED" not in node.machine.log.read_text(errors="replace")
     assert node.run("cat /etc/kept /var/lib/kept /opt/cni/bin/kept").split() == ["kept"] * 3
@@ -187,9 +193,17 @@ def unchanged(plain_image, tmp_path_factory):
     with node:
         while True:
             try:
-                client.connect("127.0.0.1", port, "root", "openEuler12#$", timeout=60,
-                               banner_timeout=120, auth_timeout=120, allow_agent=False,
-                               look_for_keys=False)
+                client.connect(
+                    "127.0.0.1",
+                    port,
+                    "root",
+                    "openEuler12#$",
+                    timeout=60,
+                    banner_timeout=120,
+                    auth_timeout=120,
+                    allow_agent=False,
+                    look_for_keys=False,
+                )
                 break
             except (OSError, paramiko.SSHException):
                 assert time.monotonic() < deadline, "no ssh within the time of a boot"
@@ -215,8 +229,15 @@ def test_memory_of_an_idle_node(unchanged):
     over_ssh(unchanged, "systemctl is-system-running --wait")
     text = over_ssh(unchanged, "cat /proc/meminfo")
     values = {name: int(value) // 1024 for name, value in re.findall(r"(\w+):\s+(\d+) kB", text)}
-    used = (values["MemTotal"] - values["MemFree"] - values["Buffers"] - values["Cached"]
-            - values["SReclaimable"])
-    print(f"memory in use: {used} MiB; not available: "
-          f"{values['MemTotal'] - values['MemAvailable']} MiB")
+    used = (
+        values["MemTotal"]
+        - values["MemFree"]
+        - values["Buffers"]
+        - values["Cached"]
+        - values["SReclaimable"]
+    )
+    print(
+        f"memory in use: {used} MiB; not available: "
+        f"{values['MemTotal'] - values['MemAvailable']} MiB"
+    )
     assert used < IDLE_MIB

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List
 
 import pytest
 from building import TOP
@@ -16,21 +16,40 @@ class Namespace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.started: List[subprocess.Popen] = []
+        self.started: list[subprocess.Popen] = []
         self.keeper = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "sh", "-c",
-             "mount --make-rshared / && echo && exec sleep infinity"],
-            stdout=subprocess.PIPE)
+            [
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                "sh",
+                "-c",
+                "mount --make-rshared / && echo && exec sleep infinity",
+            ],
+            stdout=subprocess.PIPE,
+        )
         assert self.keeper.stdout is not None
         self.keeper.stdout.readline()
 
-    def argv(self, *argv: object) -> List[str]:
-        return ["nsenter", f"--mount=/proc/{self.keeper.pid}/ns/mnt", "env", "-C",
-                str(self.folder), *map(str, argv)]  # fmt: skip
+    def argv(self, *argv: object) -> list[str]:
+        return [
+            "nsenter",
+            f"--mount=/proc/{self.keeper.pid}/ns/mnt",
+            "env",
+            "-C",
+            str(self.folder),
+            *map(str, argv),
+        ]
 
     def run(self, *argv: object, check: bool = True) -> str:
-        done = subprocess.run(self.argv(*argv), text=True, check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            self.argv(*argv),
+            text=True,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         assert (done.returncode == 0) == check, done.stdout
         assert "Traceback" not in done.stdout
         return done.stdout

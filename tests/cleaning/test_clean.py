@@ -21,9 +21,15 @@ def stage(out: Path, name: str, **results: str) -> None:
     for result, text in results.items():
         (out / result.replace("_", ".")).write_text(text)
     told = {result.replace("_", "."): {"is_result": True} for result in results}
-    (folder / "stamp.json").write_text(json.dumps(
-        {"fingerprint": "f", "seconds": 1.0,
-         "artifacts": {"inner": {"is_result": False}, **told}}))
+    (folder / "stamp.json").write_text(
+        json.dumps(
+            {
+                "fingerprint": "f",
+                "seconds": 1.0,
+                "artifacts": {"inner": {"is_result": False}, **told},
+            }
+        )
+    )
 
 
 @pytest.fixture
@@ -113,28 +119,42 @@ def test_a_dry_run_shows_all_with_sizes_and_deletes_nothing(out, tmp_path):
     assert snapshot(tmp_path) == before
     shown = {row[2]: " ".join(row[:2]) for row in rows}
     assert shown[str(out / "system.img")] == "1.0 MiB"
-    assert {str(out / "former.img"), str(out / ".kbimg/partial"),
-            str(out / ".kbimg/stages/of_long_ago"), str(out / ".kbimg")} <= set(shown)
+    assert {
+        str(out / "former.img"),
+        str(out / ".kbimg/partial"),
+        str(out / ".kbimg/stages/of_long_ago"),
+        str(out / ".kbimg"),
+    } <= set(shown)
     assert not any("mine" in path or "keys" in path for path in shown)
-    used = subprocess.run(["du", "-s", "-B1", "--exclude=keys", "--exclude=mine.txt", out],
-                          check=True, text=True, capture_output=True).stdout.split()[0]
+    used = subprocess.run(
+        ["du", "-s", "-B1", "--exclude=keys", "--exclude=mine.txt", out],
+        check=True,
+        text=True,
+        capture_output=True,
+    ).stdout.split()[0]
     own = out.lstat().st_blocks * 512
     assert rows[-1][2:] == ["in", "all"]
     assert abs(float(rows[-1][0]) * (1 << 20) - (int(used) - own)) < 0.06 * (1 << 20)
 
 
 def test_a_build_at_work_is_named_and_keeps_everything(out, tmp_path):
-    hold = ("import fcntl, sys, time; from pathlib import Path\n"
-            "from kbimg_tasks.build import lock; from kbimg_tasks.steps.layout import Layout\n"
-            "lock.hold(Layout(Path(sys.argv[1]))); print('ready', flush=True); time.sleep(1000)")
-    with subprocess.Popen([sys.executable, "-c", hold, str(out)], stdout=subprocess.PIPE,
-                          env={**os.environ, "PYTHONPATH": str(TOP)}) as process:
+    hold = (
+        "import fcntl, sys, time; from pathlib import Path\n"
+        "from kbimg_tasks.build import lock; from kbimg_tasks.steps.layout import Layout\n"
+        "lock.hold(Layout(Path(sys.argv[1]))); print('ready', flush=True); time.sleep(1000)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(out)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+    ) as process:
         try:
             process.stdout.readline()
             before = snapshot(tmp_path)
             for argv in (("clean",), ("clean", "force=1"), ("clean", "rootfs"), ("cleanup",)):
                 assert f"another build is at work here: process {process.pid}" in fails(
-                    tmp_path, *argv)
+                    tmp_path, *argv
+                )
             assert snapshot(tmp_path) == before
         finally:
             process.send_signal(signal.SIGKILL)
@@ -142,10 +162,13 @@ def test_a_build_at_work_is_named_and_keeps_everything(out, tmp_path):
     assert not (out / ".kbimg").exists()
 
 
-@pytest.mark.parametrize(("word", "message"), [
-    ("force=yes", 'force=: expected 0 or 1, found "yes"'),
-    ("ouy=elsewhere", "unknown option ouy= on the command line"),
-])
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("force=yes", 'force=: expected 0 or 1, found "yes"'),
+        ("ouy=elsewhere", "unknown option ouy= on the command line"),
+    ],
+)
 def test_a_word_that_is_not_understood_keeps_everything(out, tmp_path, word, message):
     before = snapshot(tmp_path)
     for argv in (("clean",), ("clean", "-n"), ("clean", "rootfs"), ("cleanup",)):
@@ -182,8 +205,9 @@ def test_cleanup_keeps_what_is_finished(out, tmp_path):
     assert {"system.img", "former.img", "mine.txt", "keys"} <= set(os.listdir(out))
 
 
-@pytest.mark.parametrize("place", [".kbimg", ".kbimg/stages", ".kbimg/partial", ".kbimg/logs/l",
-                                   "system.img"])
+@pytest.mark.parametrize(
+    "place", [".kbimg", ".kbimg/stages", ".kbimg/partial", ".kbimg/logs/l", "system.img"]
+)
 def test_a_link_out_of_the_directory_is_not_followed(out, tmp_path, place):
     home = tmp_path / "home"
     (home / "rootfs").mkdir(parents=True)
@@ -200,12 +224,27 @@ def test_a_link_out_of_the_directory_is_not_followed(out, tmp_path, place):
     assert not os.path.lexists(out / place)
 
 
-@pytest.mark.parametrize("stamp", ["", "[]", '{"fingerprint": 1, "seconds": 1, "artifacts": []}',
-                                   "\xff", json.dumps({
-                                       "fingerprint": "", "seconds": 0, "artifacts": {
-                                           "../victim": {"is_result": True},
-                                           "..": {"is_result": True}, "": {"is_result": True},
-                                           "mine.txt": []}})])
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "",
+        "[]",
+        '{"fingerprint": 1, "seconds": 1, "artifacts": []}',
+        "\xff",
+        json.dumps(
+            {
+                "fingerprint": "",
+                "seconds": 0,
+                "artifacts": {
+                    "../victim": {"is_result": True},
+                    "..": {"is_result": True},
+                    "": {"is_result": True},
+                    "mine.txt": [],
+                },
+            }
+        ),
+    ],
+)
 def test_a_stamp_that_cannot_be_trusted_names_nothing(out, tmp_path, stamp):
     (tmp_path / "victim").touch()
     (out / ".kbimg/stages/rootfs/stamp.json").write_text(stamp, encoding="latin-1")

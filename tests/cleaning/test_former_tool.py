@@ -62,13 +62,18 @@ def test_cleanup_does_the_same_for_it_and_keeps_results(namespace, aborted, tmp_
 
 
 # Each waits until an unmount is given up: one of them is enough for the quick tests.
-@pytest.mark.parametrize("how", [
-    "held = open('scripts-auto/rootfs/dev/sda')",
-    pytest.param("os.chdir('scripts-auto/rootfs/dev')", marks=pytest.mark.image),
-    pytest.param("import mmap; number = os.open('scripts-auto/rootfs/dev/sda', 0); "
-                 "held = mmap.mmap(number, 0, prot=mmap.PROT_READ); os.closerange(3, 100)",
-                 marks=pytest.mark.image),
-])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "held = open('scripts-auto/rootfs/dev/sda')",
+        pytest.param("os.chdir('scripts-auto/rootfs/dev')", marks=pytest.mark.image),
+        pytest.param(
+            "import mmap; number = os.open('scripts-auto/rootfs/dev/sda', 0); "
+            "held = mmap.mmap(number, 0, prot=mmap.PROT_READ); os.closerange(3, 100)",
+            marks=pytest.mark.image,
+        ),
+    ],
+)
 def test_a_mount_that_is_held_keeps_all_below_it(namespace, aborted, tmp_path, how):
     holder = namespace.start(sys.executable, "-c", f"{STAYS}{how}\n{HOLD}")
     output = namespace.doit("clean", check=False)
@@ -88,8 +93,8 @@ def test_a_mount_that_is_held_keeps_all_below_it(namespace, aborted, tmp_path, h
 
 def test_a_tree_that_is_held_does_not_keep_the_others(namespace, aborted, tmp_path):
     holder = namespace.start(
-        sys.executable, "-c",
-        f"{STAYS}os.chdir('scripts-auto/mnt/boot/grub2')\n{HOLD}")
+        sys.executable, "-c", f"{STAYS}os.chdir('scripts-auto/mnt/boot/grub2')\n{HOLD}"
+    )
     output = namespace.doit("clean", check=False)
     assert f"{aborted}/mnt: nothing in it is deleted" in output
     assert f"process {holder.pid}" in output
@@ -101,8 +106,7 @@ def test_who_works_in_the_tree_is_named_even_without_a_mount(namespace, tmp_path
     tree = tmp_path / "scripts-auto/rootfs"
     tree.mkdir(parents=True)
     (tree / "file").touch()
-    holder = namespace.start(sys.executable, "-c",
-                             f"import os, time; os.chroot('{tree}'); {HOLD}")
+    holder = namespace.start(sys.executable, "-c", f"import os, time; os.chroot('{tree}'); {HOLD}")
     output = namespace.doit("clean", check=False)
     assert f"process {holder.pid} of root" in output
     assert f"has as its root {tree}" in output
@@ -116,9 +120,17 @@ def test_the_shell_that_started_it_is_never_ended(namespace, tmp_path):
     tree = tmp_path / "scripts-auto/rootfs"
     tree.mkdir(parents=True)
     argv = namespace.argv(sys.executable, "-m", "doit")[4:]
-    output = namespace.run("sh", "-c", f"cd {tree}; (cd {tmp_path}; " + '"$@"); echo still here',
-                           "sh", *argv[1:], "-f", Path(__file__).parents[2] / "dodo.py", "clean",
-                           "force=1")
+    output = namespace.run(
+        "sh",
+        "-c",
+        f"cd {tree}; (cd {tmp_path}; " + '"$@"); echo still here',
+        "sh",
+        *argv[1:],
+        "-f",
+        Path(__file__).parents[2] / "dodo.py",
+        "clean",
+        "force=1",
+    )
     assert "leave the directory" in output
     assert "still here" in output
     assert tree.exists()

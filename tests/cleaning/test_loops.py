@@ -6,8 +6,8 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 from building import run_doit
@@ -17,9 +17,12 @@ MIB = 1 << 20
 
 def attached(folder: Path) -> dict:
     """The devices that show files of the folder, by file."""
-    rows = subprocess.run(["losetup", "--list", "--noheadings", "--raw", "--output",
-                           "NAME,BACK-FILE"], check=True, text=True,
-                          capture_output=True).stdout.splitlines()
+    rows = subprocess.run(
+        ["losetup", "--list", "--noheadings", "--raw", "--output", "NAME,BACK-FILE"],
+        check=True,
+        text=True,
+        capture_output=True,
+    ).stdout.splitlines()
     pairs = (row.split(" ")[:2] for row in rows)
     return {file.replace("\\x20", " "): name for name, file in pairs if str(folder) in file}
 
@@ -28,8 +31,9 @@ def attach(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab") as stream:
         stream.truncate(4 * MIB)
-    return subprocess.run(["losetup", "--find", "--show", path], check=True, text=True,
-                          capture_output=True).stdout.strip()
+    return subprocess.run(
+        ["losetup", "--find", "--show", path], check=True, text=True, capture_output=True
+    ).stdout.strip()
 
 
 @pytest.fixture
@@ -96,8 +100,10 @@ def test_a_device_that_is_mounted_elsewhere_keeps_its_file(namespace, out, tmp_p
     # In a namespace where the mount cannot be seen, the device is in use all the same.
     for run in (namespace.doit, seen_from_here(tmp_path)):
         said = run("clean", check=False)
-        assert (f"{out / 'system.img'}: not deleted: {device} shows it and is in use: "
-                f"mounted at {tmp_path / 'elsewhere'}. ") in said
+        assert (
+            f"{out / 'system.img'}: not deleted: {device} shows it and is in use: "
+            f"mounted at {tmp_path / 'elsewhere'}. "
+        ) in said
         assert said.count("is in use") == 1
         assert (out / "system.img").exists()
         assert attached(tmp_path) == {str(out / "system.img"): device}
@@ -112,6 +118,7 @@ def seen_from_here(folder: Path):
         done = run_doit(folder, *argv)
         assert (done.returncode == 0) == check
         return done.stdout
+
     return run
 
 
@@ -137,8 +144,12 @@ def test_a_partition_that_is_mounted(namespace, out, tmp_path, request):
 def test_a_process_that_has_it_open_is_named_and_ended_by_force(namespace, out, tmp_path):
     device = attached(out)[str(out / "system.img")]
     process = namespace.start(
-        sys.executable, "-c", "import sys, time; held = open(sys.argv[1], 'rb')\n"
-        "print('ready', flush=True); time.sleep(1000)", device)
+        sys.executable,
+        "-c",
+        "import sys, time; held = open(sys.argv[1], 'rb')\n"
+        "print('ready', flush=True); time.sleep(1000)",
+        device,
+    )
     said = namespace.doit("clean", check=False)
     assert f"process {process.pid} of root" in said and f"has open {device}" in said
     assert attached(tmp_path) == {str(out / "system.img"): device}

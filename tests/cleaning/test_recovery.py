@@ -42,8 +42,12 @@ def test_a_mount_that_is_in_the_table_keeps_everything(namespace, tmp_path: Path
     (tmp_path / "tree/a b\\n").mkdir(parents=True)
     (tmp_path / "tree/a").touch()
     namespace.run("mount", "--bind", "/usr", tmp_path / "tree/a b\\n")
-    output = namespace.python(BLIND.replace("mounts.below = lambda path: []", "")
-                              .replace("OSError", "recovery.StillMounted"), tmp_path / "tree")
+    output = namespace.python(
+        BLIND.replace("mounts.below = lambda path: []", "").replace(
+            "OSError", "remove.StillMounted"
+        ),
+        tmp_path / "tree",
+    )
     assert f"{tmp_path}/tree is not deleted: {tmp_path}/tree/a b\\n is mounted there" in output
     assert (tmp_path / "tree/a").exists()
 
@@ -80,17 +84,29 @@ def test_size_on_disk(tmp_path: Path):
     assert remove.allocated(tree) == empty + 8192
 
 
-@pytest.mark.parametrize(("size", "text"), [
-    (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3 << 19, "1.5 MiB"), (5 << 40, "5120.0 GiB")])
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (3 << 19, "1.5 MiB"),
+        (5 << 40, "5120.0 GiB"),
+    ],
+)
 def test_sizes_for_people(size, text):
     assert readable(size) == text
 
 
 def test_mountinfo():
-    text = (b"36 35 98:0 /mnt1 /mnt/a\\040b rw,noatime master:1 - ext3 /dev/root rw\n"
-            b"37 36 0:5 / /mnt/\xff\\134x rw - proc proc rw\n")
-    assert mounts.parse(text) == [mounts.Mount(36, "/mnt/a b"),
-                                  mounts.Mount(37, os.fsdecode(b"/mnt/\xff\\x"))]
+    text = (
+        b"36 35 98:0 /mnt1 /mnt/a\\040b rw,noatime master:1 - ext3 /dev/root rw\n"
+        b"37 36 0:5 / /mnt/\xff\\134x rw - proc proc rw\n"
+    )
+    assert mounts.parse(text) == [
+        mounts.Mount(36, "/mnt/a b"),
+        mounts.Mount(37, os.fsdecode(b"/mnt/\xff\\x")),
+    ]
 
 
 def test_nobody_holds_what_nobody_opened(tmp_path: Path):
@@ -98,8 +114,13 @@ def test_nobody_holds_what_nobody_opened(tmp_path: Path):
 
 
 def test_a_command_cannot_write_to_the_terminal(namespace, tmp_path: Path):
-    holder = namespace.start("python3", "-c", "import time; held = open('.'.join(['x','y']), 'w')\n"
-                             "print('ready', flush=True); time.sleep(1000)", "\033[2J")
+    holder = namespace.start(
+        "python3",
+        "-c",
+        "import time; held = open('.'.join(['x','y']), 'w')\n"
+        "print('ready', flush=True); time.sleep(1000)",
+        "\033[2J",
+    )
     found = holders.holding([str(tmp_path / "x.y")])
     assert [one.pid for one in found] == [holder.pid]
     assert str(found[0]).endswith(f" ?[2J (has open {tmp_path}/x.y)")
@@ -117,5 +138,8 @@ def test_the_lock_goes_last(tmp_path: Path):
     layout.lock.touch()
     (layout.out / "system.img").touch()
     assert everything(layout, ["system.img"]) == (
-        layout.out / "system.img", layout.stage("a"), layout.private / "fingerprint.key",
-        layout.private)
+        layout.out / "system.img",
+        layout.stage("a"),
+        layout.private / "fingerprint.key",
+        layout.private,
+    )

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Set
 from xml.etree import ElementTree
 
 import pytest
@@ -14,22 +13,64 @@ import pytest
 from kbimg_tasks.demo_repo.definitions import DATA, Attributes, Repository, read_repository
 
 GUIDE = [
-    "NetworkManager", "cloud-init", "conntrack-tools", "containerd",
-    "containernetworking-plugins", "cri-tools", "dhcp", "ebtables", "ethtool", "iptables",
-    "kernel", "kubernetes-kubeadm", "kubernetes-kubelet", "openssh-server", "passwd", "rsyslog",
-    "socat", "tar", "vi", "coreutils", "dosfstools", "dracut", "gawk", "hwinfo", "net-tools",
+    "NetworkManager",
+    "cloud-init",
+    "conntrack-tools",
+    "containerd",
+    "containernetworking-plugins",
+    "cri-tools",
+    "dhcp",
+    "ebtables",
+    "ethtool",
+    "iptables",
+    "kernel",
+    "kubernetes-kubeadm",
+    "kubernetes-kubelet",
+    "openssh-server",
+    "passwd",
+    "rsyslog",
+    "socat",
+    "tar",
+    "vi",
+    "coreutils",
+    "dosfstools",
+    "dracut",
+    "gawk",
+    "hwinfo",
+    "net-tools",
     "parted",
-]  # fmt: skip
+]
 ADDED = [
-    "grub2-efi", "grub2-tools", "grub2-efi-x64-modules", "grub2-pc-modules", "grub2",
-    "efibootmgr", "veritysetup", "shim", "mokutil", "grub2-efi-x64",
-]  # fmt: skip
+    "grub2-efi",
+    "grub2-tools",
+    "grub2-efi-x64-modules",
+    "grub2-pc-modules",
+    "grub2",
+    "efibootmgr",
+    "veritysetup",
+    "shim",
+    "mokutil",
+    "grub2-efi-x64",
+]
 NODE = [
-    "bash", "curl", "e2fsprogs", "iproute", "kmod", "openssh-clients", "shadow", "shadow-utils",
-    "systemd", "util-linux", "zstd",
-]  # fmt: skip
-SCRIPTS = sorted(path for path in DATA.rglob("*") if path.is_file() and (
-    path.name in ("pre", "post", "posttrans") or path.read_bytes().startswith(b"#!/bin/sh")))
+    "bash",
+    "curl",
+    "e2fsprogs",
+    "iproute",
+    "kmod",
+    "openssh-clients",
+    "shadow",
+    "shadow-utils",
+    "systemd",
+    "util-linux",
+    "zstd",
+]
+SCRIPTS = sorted(
+    path
+    for path in DATA.rglob("*")
+    if path.is_file()
+    and (path.name in ("pre", "post", "posttrans") or path.read_bytes().startswith(b"#!/bin/sh"))
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +78,7 @@ def described() -> Repository:
     return read_repository()
 
 
-def names(described: Repository, architecture: str) -> Set[str]:
+def names(described: Repository, architecture: str) -> set[str]:
     """What an RPM is called or provides, as far as it is known without asking apt."""
     wanted = {name for group in described.debian_names(architecture) for name in group}
     known = {described.renames.get(name, name) for name in wanted}
@@ -82,22 +123,30 @@ def test_standins_say_so(described: Repository) -> None:
 
 def test_attributes_can_be_read(described: Repository) -> None:
     for package in described.packages:
-        for text in [*package.attributes.values(), *package.directories.values(),
-                     *package.ghosts.values()]:
+        for text in [
+            *package.attributes.values(),
+            *package.directories.values(),
+            *package.ghosts.values(),
+        ]:
             Attributes.parse(text)
 
 
 def test_users_are_made_before_they_own_anything(described: Repository) -> None:
-    shipped = {line.partition(":")[0]
-               for name in ("passwd", "group")
-               for line in (DATA / f"packages/setup/files/etc/{name}").read_text().splitlines()}
+    shipped = {
+        line.partition(":")[0]
+        for name in ("passwd", "group")
+        for line in (DATA / f"packages/setup/files/etc/{name}").read_text().splitlines()
+    }
     for package in described.packages:
-        owners = [Attributes.parse(text) for text in [
-            *package.attributes.values(), *package.directories.values()]]
+        owners = [
+            Attributes.parse(text)
+            for text in [*package.attributes.values(), *package.directories.values()]
+        ]
         used = {name for owner in owners for name in (owner.user, owner.group)} - shipped
         text = package.scriptlets().get("pre", "")
-        assert all(re.search(rf"(user|group)add [^\n]*(\n +[^\n]*)*\b{name}\b", text)
-                   for name in used), package.name
+        assert all(
+            re.search(rf"(user|group)add [^\n]*(\n +[^\n]*)*\b{name}\b", text) for name in used
+        ), package.name
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(DATA)))
@@ -112,8 +161,10 @@ def test_scripts_are_scripts(script: Path) -> None:
 
 def test_accounts_agree() -> None:
     folder = DATA / "packages/setup/files/etc"
-    first = {name: [line.partition(":")[0] for line in (folder / name).read_text().splitlines()]
-             for name in ("passwd", "shadow", "group", "gshadow")}
+    first = {
+        name: [line.partition(":")[0] for line in (folder / name).read_text().splitlines()]
+        for name in ("passwd", "shadow", "group", "gshadow")
+    }
     assert first["passwd"] == first["shadow"]
     assert first["group"] == first["gshadow"]
     assert "wheel" in first["group"]

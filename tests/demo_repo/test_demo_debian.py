@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 import pytest
 
@@ -15,8 +15,17 @@ from kbimg_tasks.demo_repo.programs import Failure
 
 
 def deb(name: str, depends: str = "", provides: Sequence[str] = ()) -> Deb:
-    return Deb(Path(f"{name}_1_all.deb"), name, "1", "all", name, name, parse_relations(depends),
-               frozenset(provides), frozenset())
+    return Deb(
+        Path(f"{name}_1_all.deb"),
+        name,
+        "1",
+        "all",
+        name,
+        name,
+        parse_relations(depends),
+        frozenset(provides),
+        frozenset(),
+    )
 
 
 def test_fields_and_their_continuation() -> None:
@@ -49,11 +58,15 @@ def test_requirements_are_names_of_rpms_without_its_own() -> None:
 
 
 def test_what_apt_would_install() -> None:
-    output = ("Inst dracut (059-4 Debian:12.11/stable [all]) []\n"
-              "Inst dmsetup (2:1.02.185-2 Debian:12.11/stable [amd64])\n"
-              "Conf dracut (059-4 Debian:12.11/stable [all])\n")
-    assert CHOSEN.findall(output) == [("dracut", "059-4", "all"),
-                                      ("dmsetup", "2:1.02.185-2", "amd64")]
+    output = (
+        "Inst dracut (059-4 Debian:12.11/stable [all]) []\n"
+        "Inst dmsetup (2:1.02.185-2 Debian:12.11/stable [amd64])\n"
+        "Conf dracut (059-4 Debian:12.11/stable [all])\n"
+    )
+    assert CHOSEN.findall(output) == [
+        ("dracut", "059-4", "all"),
+        ("dmsetup", "2:1.02.185-2", "amd64"),
+    ]
     assert file_name("dmsetup", "2:1.02.185-2", "amd64") == "dmsetup_2%3a1.02.185-2_amd64.deb"
 
 
@@ -66,9 +79,14 @@ def test_packages_are_grouped_left_out_and_renamed() -> None:
     absent = Definition("absent", made_from=("absent",))
     own = Definition("own", version="1")
     grouped = repository(kernel, absent, own).group(
-        ["left-out", "linux-image-6.1", "old", "other"], "amd64")
+        ["left-out", "linux-image-6.1", "old", "other"], "amd64"
+    )
     assert [(each.name, names) for each, names in grouped] == [
-        ("kernel", ("linux-image-6.1",)), ("own", ()), ("new", ("old",)), ("other", ("other",))]
+        ("kernel", ("linux-image-6.1",)),
+        ("own", ()),
+        ("new", ("old",)),
+        ("other", ("other",)),
+    ]
 
 
 def test_the_order_of_patterns_is_kept() -> None:
@@ -78,5 +96,6 @@ def test_the_order_of_patterns_is_kept() -> None:
 
 def test_two_definitions_cannot_claim_one_package() -> None:
     with pytest.raises(Failure, match="belongs to one and two"):
-        repository(Definition("one", made_from=("a",)),
-                   Definition("two", made_from=("a",))).group(["a"], "amd64")
+        repository(Definition("one", made_from=("a",)), Definition("two", made_from=("a",))).group(
+            ["a"], "amd64"
+        )

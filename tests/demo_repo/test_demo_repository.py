@@ -6,8 +6,9 @@ import os
 import shutil
 import stat
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable
 
 import pytest
 
@@ -18,24 +19,33 @@ from kbimg_tasks.demo_repo.definitions import Definition, Repository, read_repos
 from kbimg_tasks.demo_repo.programs import Failure
 
 NASTY = ("a b", "[x]", "{y}", "50%{name}%%", "back\\slash", 'quo"te', "sta*r?", "ő")
-LAYOUT = Definition("filesystem", version="1", summary="directories",
-                    links={"/lib": "usr/lib"}, directories={"/usr": "0755 root root",
-                                                            "/usr/lib": "0755 root root"})
+LAYOUT = Definition(
+    "filesystem",
+    version="1",
+    summary="directories",
+    links={"/lib": "usr/lib"},
+    directories={"/usr": "0755 root root", "/usr/lib": "0755 root root"},
+)
 
 
 def quiet(_text: str) -> None:
     """Say nothing."""
 
 
-def rpms_of(debs: Sequence[Path], folder: Path, *packages: Definition) -> List[Path]:
+def rpms_of(debs: Sequence[Path], folder: Path, *packages: Definition) -> list[Path]:
     described = Repository({}, (), ("/usr/share/unwanted",), {}, (LAYOUT, *packages))
     return repository.make_rpms(
-        repository.plan(described, [read(path) for path in debs], "amd64"), folder, quiet)
+        repository.plan(described, [read(path) for path in debs], "amd64"), folder, quiet
+    )
 
 
 def query(rpm: Path, form: str) -> str:
-    return subprocess.run(["rpm", "--query", "--nosignature", f"--queryformat={form}", "--package",
-                           str(rpm)], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        ["rpm", "--query", "--nosignature", f"--queryformat={form}", "--package", str(rpm)],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
 
 
 def test_every_file_arrives_where_it_belongs(make_deb: Any, install: Any, tmp_path: Path) -> None:
@@ -45,17 +55,36 @@ def test_every_file_arrives_where_it_belongs(make_deb: Any, install: Any, tmp_pa
         (top / "lib/tool").chmod(0o4755)
         (top / "var/lib/tiny").chmod(0o2770)
 
-    deb = make_deb("tiny", {
-        "/lib/tool": "#!/bin/sh\n", "/usr/share/tiny/plain": "plain\n", "/.hidden": "h\n",
-        "/etc/tiny.conf": "a=1\n",
-        "/var/lib/tiny/state": "kept\n", "/usr/share/unwanted/x": "",
-        **{f"/usr/share/tiny/{name}": name for name in NASTY},
-    }, conffiles=["/etc/tiny.conf"], prepare=prepare, Version="1:2.0-beta-3")  # fmt: skip
-    rpms = rpms_of([deb], tmp_path / "rpms", Definition(
-        "tiny-tools", made_from=("tiny",), provides=("tiny",),
-        attributes={"/var/lib/tiny/state": "0640 root mail",
-                    "/usr/share/tiny/plain": "0755 root root cap_net_raw=ep"},
-        links={"/usr/lib/other": "tool"}, copies={"/boot/tool": "/usr/lib/tool"}))
+    deb = make_deb(
+        "tiny",
+        {
+            "/lib/tool": "#!/bin/sh\n",
+            "/usr/share/tiny/plain": "plain\n",
+            "/.hidden": "h\n",
+            "/etc/tiny.conf": "a=1\n",
+            "/var/lib/tiny/state": "kept\n",
+            "/usr/share/unwanted/x": "",
+            **{f"/usr/share/tiny/{name}": name for name in NASTY},
+        },
+        conffiles=["/etc/tiny.conf"],
+        prepare=prepare,
+        Version="1:2.0-beta-3",
+    )
+    rpms = rpms_of(
+        [deb],
+        tmp_path / "rpms",
+        Definition(
+            "tiny-tools",
+            made_from=("tiny",),
+            provides=("tiny",),
+            attributes={
+                "/var/lib/tiny/state": "0640 root mail",
+                "/usr/share/tiny/plain": "0755 root root cap_net_raw=ep",
+            },
+            links={"/usr/lib/other": "tool"},
+            copies={"/boot/tool": "/usr/lib/tool"},
+        ),
+    )
     root = tmp_path / "root"
     install(rpms, root)
 
@@ -75,9 +104,15 @@ def test_every_file_arrives_where_it_belongs(make_deb: Any, install: Any, tmp_pa
     assert not (root / "usr/share/unwanted").exists()
     tiny = next(rpm for rpm in rpms if rpm.name.startswith("tiny-tools"))
     assert query(tiny, "%{EPOCHNUM}:%{VERSION}-%{RELEASE}") == "1:2.0_beta-3"
-    assert "/etc/tiny.conf" in subprocess.run(
-        ["rpm", "--query", "--nosignature", "--configfiles", "--package", str(tiny)],
-        check=True, capture_output=True, text=True).stdout
+    assert (
+        "/etc/tiny.conf"
+        in subprocess.run(
+            ["rpm", "--query", "--nosignature", "--configfiles", "--package", str(tiny)],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    )
     assert query(tiny, "[%{FILENAMES} %{FILEGROUPNAME}\n]").count("/var/lib/tiny/state mail") == 1
 
 
@@ -109,7 +144,8 @@ def test_the_repository_is_replaced_as_a_whole(make_deb: Any, tmp_path: Path) ->
     for name in ("first", "second"):
         with repository.locked(tmp_path / ".out.part-of-another"):
             repository.publish(
-                rpms_of([make_deb(name, {f"/usr/lib/{name}": ""})], tmp_path / name), outdir)
+                rpms_of([make_deb(name, {f"/usr/lib/{name}": ""})], tmp_path / name), outdir
+            )
         assert (outdir / f"{name}-1.0-1.noarch.rpm").is_file()
         assert (outdir / "repodata/repomd.xml").is_file()
     assert not (outdir / "first-1.0-1.noarch.rpm").exists()
@@ -117,7 +153,8 @@ def test_the_repository_is_replaced_as_a_whole(make_deb: Any, tmp_path: Path) ->
 
 
 def test_it_is_current_until_it_would_be_made_in_another_way(
-        make_deb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_deb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outdir, data = tmp_path / "out", tmp_path / "data"
     shutil.copytree(repository.DATA, data)
     monkeypatch.setattr(repository, "DATA", data)
@@ -134,20 +171,31 @@ def test_it_is_current_until_it_would_be_made_in_another_way(
 
 
 def test_a_second_run_is_refused(tmp_path: Path) -> None:
-    with repository.locked(tmp_path), pytest.raises(Failure, match="another run is using"), \
-            repository.locked(tmp_path):
+    with (
+        repository.locked(tmp_path),
+        pytest.raises(Failure, match="another run is using"),
+        repository.locked(tmp_path),
+    ):
         pass
 
 
-@pytest.mark.parametrize(("definition", "message"), [
-    (Definition("tiny", made_from=("tiny",), attributes={"/usr/lib/b": "0644 root root"}),
-     "tiny: no /usr/lib/b in its Debian packages"),
-    (Definition("tiny", made_from=("tiny",), links={"/usr/lib/a": "b"}),
-     "tiny: /usr/lib/a comes from two places"),
-    (Definition("tiny", made_from=("tiny",), links={"/usr/../../a": "b"}), "leads out of"),
-])  # fmt: skip
-def test_a_definition_that_does_not_fit_is_named(make_deb: Any, tmp_path: Path,
-                                                 definition: Definition, message: str) -> None:
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        (
+            Definition("tiny", made_from=("tiny",), attributes={"/usr/lib/b": "0644 root root"}),
+            "tiny: no /usr/lib/b in its Debian packages",
+        ),
+        (
+            Definition("tiny", made_from=("tiny",), links={"/usr/lib/a": "b"}),
+            "tiny: /usr/lib/a comes from two places",
+        ),
+        (Definition("tiny", made_from=("tiny",), links={"/usr/../../a": "b"}), "leads out of"),
+    ],
+)
+def test_a_definition_that_does_not_fit_is_named(
+    make_deb: Any, tmp_path: Path, definition: Definition, message: str
+) -> None:
     deb = make_deb("tiny", {"/usr/lib/a": ""})
     with pytest.raises(Failure, match=message):
         rpms_of([deb], tmp_path / "rpms", definition)
@@ -163,49 +211,79 @@ def test_a_broken_package_is_named(tmp_path: Path) -> None:
 
 def test_an_unreachable_mirror_is_one_line(tmp_path: Path, capsys: Any) -> None:
     sources = tmp_path / "bad.sources"
-    sources.write_text("Types: deb\nURIs: http://127.0.0.1:9/debian\nSuites: bookworm\n"
-                       "Components: main\nTrusted: yes\n")
+    sources.write_text(
+        "Types: deb\nURIs: http://127.0.0.1:9/debian\nSuites: bookworm\n"
+        "Components: main\nTrusted: yes\n"
+    )
     assert command.main([str(tmp_path / "out"), "--sources", str(sources)]) == 1
     said = capsys.readouterr().err.splitlines()
     assert said[-1].startswith("demo_repo: error: apt cannot reach its mirror")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_program_names_its_package(tmp_path: Path, capsys: Any,
-                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_names_its_package(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert command.main([str(tmp_path / "out")]) == 1
     assert "apt-get install apt createrepo-c dpkg rpm" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], List[Deb]]:
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], list[Deb]]:
     """A few real packages, from Debian's mirror."""
     folder = tmp_path_factory.mktemp("apt")
     apt = apt_packages.Apt(folder, folder / "debs", apt_packages.default_sources(), "amd64")
     apt.update()
-    names = ("bash", "coreutils", "iputils-ping", "isc-dhcp-client", "isc-dhcp-server", "libc-bin",
-             "login", "netbase", "passwd", "sed", "grep", "debianutils", "diffutils", "findutils",
-             "gawk", "gzip", "hostname", "ncurses-base", "ncurses-bin", "tar", "util-linux",
-             "util-linux-extra", "bsdutils", "mount", "fdisk", "chrony")
+    names = (
+        "bash",
+        "coreutils",
+        "iputils-ping",
+        "isc-dhcp-client",
+        "isc-dhcp-server",
+        "libc-bin",
+        "login",
+        "netbase",
+        "passwd",
+        "sed",
+        "grep",
+        "debianutils",
+        "diffutils",
+        "findutils",
+        "gawk",
+        "gzip",
+        "hostname",
+        "ncurses-base",
+        "ncurses-bin",
+        "tar",
+        "util-linux",
+        "util-linux-extra",
+        "bsdutils",
+        "mount",
+        "fdisk",
+        "chrony",
+    )
     return lambda: repository.read_all(apt.fetch([names], quiet))
 
 
 @pytest.mark.image
 def test_real_packages_install_as_a_distributions_do(
-        debian: Callable[[], List[Deb]], install: Any, tmp_path: Path) -> None:
+    debian: Callable[[], list[Deb]], install: Any, tmp_path: Path
+) -> None:
     described = read_repository()
     made = repository.make_rpms(
-        repository.plan(described, debian(), "amd64"), tmp_path / "rpms", quiet)
+        repository.plan(described, debian(), "amd64"), tmp_path / "rpms", quiet
+    )
     # Those that are made of nothing but our own files ask for packages that are not here.
     wanted = [rpm for rpm in made if not rpm.name.startswith(("kubernetes", "grub2", "cri-tools"))]
     root = tmp_path / "root"
     said = install(wanted, root)
     assert "error" not in said.lower() and "warning" not in said.lower(), said
 
-    accounts: Dict[str, int] = {
+    accounts: dict[str, int] = {
         fields[0]: int(fields[2])
-        for fields in (line.split(":") for line in (root / "etc/passwd").read_text().splitlines())}
+        for fields in (line.split(":") for line in (root / "etc/passwd").read_text().splitlines())
+    }
     assert (root / "var/lib/chrony").stat().st_uid == accounts["_chrony"] != 0
     leases = root / "var/lib/dhcpd/dhcpd.leases"
     assert leases.stat().st_uid == accounts["dhcpd"]
@@ -218,7 +296,8 @@ def test_real_packages_install_as_a_distributions_do(
     assert (root / "var/spool/mail").stat().st_gid == 12
 
     again = repository.make_rpms(
-        repository.plan(described, debian(), "amd64"), tmp_path / "again", quiet)
+        repository.plan(described, debian(), "amd64"), tmp_path / "again", quiet
+    )
     assert [path.read_bytes() for path in made] == [path.read_bytes() for path in again]
 
 
@@ -227,12 +306,22 @@ def test_a_host_with_dnf_uses_its_own_packages(make_deb: Any, tmp_path: Path) ->
     packages = [make_deb(name, {f"/usr/lib/{name}": name}) for name in ("bash", "cri-tools")]
     repository.publish(rpms_of(packages, tmp_path / "rpms"), tmp_path / "host")
     (tmp_path / "host.repo").write_text(
-        f"[host]\nname=host\nbaseurl=file://{tmp_path}/host\ngpgcheck=0\n")
-    status = command.main([
-        str(tmp_path / "out"), f"--dnf-option=--setopt=reposdir={tmp_path}",
-        # The plugin "local" offers what this machine's dnf once installed, whatever reposdir says.
-        "--dnf-option=--disableplugin=local", f"--dnf-option=--setopt=cachedir={tmp_path}/dnf"])
+        f"[host]\nname=host\nbaseurl=file://{tmp_path}/host\ngpgcheck=0\n"
+    )
+    status = command.main(
+        [
+            str(tmp_path / "out"),
+            f"--dnf-option=--setopt=reposdir={tmp_path}",
+            # The plugin "local" offers what dnf once installed here, whatever reposdir says.
+            "--dnf-option=--disableplugin=local",
+            f"--dnf-option=--setopt=cachedir={tmp_path}/dnf",
+        ]
+    )
     assert status == 0
     assert {path.name for path in (tmp_path / "out").glob("*.rpm")} == {
-        "bash-1.0-1.noarch.rpm", "cri-tools-1.0-1.noarch.rpm", "filesystem-1-1.noarch.rpm",
-        "kubernetes-kubeadm-1.29.1-1.noarch.rpm", "kubernetes-kubelet-1.29.1-1.noarch.rpm"}
+        "bash-1.0-1.noarch.rpm",
+        "cri-tools-1.0-1.noarch.rpm",
+        "filesystem-1-1.noarch.rpm",
+        "kubernetes-kubeadm-1.29.1-1.noarch.rpm",
+        "kubernetes-kubelet-1.29.1-1.noarch.rpm",
+    }

@@ -26,25 +26,35 @@ def test_what_rpm_would_read_otherwise_becomes_any_character(character: str) -> 
     assert pattern(f"/a{character}b") == "/a?b"
 
 
-@given(st.text(st.characters(blacklist_characters="\0\n", blacklist_categories=("Cs",)),
-               min_size=1))
+@given(
+    st.text(st.characters(blacklist_characters="\0\n", blacklist_categories=("Cs",)), min_size=1)
+)
 def test_a_pattern_finds_its_own_file(name: str) -> None:
     assert fnmatchcase(name, pattern(name))
 
 
-@pytest.mark.parametrize(("entry", "line"), [
-    (Entry("/a", "file", OWNER), '%attr(0644,root,root) "/a"'),
-    (Entry("/a", "link", OWNER), '%attr(-,root,root) "/a"'),
-    (Entry("/a", "directory", Attributes(0o1777, "u", "g")), '%dir %attr(1777,u,g) "/a"'),
-    (Entry("/etc/a", "file", OWNER, config=True),
-     '%config(noreplace) %attr(0644,root,root) "/etc/a"'),
-    (Entry("/etc/a", "link", OWNER, config=True), '%attr(-,root,root) "/etc/a"'),
-    (Entry("/a", "file", OWNER, ghost=True), '%ghost %attr(0644,root,root) "/a"'),
-    (Entry("/a", "file", Attributes(0o755, "root", "root", "cap_net_raw=ep")),
-     '%caps(cap_net_raw=ep) %attr(0755,root,root) "/a"'),
-    (Entry("/usr/share/doc/a/copyright", "file", OWNER),
-     '%license %attr(0644,root,root) "/usr/share/doc/a/copyright"'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        (Entry("/a", "file", OWNER), '%attr(0644,root,root) "/a"'),
+        (Entry("/a", "link", OWNER), '%attr(-,root,root) "/a"'),
+        (Entry("/a", "directory", Attributes(0o1777, "u", "g")), '%dir %attr(1777,u,g) "/a"'),
+        (
+            Entry("/etc/a", "file", OWNER, config=True),
+            '%config(noreplace) %attr(0644,root,root) "/etc/a"',
+        ),
+        (Entry("/etc/a", "link", OWNER, config=True), '%attr(-,root,root) "/etc/a"'),
+        (Entry("/a", "file", OWNER, ghost=True), '%ghost %attr(0644,root,root) "/a"'),
+        (
+            Entry("/a", "file", Attributes(0o755, "root", "root", "cap_net_raw=ep")),
+            '%caps(cap_net_raw=ep) %attr(0755,root,root) "/a"',
+        ),
+        (
+            Entry("/usr/share/doc/a/copyright", "file", OWNER),
+            '%license %attr(0644,root,root) "/usr/share/doc/a/copyright"',
+        ),
+    ],
+)
 def test_lines_of_files(entry: Entry, line: str) -> None:
     assert file_line(entry) == line
 
@@ -65,8 +75,15 @@ def test_files_are_sorted_and_the_epoch_is_stated() -> None:
 
 
 def test_what_is_provided_has_a_version_unless_it_is_a_path() -> None:
-    rpm = Rpm("a", Version(0, "1", "2"), "x86_64", "s", "d", provides=("vi", "/bin/sh"),
-              requires_first=("setup",))
+    rpm = Rpm(
+        "a",
+        Version(0, "1", "2"),
+        "x86_64",
+        "s",
+        "d",
+        provides=("vi", "/bin/sh"),
+        requires_first=("setup",),
+    )
     text = render(rpm, [], {"posttrans": "true\n"})
     assert "Provides: vi = 1-2" in text
     assert "Provides: /bin/sh\n" in text

@@ -18,9 +18,15 @@ def is_booted(page: Path) -> bool:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("page", [
-    pytest.param(page, id=page.stem, marks=pytest.mark.boot if is_booted(page)
-                 else pytest.mark.image) for page in PAGES])  # fmt: skip
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(
+            page, id=page.stem, marks=pytest.mark.boot if is_booted(page) else pytest.mark.image
+        )
+        for page in PAGES
+    ],
+)
 def test_it_does_what_it_says(page: Path, repository: Path, tmp_path: Path):
     with Reader(demonstration(tmp_path / "image")) as reader:
         reader.follow(blocks(page))

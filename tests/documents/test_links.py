@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import List, Set
 
 import pytest
 from building import TOP
@@ -15,23 +14,29 @@ PAGES = sorted((*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")))
 INDEX = TOP / "docs/README.md"
 
 
-def tokens(page: Path) -> List[Token]:
+def tokens(page: Path) -> list[Token]:
     return MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))
 
 
-def targets(page: Path) -> Set[str]:
+def targets(page: Path) -> set[str]:
     """Where links and pictures of a page lead within this repository."""
-    found = {str(child.attrs.get("href") or child.attrs.get("src") or "")
-             for token in tokens(page) for child in token.children or ()
-             if child.type in ("link_open", "image")}
+    found = {
+        str(child.attrs.get("href") or child.attrs.get("src") or "")
+        for token in tokens(page)
+        for child in token.children or ()
+        if child.type in ("link_open", "image")
+    }
     return {target for target in found if not re.match(r"[a-z]+:", target)}
 
 
-def anchors(page: Path) -> Set[str]:
+def anchors(page: Path) -> set[str]:
     """What GitHub calls the headings of a page."""
     found = tokens(page)
-    texts = ("".join(child.content for child in text.children or ())
-             for heading, text in zip(found, found[1:]) if heading.type == "heading_open")
+    texts = (
+        "".join(child.content for child in text.children or ())
+        for heading, text in zip(found, found[1:])
+        if heading.type == "heading_open"
+    )
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts}
 
 

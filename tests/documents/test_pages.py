@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import Callable
 
 import pytest
 from building import TOP
@@ -11,7 +11,7 @@ from pages import Block, blocks
 from reader import Reader, checkout, demonstration
 
 # Where a reader of a page stands at its beginning.
-FOLLOWED: Dict[str, Callable[[Path], Path]] = {
+FOLLOWED: dict[str, Callable[[Path], Path]] = {
     "README.md": checkout,
     "docs/machines.md": checkout,
     "docs/migration.md": demonstration,
@@ -25,8 +25,9 @@ READ_BY = {
     "docs/upgrading.md": "tests/boot/test_upgrade.py",
 }
 CHINESE = "README.zh.md"
-PAGES = {str(page.relative_to(TOP)): page
-         for page in (*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md"))}  # fmt: skip
+PAGES = {
+    str(page.relative_to(TOP)): page for page in (*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md"))
+}
 
 
 def is_of_the_tests(block: Block) -> bool:
@@ -41,7 +42,7 @@ def test_what_is_typed_succeeds(page: str, repository: Path, tmp_path: Path):
         reader.follow([block for block in blocks(PAGES[page]) if not is_of_the_tests(block)])
 
 
-def typed(page: str) -> List[str]:
+def typed(page: str) -> list[str]:
     return [block.text for block in blocks(PAGES[page]) if block.is_typed]
 
 
@@ -63,5 +64,5 @@ def test_both_languages_type_the_same():
 
 
 def test_the_readme_passes_the_tests_as_ci_does():
-    command, = (block.text for block in blocks(PAGES["README.md"]) if is_of_the_tests(block))
+    (command,) = (block.text for block in blocks(PAGES["README.md"]) if is_of_the_tests(block))
     assert f"exec {command}" in (TOP / ".ci/run").read_text()

@@ -17,7 +17,7 @@ LINES_AT_MOST = 130
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_shortest_configuration_is_one(page: Path, tmp_path: Path):
-    text, = (block.text for block in blocks(page) if block.language == "toml")
+    (text,) = (block.text for block in blocks(page) if block.language == "toml")
     (tmp_path / "demo.repo").write_bytes((DEMO / "demo.repo").read_bytes())
     (tmp_path / "os-agent").write_bytes((DEMO / "os-agent").read_bytes())
     text = text.replace("/etc/yum.repos.d/openEuler.repo", "demo.repo")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, Set, Tuple
 
 import pytest
 from building import DEMO, TOP, run_doit
@@ -34,7 +34,7 @@ def commands(page: Path) -> Iterator[str]:
             yield from block.text.replace("\\\n", " ").splitlines()
 
 
-def found() -> Iterator[Tuple[str, Tuple[str, ...]]]:
+def found() -> Iterator[tuple[str, tuple[str, ...]]]:
     """Every command of doit or kbimg, with its words; what is optional is one of them."""
     for page in PAGES:
         for text in commands(page):
@@ -49,13 +49,16 @@ def found() -> Iterator[Tuple[str, Tuple[str, ...]]]:
 
 
 @pytest.fixture(scope="module")
-def tasks() -> Set[str]:
+def tasks() -> set[str]:
     """All tasks and stages that any configuration has."""
-    return {line.split()[0] for config in DEMO.glob("*.toml")
-            for line in run_doit(DEMO, "list", f"config={config}").stdout.splitlines()}
+    return {
+        line.split()[0]
+        for config in DEMO.glob("*.toml")
+        for line in run_doit(DEMO, "list", f"config={config}").stdout.splitlines()
+    }
 
 
-def unknown(words: Tuple[str, ...], tasks: Set[str]) -> Tuple[str, ...]:
+def unknown(words: tuple[str, ...], tasks: set[str]) -> tuple[str, ...]:
     """The words of a command that mean nothing."""
     program, *rest = words
     if words[:2] == ("kbimg", "diff"):  # two names, and options
@@ -71,27 +74,41 @@ def unknown(words: Tuple[str, ...], tasks: Set[str]) -> Tuple[str, ...]:
         for verb in filter(verbs.__contains__, rest):
             known |= _options(verbs[verb])
     return tuple(
-        word for before, word in zip(("", *rest), rest)
-        if word not in known and before not in VALUED and not PLACEHOLDER.fullmatch(word)
+        word
+        for before, word in zip(("", *rest), rest)
+        if word not in known
+        and before not in VALUED
+        and not PLACEHOLDER.fullmatch(word)
         and not ("=" in word and word.split("=")[0] in {*KNOWN, "NAME"})
-        and not (before == "-n" and word.isdecimal()))  # fmt: skip
+        and not (before == "-n" and word.isdecimal())
+    )
 
 
-def _options(parser: argparse.ArgumentParser) -> Set[str]:
+def _options(parser: argparse.ArgumentParser) -> set[str]:
     return {option for action in parser._actions for option in action.option_strings}
 
 
-def test_every_word_means_something(tasks: Set[str]):
-    wrong = {(page, words): strange for page, words in set(found())
-             if (strange := unknown(words, tasks))}
-    assert not wrong, "\n".join(f"{page}: {shlex.join(words)}: {' '.join(strange)}"
-                                for (page, words), strange in sorted(wrong.items()))
+def test_every_word_means_something(tasks: set[str]):
+    wrong = {
+        (page, words): strange for page, words in set(found()) if (strange := unknown(words, tasks))
+    }
+    assert not wrong, "\n".join(
+        f"{page}: {shlex.join(words)}: {' '.join(strange)}"
+        for (page, words), strange in sorted(wrong.items())
+    )
     assert len(set(found())) > 50
 
 
-@pytest.mark.parametrize("words", [
-    ("doit", "vm-img"), ("doit", "vm_img", "conf=x"), ("kbimg", "build"),
-    ("kbimg", "create", "-c", "x", "vm-img"), ("kbimg", "diff", "a", "b", "--every"),
-    ("kbimg", "doit", "stoer")])  # fmt: skip
-def test_what_means_nothing_is_found(tasks: Set[str], words: Tuple[str, ...]):
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("doit", "vm-img"),
+        ("doit", "vm_img", "conf=x"),
+        ("kbimg", "build"),
+        ("kbimg", "create", "-c", "x", "vm-img"),
+        ("kbimg", "diff", "a", "b", "--every"),
+        ("kbimg", "doit", "stoer"),
+    ],
+)
+def test_what_means_nothing_is_found(tasks: set[str], words: tuple[str, ...]):
     assert unknown(words, tasks)

@@ -19,10 +19,30 @@ def in_boot(folder: Path, boot: Path) -> str:
     """The output of a build in another run of the kernel, as far as a process can tell."""
     script = 'mount --bind "$1" /proc/sys/kernel/random/boot_id; shift; exec "$@"'
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-e", "-c", script, "sh", boot, sys.executable, "-m", "doit",
-         "-f", TOP / "dodo.py", "vm_img", "cache=cache"],
-        cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL, check=False)  # fmt: skip
+        [
+            "unshare",
+            "--mount",
+            "sh",
+            "-e",
+            "-c",
+            script,
+            "sh",
+            boot,
+            sys.executable,
+            "-m",
+            "doit",
+            "-f",
+            TOP / "dodo.py",
+            "vm_img",
+            "cache=cache",
+        ],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
     return done.stdout
 

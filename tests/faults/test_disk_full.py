@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 from building import DEMO, SMALL, digest, made, run_doit, write_config
@@ -53,8 +53,7 @@ def test_a_full_disk_at_every_stage(repository, disk):
     before = results(layout.out)
 
     config = load(path, disk, images=("vm_img",))
-    whole = plan(config, Given(
-        repomds=local_indexes(repositories(DEMO / "demo.repo"), X86_64)))
+    whole = plan(config, Given(repomds=local_indexes(repositories(DEMO / "demo.repo"), X86_64)))
     stages = whole.standing_under(["vm_img", "system_img_sha256"])
     for stage in stages:
         layout.stamp(stage.name).unlink()

@@ -26,14 +26,19 @@ def packages(paths: list) -> list:
 def test_what_was_downloaded_stays(repository: Path, tmp_path: Path):
     server = web.Server(repository, seconds=0.1)
     (tmp_path / "slow.repo").write_text(
-        f"[slow]\nname=slow\nbaseurl=http://127.0.0.1:{server.port}/\ngpgcheck=0\n")
+        f"[slow]\nname=slow\nbaseurl=http://127.0.0.1:{server.port}/\ngpgcheck=0\n"
+    )
     path = write_config(tmp_path, SMALL)
     path.write_text(path.read_text().replace(str(DEMO / "demo.repo"), "slow.repo"))
     own = f"cache={tmp_path / 'cache'}"
     build = subprocess.Popen(
-        [sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "packages", own], cwd=tmp_path,
-        stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True,
-        env={**os.environ})
+        [sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "packages", own],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ},
+    )
     end = time.monotonic() + WAIT_SECONDS
     while len(packages(server.served)) < ENOUGH:
         assert build.poll() is None and time.monotonic() < end
@@ -42,8 +47,11 @@ def test_what_was_downloaded_stays(repository: Path, tmp_path: Path):
     build.wait()
     time.sleep(1)  # what was on its way arrives nowhere
     before = packages(server.asked)
-    whole = {file.name for file in (tmp_path / "cache").rglob("*.rpm")
-             if file.stat().st_size == (repository / file.name).stat().st_size}
+    whole = {
+        file.name
+        for file in (tmp_path / "cache").rglob("*.rpm")
+        if file.stat().st_size == (repository / file.name).stat().st_size
+    }
     assert len(whole) >= ENOUGH - 3  # dnf moves a file when the next one of its slot begins
 
     server.asked.clear()
@@ -54,4 +62,5 @@ def test_what_was_downloaded_stays(repository: Path, tmp_path: Path):
     assert len(again) > ENOUGH  # the kill came in the middle
     assert not again & whole
     assert len({Path(path).name for path in before} | again) == len(
-        list((tmp_path / "cache").rglob("*.rpm")))
+        list((tmp_path / "cache").rglob("*.rpm"))
+    )

@@ -1,6 +1,6 @@
 """Builds that are killed at random moments of every stage, and go on.
 
-    pytest -m image tests/faults/test_kills.py --kills 200
+pytest -m image tests/faults/test_kills.py --kills 200
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Dict, List
 
 import pytest
 from building import SMALL, TOP, digest, made, run_doit, write_config
@@ -39,12 +38,12 @@ def kills(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--kills"))
 
 
-def results(out: Path) -> Dict[str, str]:
+def results(out: Path) -> dict[str, str]:
     found = [out / "kubeos.tar", out / "system.qcow2", *(out / ".kbimg/stages").glob("*/*.img")]
     return {path.name: digest(path) for path in found}
 
 
-def processes_of(folder: Path) -> List[str]:
+def processes_of(folder: Path) -> list[str]:
     """Processes that work in the folder, or have it among their arguments."""
     found = []
     for entry in Path("/proc").iterdir():
@@ -59,7 +58,7 @@ def processes_of(folder: Path) -> List[str]:
     return found
 
 
-def mounts_of(folder: Path) -> List[str]:
+def mounts_of(folder: Path) -> list[str]:
     """Mounts at or below the folder, in the namespace of any process."""
     found = set()
     for table in Path("/proc").glob("[0-9]*/mountinfo"):
@@ -71,9 +70,9 @@ def mounts_of(folder: Path) -> List[str]:
     return sorted(found)
 
 
-def children_of(process: int) -> List[int]:
+def children_of(process: int) -> list[int]:
     """The processes that doit's threads started, and what these started in turn."""
-    found: List[int] = []
+    found: list[int] = []
     for task in Path(f"/proc/{process}/task").glob("*/children"):
         try:
             found += map(int, task.read_text().split())
@@ -84,12 +83,26 @@ def children_of(process: int) -> List[int]:
 
 def start(folder: Path, how: str, *options: str) -> tuple:
     """doit in a session of its own; on a terminal of its own where that is to be closed."""
-    command = [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), *options, "vm_img",
-               "cache=cache"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "doit",
+        "-f",
+        str(TOP / "dodo.py"),
+        *options,
+        "vm_img",
+        "cache=cache",
+    ]
     log = open(folder / "log", "wb")
     if how != "terminal":
-        return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
-                                stderr=log, start_new_session=True), None
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        ), None
     pid, terminal = pty.fork()
     if pid == 0:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -115,7 +128,7 @@ def end(process, terminal, how: str, chance: random.Random) -> None:
     process.wait(60)
 
 
-def stamped(layout: Layout, names: List[str]) -> set:
+def stamped(layout: Layout, names: list[str]) -> set:
     return {name for name in names if layout.stamp(name).exists()}
 
 
@@ -142,14 +155,16 @@ def test_killed_builds_go_on(repository, tmp_path, kills, capsys):
         path = write_config(place, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
     done = run_doit(calm, "vm_img", "cache=cache")
     assert done.returncode == 0, done.stdout
-    seconds = {stamp.parent.name: json.loads(stamp.read_text())["seconds"]
-               for stamp in (calm / "scripts-auto/.kbimg/stages").glob("*/stamp.json")}
+    seconds = {
+        stamp.parent.name: json.loads(stamp.read_text())["seconds"]
+        for stamp in (calm / "scripts-auto/.kbimg/stages").glob("*/stamp.json")
+    }
     expected = results(calm / "scripts-auto")
 
     layout = Layout(folder / "scripts-auto", folder / "cache")
     stages = [stage for stage in plan(load(path, folder)).stages if stage.name in seconds]
     names = [stage.name for stage in stages]
-    told: Dict[str, int] = {}
+    told: dict[str, int] = {}
     rounds = itertools.islice(itertools.cycle(names), kills)
     for number, stage in enumerate(rounds):
         how = WAYS[number % len(WAYS)]
@@ -174,13 +189,16 @@ def test_killed_builds_go_on(repository, tmp_path, kills, capsys):
             pytest.fail(f"{where}: doit does not end")
         gone_by = time.monotonic() + 1
         # A program in a chroot has no path of the folder about it; its mounts tell of it.
-        while ((left := [*processes_of(folder), *mounts_of(folder)])
-               and time.monotonic() < gone_by):
+        while (left := [*processes_of(folder), *mounts_of(folder)]) and time.monotonic() < gone_by:
             time.sleep(0.01)
         assert not left, where
         assert not mounts_of(folder), where
-        assert str(folder) not in subprocess.run(
-            ["losetup", "--list"], check=True, text=True, capture_output=True).stdout, where
+        assert (
+            str(folder)
+            not in subprocess.run(
+                ["losetup", "--list"], check=True, text=True, capture_output=True
+            ).stdout
+        ), where
         check_published(layout, stages)
         assert before - {stage} <= stamped(layout, names) | set(SHARED), where
         told[how] = told.get(how, 0) + 1

@@ -23,8 +23,8 @@ def machine_of(content: bytes) -> int:
     if content.startswith(b"\x7fELF"):
         return int.from_bytes(content[18:20], "little")
     at = int.from_bytes(content[0x3C:0x40], "little")
-    assert content[at:at + 4] == b"PE\0\0"
-    return int.from_bytes(content[at + 4:at + 6], "little")
+    assert content[at : at + 4] == b"PE\0\0"
+    return int.from_bytes(content[at + 4 : at + 6], "little")
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +66,20 @@ def test_every_program_is_for_it(out):
 
 def test_esp(out):
     esp = f"{out / 'system.img'}@@1M"
-    names = set(subprocess.run(["mdir", "-/", "-b", "-i", esp], check=True, text=True,
-                               capture_output=True).stdout.split())
-    assert {"::/EFI/BOOT/BOOTAA64.EFI", "::/EFI/openEuler/grubaa64.efi",
-            "::/EFI/openEuler/arm64-efi/normal.mod"} <= names
+    names = set(
+        subprocess.run(
+            ["mdir", "-/", "-b", "-i", esp], check=True, text=True, capture_output=True
+        ).stdout.split()
+    )
+    assert {
+        "::/EFI/BOOT/BOOTAA64.EFI",
+        "::/EFI/openEuler/grubaa64.efi",
+        "::/EFI/openEuler/arm64-efi/normal.mod",
+    } <= names
     for name in ("EFI/BOOT/BOOTAA64.EFI", "EFI/openEuler/grubaa64.efi"):
-        program = subprocess.run(["mtype", "-i", esp, f"::/{name}"], check=True,
-                                 capture_output=True).stdout
+        program = subprocess.run(
+            ["mtype", "-i", esp, f"::/{name}"], check=True, capture_output=True
+        ).stdout
         assert machine_of(program) == PE_AARCH64
 
 
@@ -99,7 +106,8 @@ def test_nothing_is_made_twice_and_architectures_do_not_mix(folder):
 
 def test_out_of_an_upgrade_image(out, tmp_path):
     (tmp_path / "kbimg.toml").write_text(
-        f'[from_dockerimg]\narchive = "{out / "upgrade_img.tar"}"\n{SIZES}')
+        f'[from_dockerimg]\narchive = "{out / "upgrade_img.tar"}"\n{SIZES}'
+    )
     done = run_doit(tmp_path, "vm_img", "arch=aarch64")
     assert done.returncode == 0, done.stdout
     assert digest(tmp_path / "scripts-auto/system.img") == digest(out / "system.img")
@@ -113,7 +121,8 @@ def test_admin_container(out, tmp_path):
     (tmp_path / "hostshell").chmod(0o755)
     (tmp_path / "kbimg.toml").write_text(
         '[admin_container]\nimg_name = "admin:v1"\nhostshell = "hostshell"\n'
-        f'repo_path = "{DEMO / "demo.repo"}"\n')
+        f'repo_path = "{DEMO / "demo.repo"}"\n'
+    )
     done = run_doit(tmp_path, "admin_container", "arch=aarch64", "engine=none")
     assert done.returncode == 0, done.stdout
     archive = tmp_path / "scripts-auto/admin_container.tar"
@@ -121,15 +130,18 @@ def test_admin_container(out, tmp_path):
     assert json.loads(member(archive, described["Config"]))["architecture"] == "arm64"
     refused = run_doit(tmp_path, "admin_container", "arch=x86_64", "engine=none")
     assert refused.returncode != 0
-    assert ("kbimg.toml:3: admin_container.hostshell: expected an executable program for x86_64 "
-            "(ELF), found ") in refused.stdout
+    assert (
+        "kbimg.toml:3: admin_container.hostshell: expected an executable program for x86_64 "
+        "(ELF), found "
+    ) in refused.stdout
 
 
 def test_an_engine_builds_for_its_own_machine_only(tmp_path):
     (tmp_path / "hostshell").write_bytes(b"\x7fELF\x02\x01" + bytes(12) + b"\xb7\0")
     (tmp_path / "hostshell").chmod(0o755)
     (tmp_path / "kbimg.toml").write_text(
-        '[admin_container]\nimg_name = "admin:v1"\nhostshell = "hostshell"\n')
+        '[admin_container]\nimg_name = "admin:v1"\nhostshell = "hostshell"\n'
+    )
     done = run_doit(tmp_path, "admin_container", "arch=aarch64")
     assert done.returncode != 0
     assert "kbimg.toml:1: admin_container: expected repo_path, " in done.stdout

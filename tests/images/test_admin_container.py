@@ -6,8 +6,8 @@ import json
 import shlex
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import engines
 import pytest
@@ -19,15 +19,22 @@ pytestmark = pytest.mark.image
 NAME = "kubeos-admin-container:v1"
 SECONDS = 60
 # What docs/containers.md says that systemd needs: docker run, options, the secret's, the name.
-SHOWN, = (block for block in blocks(TOP / "docs/containers.md")
-          if block.text.startswith("docker run"))  # fmt: skip
-AS_A_SYSTEM = (*shlex.split(SHOWN.text.replace("\\\n", ""))[2:-3],
-               "--security-opt", "apparmor=unconfined", "--network", "none")  # fmt: skip
+(SHOWN,) = (
+    block for block in blocks(TOP / "docs/containers.md") if block.text.startswith("docker run")
+)
+AS_A_SYSTEM = (
+    *shlex.split(SHOWN.text.replace("\\\n", ""))[2:-3],
+    "--security-opt",
+    "apparmor=unconfined",
+    "--network",
+    "none",
+)
 
 
 def write(folder: Path, more: str, name: str = NAME) -> None:
     (folder / "kbimg.toml").write_text(
-        f'[admin_container]\nimg_name = "{name}"\nhostshell = "/usr/bin/nsenter"\n{more}\n')
+        f'[admin_container]\nimg_name = "{name}"\nhostshell = "/usr/bin/nsenter"\n{more}\n'
+    )
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +79,10 @@ def secret(tmp_path_factory) -> Path:
     """The folder of the mounted secret, with a key of the operator's."""
     folder = tmp_path_factory.mktemp("secret")
     for name in ("one", "two"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f",
-                        folder / name], check=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name],
+            check=True,
+        )
     (folder / "ssh-pub-key").write_text((folder / "one.pub").read_text())
     return folder
 
@@ -86,8 +95,10 @@ def container(built: Path, docker: engines.Engine, secret: Path) -> Iterator[Run
 
 
 def test_what_runs_in_it(docker, container):
-    assert container.run("systemctl is-enabled kubeos-ssh-key.service sshd.service").split() == \
-        ["enabled", "enabled"]
+    assert container.run("systemctl is-enabled kubeos-ssh-key.service sshd.service").split() == [
+        "enabled",
+        "enabled",
+    ]
     assert container.run("readlink /proc/1/exe").strip().endswith("/systemd")
     assert container.run("cat /etc/machine-id").strip()
     shown = json.loads(docker.run("image", "inspect", NAME).stdout)[0]["Config"]
@@ -96,16 +107,22 @@ def test_what_runs_in_it(docker, container):
 
 
 def test_hostshell(container):
-    assert container.run("stat --format='%a %U:%G' /usr/local/bin/hostshell").strip() == \
-        "500 root:root"
+    assert (
+        container.run("stat --format='%a %U:%G' /usr/local/bin/hostshell").strip()
+        == "500 root:root"
+    )
     assert "from util-linux" in container.run("/usr/local/bin/hostshell --version")
 
 
 def test_the_key_logs_in(container, secret):
-    assert container.run("stat --format='%a' /root/.ssh /root/.ssh/authorized_keys").split() == \
-        ["700", "600"]
-    login = ("ssh -i /etc/secret-volume/{} -o StrictHostKeyChecking=no -o BatchMode=yes "
-             "root@127.0.0.1 id -u")
+    assert container.run("stat --format='%a' /root/.ssh /root/.ssh/authorized_keys").split() == [
+        "700",
+        "600",
+    ]
+    login = (
+        "ssh -i /etc/secret-volume/{} -o StrictHostKeyChecking=no -o BatchMode=yes "
+        "root@127.0.0.1 id -u"
+    )
     assert container.wait(login.format("one")).strip() == "0"
     (secret / "ssh-pub-key").write_text((secret / "two.pub").read_text())
     assert container.wait(login.format("two")).strip() == "0"
@@ -118,8 +135,10 @@ def test_the_key_logs_in(container, secret):
 def test_a_missing_secret_is_a_line_in_the_log(docker, built):
     running = start(docker, "without-secret")
     log = running.run("journalctl --unit kubeos-ssh-key --output cat")
-    assert ("kubeos-ssh-key: /etc/secret-volume/ssh-pub-key is missing or empty: nobody can log in "
-            "until the secret ssh-pub-key is mounted") in log
+    assert (
+        "kubeos-ssh-key: /etc/secret-volume/ssh-pub-key is missing or empty: nobody can log in "
+        "until the secret ssh-pub-key is mounted"
+    ) in log
     assert running.run("systemctl --failed --quiet --no-legend") == ""
     docker.run("rm", "--force", running.name)
 
@@ -138,7 +157,8 @@ def test_on_a_base_image(built, docker, tmp_path):
     (tmp_path / "base/dnf").write_text('#!/bin/sh\necho "$*" >>/asked-of-dnf\n')
     (tmp_path / "base/dnf").chmod(0o755)
     (tmp_path / "base/Dockerfile").write_text(
-        f"FROM {NAME}\nCOPY dnf /usr/bin/dnf\nRUN rm -r /usr/local/bin/* /usr/local/lib/*\n")
+        f"FROM {NAME}\nCOPY dnf /usr/bin/dnf\nRUN rm -r /usr/local/bin/* /usr/local/lib/*\n"
+    )
     docker.run("build", "--tag", "base-of-a-test:v1", str(tmp_path / "base"))
     write(tmp_path, 'base_image = "base-of-a-test:v1"', "kubeos-admin-on-base:v1")
     done = run_doit(tmp_path, "admin_container", "engine=docker", **docker.env)
@@ -156,14 +176,26 @@ def test_on_a_base_image(built, docker, tmp_path):
     assert "done  load_admin_container" in again.stdout, again.stdout
 
 
-@pytest.mark.parametrize(("more", "words", "message"), [
-    ('base_image = "a:b"', ("engine=none",),
-     "kbimg.toml:4: admin_container.base_image: building on a base image needs a container engine, "
-     "but engine=none asks for none"),
-    ("", ("engine=none",),
-     "kbimg.toml:1: admin_container: expected repo_path, the repository to build it from, or a "
-     "container engine to build it on openeuler/openeuler:24.03-lts, but engine=none asks for no"),
-])
+@pytest.mark.parametrize(
+    ("more", "words", "message"),
+    [
+        (
+            'base_image = "a:b"',
+            ("engine=none",),
+            "kbimg.toml:4: admin_container.base_image: building on a base image "
+            "needs a container engine, "
+            "but engine=none asks for none",
+        ),
+        (
+            "",
+            ("engine=none",),
+            "kbimg.toml:1: admin_container: expected repo_path, the repository to "
+            "build it from, or a "
+            "container engine to build it on openeuler/openeuler:24.03-lts, but "
+            "engine=none asks for no",
+        ),
+    ],
+)
 def test_no_way_to_build_it(tmp_path, more, words, message):
     write(tmp_path, more)
     done = run_doit(tmp_path, "admin_container", *words)

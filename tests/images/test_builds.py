@@ -24,8 +24,11 @@ MIB = 1 << 20
 def sums(out: Path) -> dict:
     """Digests of everything that a build publishes."""
     found = {}
-    for path in (out / "kubeos.tar", out / "system.qcow2",
-                 *(out / ".kbimg/stages").glob("*/*.img")):
+    for path in (
+        out / "kubeos.tar",
+        out / "system.qcow2",
+        *(out / ".kbimg/stages").glob("*/*.img"),
+    ):
         found[path.name] = digest(path)
     return found
 
@@ -53,10 +56,17 @@ def test_same_bytes_one_after_the_other_and_at_once(repository, tmp_path):
 def test_four_builds_at_the_same_time(small):
     """With threads and with processes, all from one cache that is empty at first."""
     command = [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "-n", "2", "-P"]
-    running = [subprocess.Popen([*command, workers, "vm_img", f"out={name}", "cache=cache"],
-                                cwd=small, text=True, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-               for name, workers in zip("abcd", ("thread", "process") * 2)]
+    running = [
+        subprocess.Popen(
+            [*command, workers, "vm_img", f"out={name}", "cache=cache"],
+            cwd=small,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for name, workers in zip("abcd", ("thread", "process") * 2)
+    ]
     outputs = [process.communicate()[0] for process in running]
     assert [process.returncode for process in running] == [0] * 4, outputs
     first, *others = (sums(small / name) for name in "abcd")
@@ -81,14 +91,22 @@ def test_a_comment_makes_nothing_and_a_password_little(small):
     assert made(run_doit(small, "vm_img").stdout) == []
     path.write_text(path.read_text().replace("$1$xyz$", "$1$abc$"))
     assert set(made(run_doit(small, "vm_img").stdout)) == {
-        "customised", "kubeos_tar", "esp", "system_img", "system_qcow2",
-        "kubeos_tar_sha256", "system_qcow2_sha256", "build_tools"}
+        "customised",
+        "kubeos_tar",
+        "esp",
+        "system_img",
+        "system_qcow2",
+        "kubeos_tar_sha256",
+        "system_qcow2_sha256",
+        "build_tools",
+    }
 
 
 def test_other_sizes(small):
     out = build(small)
-    table = subprocess.run(["sfdisk", "-d", out / "system.img"], check=True, text=True,
-                           capture_output=True).stdout
+    table = subprocess.run(
+        ["sfdisk", "-d", out / "system.img"], check=True, text=True, capture_output=True
+    ).stdout
     assert "start=      122880, size=     2097152" in table
     assert (out / "system.img").stat().st_size == 5 << 30
 
@@ -97,14 +115,18 @@ def test_a_tree_too_large_is_refused_with_both_sizes(repository, tmp_path):
     with open(tmp_path / "big", "wb") as stream:
         for _ in range(400):
             stream.write(os.urandom(MIB))
-    write_config(tmp_path, SMALL, """
+    write_config(
+        tmp_path,
+        SMALL,
+        """
 [disk_partition]
 root = 600
 img_size = 5
 [[copy_files]]
 src = "big"
 dst = "/usr/share/big"
-""")
+""",
+    )
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode != 0
     assert "the root tree needs" in done.stdout
@@ -133,8 +155,9 @@ def test_a_script_without_a_hash_bang_runs(small):
     with open(small / "kbimg.toml", "a", encoding="utf-8") as stream:
         stream.write('[chroot_script]\npath = "plain.sh"\nrm = false\n')
     out = build(small)
-    names = subprocess.run(["tar", "-tf", out / "kubeos.tar"], check=True, text=True,
-                           capture_output=True).stdout.splitlines()
+    names = subprocess.run(
+        ["tar", "-tf", out / "kubeos.tar"], check=True, text=True, capture_output=True
+    ).stdout.splitlines()
     assert {"./usr/share/ran", "./plain.sh"} <= set(names)
 
 
@@ -165,7 +188,7 @@ def test_a_repository_on_a_server(repository, tmp_path, monkeypatch):
             if self.headers["Authorization"] != wanted or not self.path.startswith("/x86_64/"):
                 self.send_error(401)
                 return
-            self.path = self.path[len("/x86_64"):]
+            self.path = self.path[len("/x86_64") :]
             super().do_GET()
 
         def log_request(self, code="-", size="-"):
@@ -177,7 +200,8 @@ def test_a_repository_on_a_server(repository, tmp_path, monkeypatch):
         url = f"http://127.0.0.1:{server.server_port}/"
         (tmp_path / "http.repo").write_text(
             f"[{tmp_path.parent.name}]\nname=x\nbaseurl={url}$basearch/\ngpgcheck=0\n"
-            "username=reader\npassword=pass word\n")
+            "username=reader\npassword=pass word\n"
+        )
         path = write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
         path.write_text(path.read_text().replace(str(TOP / "config/demo/demo.repo"), "http.repo"))
         out = build(tmp_path)
@@ -223,17 +247,30 @@ def test_signed_packages_are_taken(repository, tmp_path):
         env = {**os.environ, "GNUPGHOME": home}
         gpg = ["gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
         subprocess.run([*gpg, "--quick-generate-key", "kbimg test", "rsa2048"], check=True, env=env)
-        subprocess.run([*gpg, "--armor", "--export", "--output", signed / "key"], check=True,
-                       env=env)
-        subprocess.run(["rpmsign", "--define", "_gpg_name kbimg test", "--define",
-                        f"__gpg {shutil.which('gpg')}", "--addsign",
-                        *signed.glob("*.rpm")], check=True, env=env, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*gpg, "--armor", "--export", "--output", signed / "key"], check=True, env=env
+        )
+        subprocess.run(
+            [
+                "rpmsign",
+                "--define",
+                "_gpg_name kbimg test",
+                "--define",
+                f"__gpg {shutil.which('gpg')}",
+                "--addsign",
+                *signed.glob("*.rpm"),
+            ],
+            check=True,
+            env=env,
+            stdout=subprocess.DEVNULL,
+        )
         subprocess.run(["gpgconf", "--kill", "gpg-agent"], check=True, env=env)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     subprocess.run(["createrepo_c", "--quiet", signed], check=True)
     (tmp_path / "signed.repo").write_text(
-        f"[signed]\nname=x\nbaseurl=file://{signed}\ngpgcheck=1\ngpgkey=file://{signed}/key\n")
+        f"[signed]\nname=x\nbaseurl=file://{signed}\ngpgcheck=1\ngpgkey=file://{signed}/key\n"
+    )
     path = tmp_path / "kbimg.toml"
     path.write_text(path.read_text().replace(str(TOP / "config/demo/demo.repo"), "signed.repo"))
     done = run_doit(tmp_path, "packages")
@@ -255,5 +292,9 @@ def test_no_secret_is_left_where_others_can_read(repository, tmp_path):
 def test_no_mount_and_no_loop_device_is_left(small):
     build(small)
     assert str(small) not in Path("/proc/self/mountinfo").read_text()
-    assert str(small) not in subprocess.run(["losetup", "--list"], check=True, text=True,
-                                            capture_output=True).stdout
+    assert (
+        str(small)
+        not in subprocess.run(
+            ["losetup", "--list"], check=True, text=True, capture_output=True
+        ).stdout
+    )

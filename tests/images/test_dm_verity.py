@@ -10,7 +10,6 @@ import tarfile
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Set
 
 import pytest
 import secure_boot
@@ -25,11 +24,14 @@ SECRETS = tuple(secret.encode() for secret in secure_boot.SECRETS.values())
 
 def write(folder: Path, more: str = "", version: str = "v1") -> None:
     path = write_config(folder, SMALL, secure_boot.MORE + more + secure_boot.SIZES, version)
-    path.write_text(path.read_text().replace(
-        "version =", f'upgrade_img = "kubeos-upgrade:{version}"\nversion ='))
+    path.write_text(
+        path.read_text().replace(
+            "version =", f'upgrade_img = "kubeos-upgrade:{version}"\nversion ='
+        )
+    )
 
 
-def arguments() -> Set[bytes]:
+def arguments() -> set[bytes]:
     """The arguments and environment of every process that there is now."""
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
@@ -44,11 +46,24 @@ def watched(repository: Path, tmp_path_factory) -> tuple:
     """A build, and all arguments of the processes that were there meanwhile."""
     folder = tmp_path_factory.mktemp("watched")
     write(folder)
-    seen: Set[bytes] = set()
+    seen: set[bytes] = set()
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "upgrade_img", "vm_img",
-             "engine=none"], cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            [
+                sys.executable,
+                "-m",
+                "doit",
+                "-f",
+                str(TOP / "dodo.py"),
+                "upgrade_img",
+                "vm_img",
+                "engine=none",
+            ],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
         while process.poll() is None:
             seen |= arguments()
             time.sleep(0.01)
@@ -78,8 +93,17 @@ def test_no_secret_in_logs_or_files_for_others(watched):
     assert looked_at > 50
     for image in ("update-boot.img", "update-root.img", "system.img"):
         for secret in SECRETS:
-            done = subprocess.run(["grep", "--quiet", "--text", "--fixed-strings", secret.decode(),
-                                   folder / "scripts-auto" / image], check=False)
+            done = subprocess.run(
+                [
+                    "grep",
+                    "--quiet",
+                    "--text",
+                    "--fixed-strings",
+                    secret.decode(),
+                    folder / "scripts-auto" / image,
+                ],
+                check=False,
+            )
             assert done.returncode == 1, image
 
 
@@ -91,17 +115,21 @@ def test_the_upgrade_image_holds_a_slot(watched):
             if member.isfile() and member.size > 1 << 20:
                 with tarfile.open(fileobj=archive.extractfile(member)) as layer:
                     files.update({each.name: each.size for each in layer.getmembers()})
-    assert files == {name: (out / name).stat().st_size
-                     for name in ("update-boot.img", "update-root.img", "update-hash.img")}
+    assert files == {
+        name: (out / name).stat().st_size
+        for name in ("update-boot.img", "update-root.img", "update-hash.img")
+    }
 
 
 def test_enrolling_as_the_documentation_says(watched):
     """Its commands, run beside scripts-auto, make a store of variables with both certificates."""
-    block, = (block for block in blocks(TOP / "docs/howto/dm-verity.md")
-              if "virt-fw-vars" in block.text)  # fmt: skip
+    (block,) = (
+        block for block in blocks(TOP / "docs/howto/dm-verity.md") if "virt-fw-vars" in block.text
+    )
     subprocess.run(["sh", "-eu", "-c", block.text], cwd=watched[0], check=True)
-    told = secure_boot.run("virt-fw-vars", "--input", watched[0] / "variables.fd", "--print",
-                           "--verbose")
+    told = secure_boot.run(
+        "virt-fw-vars", "--input", watched[0] / "variables.fd", "--print", "--verbose"
+    )
     for variable in ("PK", "KEK", "db", "dbx"):
         assert re.search(rf"^name={variable}\b", told, re.MULTILINE), told
     assert "KubeOS Secure Boot" in told
@@ -123,7 +151,7 @@ def test_another_passphrase_is_told_before_anything_is_built(watched, tmp_path: 
     path = tmp_path / "kbimg.toml"
     text = path.read_text()
     path.write_text(text.replace(secure_boot.SECRETS["efi_key"], "words that open nothing"))
-    line = text[:text.index("efi_key")].count("\n") + 1
+    line = text[: text.index("efi_key")].count("\n") + 1
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode == 1
     assert f"kbimg.toml:{line}: dm_verity.efi_key: expected the passphrase of" in done.stdout
@@ -141,7 +169,8 @@ def test_two_builds_agree(watched):
 def test_packages_that_dm_verity_needs(tmp_path: Path):
     write(tmp_path)
     (tmp_path / "some.repo").write_text(
-        (DEMO / "demo.repo").read_text() + "excludepkgs=shim*,cryptsetup*\n")
+        (DEMO / "demo.repo").read_text() + "excludepkgs=shim*,cryptsetup*\n"
+    )
     path = tmp_path / "kbimg.toml"
     path.write_text(path.read_text().replace(str(DEMO / "demo.repo"), "some.repo"))
     done = run_doit(tmp_path, "packages")
@@ -157,10 +186,27 @@ def test_a_certificate_that_ends_after_it_was_found_good(tmp_path: Path):
     phrase = tmp_path / "phrase"
     phrase.write_text(secure_boot.SECRETS["efi_key"])
     end = time.time() + 20
-    secure_boot.run("faketime", "-f", f"@{datetime.fromtimestamp(end - DAY):%F %T}", "openssl",
-                    "req", "-new", "-x509", "-days", "1", "-key", keys / "rsa4BIOS.key",
-                    "-passin", f"file:{phrase}", "-subj", "/CN=short", "-outform", "DER", "-out",
-                    keys / "rsa4BIOS.der")
+    secure_boot.run(
+        "faketime",
+        "-f",
+        f"@{datetime.fromtimestamp(end - DAY):%F %T}",
+        "openssl",
+        "req",
+        "-new",
+        "-x509",
+        "-days",
+        "1",
+        "-key",
+        keys / "rsa4BIOS.key",
+        "-passin",
+        f"file:{phrase}",
+        "-subj",
+        "/CN=short",
+        "-outform",
+        "DER",
+        "-out",
+        keys / "rsa4BIOS.der",
+    )
     write(tmp_path, f'keys_dir = "{keys}"\n')
     first = run_doit(tmp_path, "signing_keys")
     assert first.returncode == 0, first.stdout

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import pytest
 import tomli
@@ -25,8 +25,15 @@ pytestmark = pytest.mark.image
 REFUSED = ("from_dockerimg", "dm_verity")
 LEGACY_BIOS = "from_repo.legacy_bios"
 REFUSED_OPTIONS = ("admin_container.base_image", LEGACY_BIOS)
-TREE = {"esp", "system_img", "system_qcow2", "kubeos_tar", "kubeos_tar_sha256",
-        "system_qcow2_sha256", "build_tools"}  # fmt: skip
+TREE = {
+    "esp",
+    "system_img",
+    "system_qcow2",
+    "kubeos_tar",
+    "kubeos_tar_sha256",
+    "system_qcow2_sha256",
+    "build_tools",
+}
 SCRIPT = "#!/bin/sh\nset -e\necho {} > /etc/chroot-mark\n"
 UNIT = "[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
 
@@ -35,8 +42,14 @@ def made(folder: Path, checkout: Path = TOP) -> set:
     """Build; the stages that were made."""
     done = subprocess.run(
         [sys.executable, "-m", "doit", "-f", checkout / "dodo.py", "-n", "2", "vm_img"],
-        cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(checkout)})
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
+    )
     assert done.returncode == 0, done.stdout
     return {line.split()[1] for line in done.stdout.splitlines() if line.startswith("made ")}
 
@@ -47,7 +60,7 @@ def expected(option: str) -> set:
     return {*found.sure, *found.possible} - set(STOPS.get(option, ()))
 
 
-def toml(tables: Dict[str, Any]) -> str:
+def toml(tables: dict[str, Any]) -> str:
     """Tables as a file. JSON's strings, numbers, truth values and lists are TOML's too."""
     parts = []
     for name, value in tables.items():
@@ -57,7 +70,7 @@ def toml(tables: Dict[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def write(folder: Path, tables: Dict[str, Any]) -> None:
+def write(folder: Path, tables: dict[str, Any]) -> None:
     (folder / "kbimg.toml").write_text(toml(tables), encoding="utf-8")
 
 
@@ -75,12 +88,14 @@ def folder(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("own.service", "other.service"):
         (top / name).write_text(UNIT)
     write(top, buildable(SAMPLE))
-    assert made(top) >= {"packages", "rootfs", "grub", "initramfs", "customised", "root_b",
-                         "persist"} | TREE
+    assert (
+        made(top)
+        >= {"packages", "rootfs", "grub", "initramfs", "customised", "root_b", "persist"} | TREE
+    )
     return top
 
 
-def buildable(tables: Dict[str, Any]) -> Dict[str, Any]:
+def buildable(tables: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in deepcopy(tables).items() if name not in REFUSED}
 
 
@@ -96,8 +111,10 @@ def test_each_option_makes_what_the_table_says(folder):
         write(folder, tables)
         found = made(folder)
         if found != expected(option):
-            wrong[option] = {"too many": found - expected(option),
-                             "missing": expected(option) - found}
+            wrong[option] = {
+                "too many": found - expected(option),
+                "missing": expected(option) - found,
+            }
     assert wrong == {}
 
 
@@ -105,9 +122,14 @@ def test_a_comment_and_another_order_make_nothing(folder):
     path = folder / "kbimg.toml"
     assert made(folder) == set()
     tables = tomli.loads(path.read_text())
-    reordered = {name: ([dict(reversed(list(one.items()))) for one in table]
-                        if name in ARRAYS else dict(reversed(list(table.items()))))
-                 for name, table in reversed(list(tables.items()))}  # fmt: skip
+    reordered = {
+        name: (
+            [dict(reversed(list(one.items()))) for one in table]
+            if name in ARRAYS
+            else dict(reversed(list(table.items())))
+        )
+        for name, table in reversed(list(tables.items()))
+    }
     reordered["from_repo"]["rpmlist"].reverse()
     path.write_text("# a comment\n" + toml(reordered))
     assert made(folder) == set()
@@ -146,8 +168,9 @@ def test_kbimg_itself(folder, tmp_path):
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     shutil.copy(TOP / "dodo.py", checkout)
-    shutil.copytree(TOP / "kbimg_tasks", checkout / "kbimg_tasks",
-                    ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        TOP / "kbimg_tasks", checkout / "kbimg_tasks", ignore=shutil.ignore_patterns("__pycache__")
+    )
     assert made(folder, checkout) == set()
     ours = checkout / "kbimg_tasks"
     tool = ours / "tools/fill_fat.py"

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, Tuple
 
 import pytest
 from building import DEMO, SMALL, build, run_doit, write_config
@@ -25,7 +24,7 @@ ABOUT = ("packages.txt", "sbom.cdx.json")
 
 
 @pytest.fixture(scope="module")
-def two(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Tuple[Path, Path]:
+def two(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The output directories of two configurations: one package more, one file changed."""
     folder = tmp_path_factory.mktemp("inside")
     outs = folder / "old", folder / "new"
@@ -37,8 +36,12 @@ def two(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Tuple[Pat
 
 
 def diff(*argv: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "kbimg_tasks.commands.diff.diff", *map(str, argv)],
-                          text=True, capture_output=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "kbimg_tasks.commands.diff.diff", *map(str, argv)],
+        text=True,
+        capture_output=True,
+        check=False,
+    )
 
 
 def test_the_list_is_what_rpm_has_in_the_tree(two, tmp_path):
@@ -46,11 +49,12 @@ def test_the_list_is_what_rpm_has_in_the_tree(two, tmp_path):
     in_tree = packages(contents)
     assert in_tree and "socat" in in_tree
     lines = [line.split("\t") for line in (two[1] / "packages.txt").read_text().splitlines()[1:]]
-    listed: Dict[str, Dict[str, int]] = {}
+    listed: dict[str, dict[str, int]] = {}
     for name, evr, architecture, source, size in lines:
         assert source.endswith(".src.rpm")
         listed.setdefault(name, {})[f"{evr[2:] if evr[:2] == '0:' else evr}.{architecture}"] = int(
-            size)
+            size
+        )
     assert listed == in_tree
     assert lines == sorted(lines)
 
@@ -59,8 +63,7 @@ def test_the_sbom(two, repository):
     text = (two[1] / "sbom.cdx.json").read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     document = json.loads(text)
-    names = [line.split("\t")[0] for line in
-             (two[1] / "packages.txt").read_text().splitlines()[1:]]
+    names = [line.split("\t")[0] for line in (two[1] / "packages.txt").read_text().splitlines()[1:]]
     assert sorted(each["name"] for each in document["components"]) == sorted(names)
     sums = {hashlib.sha256(path.read_bytes()).hexdigest() for path in repository.glob("*.rpm")}
     assert {each["hashes"][0]["content"] for each in document["components"]} <= sums
@@ -94,19 +97,27 @@ def test_what_changed(two):
     paths = {one["path"]: one for one in found["files"]}
     assert paths["/usr/bin/socat"]["old"] is None
     assert paths["/etc/own.conf"]["changed"] == ["content"]
-    assert {"path": "/etc/own.conf", "diff": ["--- old/etc/own.conf", "+++ new/etc/own.conf",
-                                              "@@ -1 +1 @@", "-a = 1", "+a = 2"]} in (
-        found["configuration"])
+    assert {
+        "path": "/etc/own.conf",
+        "diff": ["--- old/etc/own.conf", "+++ new/etc/own.conf", "@@ -1 +1 @@", "-a = 1", "+a = 2"],
+    } in (found["configuration"])
     assert {one["name"] for one in found["results"]} == {
-        "kubeos.tar", "kubeos.tar.sha256", "packages.txt", "sbom.cdx.json", "system.img",
-        "system.qcow2", "system.qcow2.sha256"}
+        "kubeos.tar",
+        "kubeos.tar.sha256",
+        "packages.txt",
+        "sbom.cdx.json",
+        "system.img",
+        "system.qcow2",
+        "system.qcow2.sha256",
+    }
 
 
 def test_an_upgrade_image_has_the_same_tree(two):
     folder = two[1].parent
     config = folder / "kbimg.toml"
-    config.write_text(config.read_text().replace(
-        "version =", 'upgrade_img = "kubeos-inside:v1"\nversion ='))
+    config.write_text(
+        config.read_text().replace("version =", 'upgrade_img = "kubeos-inside:v1"\nversion =')
+    )
     done = run_doit(folder, "upgrade_img", f"out={two[1]}", "engine=none")
     assert done.returncode == 0, done.stdout
     found = diff(two[1] / "upgrade_img.tar", two[1] / "kubeos.tar")
@@ -116,7 +127,8 @@ def test_an_upgrade_image_has_the_same_tree(two):
 def test_the_admin_container_tells_of_itself(repository, tmp_path):
     (tmp_path / "kbimg.toml").write_text(
         f'[admin_container]\nimg_name = "admin:v1"\nhostshell = "/usr/bin/nsenter"\n'
-        f'repo_path = "{DEMO / "demo.repo"}"\n')
+        f'repo_path = "{DEMO / "demo.repo"}"\n'
+    )
     done = run_doit(tmp_path, "admin_container", "engine=none")
     assert done.returncode == 0, done.stdout
     out = tmp_path / "scripts-auto"

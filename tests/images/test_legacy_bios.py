@@ -20,14 +20,18 @@ OTHER_SIZES = "[disk_partition]\nroot = 1100\nimg_size = 6\n"
 
 
 def output(*argv: object) -> str:
-    return subprocess.run([str(word) for word in argv], check=True, text=True,
-                          capture_output=True).stdout
+    return subprocess.run(
+        [str(word) for word in argv], check=True, text=True, capture_output=True
+    ).stdout
 
 
 def configure(folder: Path, sizes: str = SIZES) -> None:
     path = write_config(folder, SMALL, f'{sizes}[grub]\npasswd = "secret"\n')
-    path.write_text(path.read_text().replace("legacy_bios = false", "legacy_bios = true")
-                    .replace("version =", 'upgrade_img = "legacy:v1"\nversion ='))
+    path.write_text(
+        path.read_text()
+        .replace("legacy_bios = false", "legacy_bios = true")
+        .replace("version =", 'upgrade_img = "legacy:v1"\nversion =')
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +60,16 @@ def grub2(disk: Path) -> str:
 
 def test_partition_table(table):
     assert table["label"] == "dos"
-    assert [(entry["start"] * SECTOR / MIB, entry["size"] * SECTOR / MIB, entry["type"])
-            for entry in table["partitions"]] == [
-        (1, 59, "83"), (60, 1024, "83"), (1084, 1024, "83"), (2108, 3012, "83")]
+    assert [
+        (entry["start"] * SECTOR / MIB, entry["size"] * SECTOR / MIB, entry["type"])
+        for entry in table["partitions"]
+    ] == [(1, 59, "83"), (60, 1024, "83"), (1084, 1024, "83"), (2108, 3012, "83")]
     assert [entry.get("bootable", False) for entry in table["partitions"]] == [
-        True, False, False, False]
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_boot_code(disk, tmp_path):
@@ -87,7 +96,9 @@ def test_grubs_partition(disk, table, tmp_path):
     menu = output("debugfs", "-R", "cat /grub.cfg", part)
     name = table["id"][2:]
     assert re.findall(r"^\s*linux.*root=(\S+)", menu, re.M) == [
-        f"PARTUUID={name}-02", f"PARTUUID={name}-03"]
+        f"PARTUUID={name}-02",
+        f"PARTUUID={name}-03",
+    ]
     assert re.findall(r'^menuentry "(\w+)"', menu, re.M) == ["A", "B"]
     assert "saved_entry=A\n" in output("debugfs", "-R", "cat /grubenv", part)
     assert output("debugfs", "-R", "cat /user.cfg", part).startswith("GRUB2_PASSWORD=grub.pbkdf2")
@@ -103,13 +114,16 @@ def test_another_build_is_equal(out, tmp_path):
 
 def test_out_of_the_upgrade_image(out, tmp_path):
     (tmp_path / "kbimg.toml").write_text(
-        f'[from_dockerimg]\narchive = "{out / "upgrade_img.tar"}"\nlegacy_bios = true\n{SIZES}')
+        f'[from_dockerimg]\narchive = "{out / "upgrade_img.tar"}"\nlegacy_bios = true\n{SIZES}'
+    )
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode == 0, done.stdout
     same = tmp_path / "scripts-auto"
     assert digest(same / "system.img") == digest(out / "system.img")
-    assert hashlib.sha256((same / "kubeos.tar").read_bytes()).digest() == hashlib.sha256(
-        (out / "kubeos.tar").read_bytes()).digest()
+    assert (
+        hashlib.sha256((same / "kubeos.tar").read_bytes()).digest()
+        == hashlib.sha256((out / "kubeos.tar").read_bytes()).digest()
+    )
 
 
 def test_an_upgrade_image_for_uefi_starts_no_bios(out, tmp_path):
@@ -123,14 +137,17 @@ def test_an_upgrade_image_for_uefi_starts_no_bios(out, tmp_path):
 def test_slots_of_another_size_are_named_in_the_menu(out, tmp_path):
     (tmp_path / "kbimg.toml").write_text(
         f'[from_dockerimg]\narchive = "{out / "upgrade_img.tar"}"\nlegacy_bios = true\n'
-        + OTHER_SIZES)
+        + OTHER_SIZES
+    )
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode == 0, done.stdout
     disk = tmp_path / "scripts-auto/system.img"
     name = json.loads(output("sfdisk", "-J", disk))["partitiontable"]["id"][2:]
     menu = output("debugfs", "-R", "cat /grub.cfg", grub2(disk))
     assert re.findall(r"^\s*linux.*root=(\S+)", menu, re.M) == [
-        f"PARTUUID={name}-02", f"PARTUUID={name}-03"]
+        f"PARTUUID={name}-02",
+        f"PARTUUID={name}-03",
+    ]
 
 
 def test_another_menu_password_costs_no_packages(out):

@@ -32,13 +32,17 @@ def test_an_installed_kbimg_builds(wheel, repository, tmp_path):
     run(environment / "bin/kbimg", "create", "-f", "kbimg.toml", "vm-img", cwd=installed)
     assert run_doit(checkout, "vm_img").returncode == 0
     assert digest(installed / "scripts-auto/system.img") == digest(
-        checkout / "scripts-auto/system.img")
+        checkout / "scripts-auto/system.img"
+    )
     assert {path.name for path in installed.iterdir()} == {"kbimg.toml", "scripts-auto"}
 
 
 def test_pipx_gives_a_working_kbimg(tmp_path):
-    folders = {"PIPX_HOME": str(tmp_path / "home"), "PIPX_BIN_DIR": str(tmp_path / "bin"),
-               "PIPX_MAN_DIR": str(tmp_path / "man")}  # fmt: skip
+    folders = {
+        "PIPX_HOME": str(tmp_path / "home"),
+        "PIPX_BIN_DIR": str(tmp_path / "bin"),
+        "PIPX_MAN_DIR": str(tmp_path / "man"),
+    }
     source, empty = clone(tmp_path), tmp_path / "empty"
     empty.mkdir()
     write_config(empty, SMALL, SIZES)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 import web
@@ -45,10 +45,22 @@ class Served(web.Server):
         """Add a version of the package, with a file that says the version or something else."""
         spec = self.folder.parent / "kbimg-test.spec"
         spec.write_text(SPEC.format(version=version, content=content or version))
-        subprocess.run(["rpmbuild", "-bb", "--quiet", "--define", f"_rpmdir {self.folder}",
-                        "--define", f"_topdir {self.folder.parent / 'rpmbuild'}",
-                        "--define", "use_source_date_epoch_as_buildtime 1", spec], check=True,
-                       env={**os.environ, "SOURCE_DATE_EPOCH": str(BUILD_TIME)})
+        subprocess.run(
+            [
+                "rpmbuild",
+                "-bb",
+                "--quiet",
+                "--define",
+                f"_rpmdir {self.folder}",
+                "--define",
+                f"_topdir {self.folder.parent / 'rpmbuild'}",
+                "--define",
+                "use_source_date_epoch_as_buildtime 1",
+                spec,
+            ],
+            check=True,
+            env={**os.environ, "SOURCE_DATE_EPOCH": str(BUILD_TIME)},
+        )
         subprocess.run(["createrepo_c", "--quiet", self.folder], check=True)
 
 
@@ -60,7 +72,8 @@ def served(repository, tmp_path: Path) -> Iterator[Served]:
     path = write_config(tmp_path, (*SMALL, "kbimg-test"), SIZES)
     (tmp_path / "two.repo").write_text(
         (DEMO / "demo.repo").read_text() + f"\n[{tmp_path.parent.name}-served]\nname=served\n"
-        f"baseurl=http://127.0.0.1:{there.port}/\ngpgcheck=0\n")
+        f"baseurl=http://127.0.0.1:{there.port}/\ngpgcheck=0\n"
+    )
     path.write_text(path.read_text().replace(str(DEMO / "demo.repo"), "two.repo"))
     yield there
     there.stop()
@@ -102,8 +115,10 @@ def test_a_version_that_was_built_anew_is_noticed(served, tmp_path, out):
 def test_an_index_that_changed_without_the_packages(served, tmp_path):
     """The set is resolved again, and not installed again."""
     layer(tmp_path)
-    os.truncate(shutil.copy(served.folder / "noarch/kbimg-test-1.0-1.noarch.rpm",
-                            served.folder / "x.txt"), 0)
+    os.truncate(
+        shutil.copy(served.folder / "noarch/kbimg-test-1.0-1.noarch.rpm", served.folder / "x.txt"),
+        0,
+    )
     subprocess.run(["createrepo_c", "--quiet", "--revision", "another", served.folder], check=True)
     assert made(layer(tmp_path)) == ["packages"]
     assert made(layer(tmp_path)) == []
@@ -164,10 +179,14 @@ def test_a_package_with_other_content_is_not_the_locked_one(served, tmp_path):
     assert "kbimg-test-1.0-1.noarch" in done.stdout and "checksum" in done.stdout
 
 
-@pytest.mark.parametrize("text, message", [
-    (None, "No such file"), ("", "found no line"),
-    ("# x\nkernel\n", 'exact.lock:2: expected a package, its checksum, '),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (None, "No such file"),
+        ("", "found no line"),
+        ("# x\nkernel\n", "exact.lock:2: expected a package, its checksum, "),
+    ],
+)
 def test_bad_lock_files(repository, tmp_path, text, message):
     write_config(tmp_path, SMALL)
     if text is not None:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Dict, Tuple
 
 import pytest
 import secure_boot
@@ -16,7 +15,9 @@ from building import DEMO, PXE_PACKAGES, ROOT_HASH, SMALL, digest, run_doit, wri
 pytestmark = pytest.mark.image
 
 SIZES = "\n[disk_partition]\nroot = 1200\nimg_size = 6\n"
-OPTIONS = SIZES + """
+OPTIONS = (
+    SIZES
+    + """
 [[users]]
 name = "foo"
 passwd = "foo's pass word"
@@ -31,7 +32,10 @@ dst = "/etc"
 [persist_mkdir]
 name = ["data"]
 """
-INSTALLER = SIZES + """
+)
+INSTALLER = (
+    SIZES
+    + """
 [pxe_config]
 server_ip = "10.0.2.100"
 rootfs_name = "kubeos.tar"
@@ -39,10 +43,11 @@ disk = "/dev/vda"
 route_ip = "10.0.2.2"
 dhcp = true
 """
+)
 ADMIN = f"""[admin_container]
 img_name = "kubeos-admin-container:v1"
 hostshell = "/usr/bin/nsenter"
-repo_path = "{DEMO / 'demo.repo'}"
+repo_path = "{DEMO / "demo.repo"}"
 """
 ROOT = {"root_passwd": ROOT_HASH}
 UPGRADE = "version =", 'upgrade_img = "kubeos-upgrade:v1"\nversion ='
@@ -53,23 +58,32 @@ class Kind:
     """An image, what it is made of, and what the scripts are told apart from that."""
 
     image: str
-    packages: Tuple[str, ...] = SMALL
+    packages: tuple[str, ...] = SMALL
     options: str = SIZES
-    changed: Tuple[str, str] = ("", "")
-    secrets: Dict[str, str] = Factory(lambda: ROOT)
+    changed: tuple[str, str] = ("", "")
+    secrets: dict[str, str] = Factory(lambda: ROOT)
 
 
 KINDS = {
-    "vm_img": Kind("vm_img", options=OPTIONS, secrets={
-        **ROOT, "users.foo.passwd": "foo's pass word", "grub.passwd": "grub-secret"}),
+    "vm_img": Kind(
+        "vm_img",
+        options=OPTIONS,
+        secrets={**ROOT, "users.foo.passwd": "foo's pass word", "grub.passwd": "grub-secret"},
+    ),
     "legacy": Kind("vm_img", changed=("legacy_bios = false", "legacy_bios = true")),
-    "verified": Kind("vm_img", options=secure_boot.SIZES + secure_boot.MORE, secrets={
-        **ROOT, "grub.passwd": secure_boot.SECRETS["grub.passwd"],
-        **{f"dm_verity.{name}": secure_boot.SECRETS[name] for name in ("efi_key", "grub_key")}}),
+    "verified": Kind(
+        "vm_img",
+        options=secure_boot.SIZES + secure_boot.MORE,
+        secrets={
+            **ROOT,
+            "grub.passwd": secure_boot.SECRETS["grub.passwd"],
+            **{f"dm_verity.{name}": secure_boot.SECRETS[name] for name in ("efi_key", "grub_key")},
+        },
+    ),
     "pxe_img": Kind("pxe_img", PXE_PACKAGES, INSTALLER),
     "upgrade_img": Kind("upgrade_img", changed=UPGRADE),
     "admin_container": Kind("admin_container", packages=(), options=ADMIN, secrets={}),
-}  # fmt: skip
+}
 
 
 def write(folder: Path, kind: Kind) -> None:
@@ -97,10 +111,22 @@ def test_byte_equal_images(repository, tmp_path: Path, kind):
     if (out / "keys").is_dir():  # made once, with numbers that nobody can make again
         shutil.copytree(out / "keys", by_hand / "keys")
     made = subprocess.run(
-        ["sh", "planned/plan/build.sh"], cwd=tmp_path, text=True, check=False, umask=0o027,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env={**os.environ, "KBIMG_OUT": "by-hand", "KBIMG_SECRETS": "secrets",
-             "TZ": "Asia/Shanghai", "TAR_OPTIONS": "--owner=nobody"})
+        ["sh", "planned/plan/build.sh"],
+        cwd=tmp_path,
+        text=True,
+        check=False,
+        umask=0o027,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={
+            **os.environ,
+            "KBIMG_OUT": "by-hand",
+            "KBIMG_SECRETS": "secrets",
+            "TZ": "Asia/Shanghai",
+            "TAR_OPTIONS": "--owner=nobody",
+        },
+    )
     assert made.returncode == 0, made.stdout
     assert not any(secret in made.stdout for secret in kind.secrets.values())
     results = sorted(path.name for path in out.iterdir() if path.is_file())

@@ -27,10 +27,14 @@ MIB = 1 << 20
 def tables(out: Path) -> dict:
     """The rows of each section's table, by their first words."""
     document = html5lib.HTMLParser(strict=True).parse((out / "report.html").read_text())
-    return {section.get("aria-labelledby"): [
-        [" ".join("".join(cell.itertext()).split()) for cell in row]
-        for body in section.iter(f"{XHTML}tbody") for row in body]
-        for section in document.iter(f"{XHTML}section")}  # fmt: skip
+    return {
+        section.get("aria-labelledby"): [
+            [" ".join("".join(cell.itertext()).split()) for cell in row]
+            for body in section.iter(f"{XHTML}tbody")
+            for row in body
+        ]
+        for section in document.iter(f"{XHTML}section")
+    }
 
 
 def mib(shown: str) -> float:
@@ -59,16 +63,26 @@ def test_a_build_as_it_is_and_as_it_becomes(repository, tmp_path: Path):
         assert told == [hashlib.sha256((out / name).read_bytes()).hexdigest()]
 
     _, boot, root_a, root_b, persist = [[]] + shown["disk"]
-    told = subprocess.run(["mdir", "-i", f"{out / 'system.img'}@@1M", "::"], check=True,
-                          capture_output=True, text=True).stdout
+    told = subprocess.run(
+        ["mdir", "-i", f"{out / 'system.img'}@@1M", "::"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     free = int(re.search(r"([\d ]+) bytes free", told)[1].replace(" ", ""))
     assert mib(boot[4]) == pytest.approx(59 - free / MIB, abs=0.1)
     for row, start in ((root_a, 60), (root_b, 1084), (persist, 2108)):
         assert mib(row[2]) == start
-        told = subprocess.run(["dumpe2fs", "-h", f"{out / 'system.img'}?offset={start * MIB}"],
-                              check=True, capture_output=True, text=True).stdout
-        count, free, size = (int(re.search(rf"^{name}: +(\d+)$", told, re.MULTILINE)[1])
-                             for name in ("Block count", "Free blocks", "Block size"))
+        told = subprocess.run(
+            ["dumpe2fs", "-h", f"{out / 'system.img'}?offset={start * MIB}"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        count, free, size = (
+            int(re.search(rf"^{name}: +(\d+)$", told, re.MULTILINE)[1])
+            for name in ("Block count", "Free blocks", "Block size")
+        )
         assert mib(row[4]) == pytest.approx((count - free) * size / MIB, abs=0.5)
 
     sizes = [mib(row[1]) for row in shown["packages"]]
@@ -85,14 +99,21 @@ def test_a_build_as_it_is_and_as_it_becomes(repository, tmp_path: Path):
     run_doit(tmp_path, "report")
     states = {row[0].split()[0]: row[1] for row in tables(out)["stages"]}
     assert {name for name, state in states.items() if state == "outdated"} == {
-        "persist", "system_img", "system_qcow2", "system_qcow2_sha256"}
+        "persist",
+        "system_img",
+        "system_qcow2",
+        "system_qcow2_sha256",
+    }
 
 
 def test_a_build_that_was_killed(repository, tmp_path: Path):
     write_config(tmp_path, SMALL, DISK)
     layout = Layout(tmp_path / "scripts-auto")
-    with subprocess.Popen([sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "vm_img"],
-                          cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "vm_img"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+    ) as process:
         deadline = time.monotonic() + 300
         while not any(event.stage == "kubeos_tar" for event in run_log.read(layout)):
             assert time.monotonic() < deadline and process.poll() is None

@@ -90,8 +90,9 @@ def test_another_image_of_the_name_is_noticed(folder, out, docker, tmp_path):
     assert away.returncode == 0 and made(away.stdout) == [], away.stdout
 
     (tmp_path / "Dockerfile").write_text(f"FROM {NAME}\nLABEL other=1\n")
-    docker.run("build", "--tag", "kubeos-moving:v1", str(tmp_path), "--file",
-               str(tmp_path / "Dockerfile"))
+    docker.run(
+        "build", "--tag", "kubeos-moving:v1", str(tmp_path), "--file", str(tmp_path / "Dockerfile")
+    )
     other = run_doit(tmp_path, "vm_img", "engine=docker", **docker.env)
     assert "kubeos_tar" in made(other.stdout)
     assert_same_disk(tmp_path / "scripts-auto", out)
@@ -105,20 +106,30 @@ def test_containerd_gets_it(folder, out, containerd, tmp_path):
     again = run_doit(folder, "upgrade_img", "engine=ctr", **containerd.env)
     assert "load_upgrade_img" in kept(again.stdout)
     containerd.run("images", "export", str(tmp_path / "exported.tar"), full)
-    status = take_from_image.main([str(tmp_path / "exported.tar"), str(tmp_path / "os.tar"),
-                                   "--file=os.tar", f"--name={NAME}",
-                                   f"--clock={tmp_path / 'clock'}",
-                                   "--menu=/boot/efi/EFI/openEuler/grub.cfg",
-                                   "--grubenv=/boot/efi/EFI/openEuler/grubenv",
-                                   "--grub=/boot/efi/EFI/openEuler/grubx64.efi"])
+    status = take_from_image.main(
+        [
+            str(tmp_path / "exported.tar"),
+            str(tmp_path / "os.tar"),
+            "--file=os.tar",
+            f"--name={NAME}",
+            f"--clock={tmp_path / 'clock'}",
+            "--menu=/boot/efi/EFI/openEuler/grub.cfg",
+            "--grubenv=/boot/efi/EFI/openEuler/grubenv",
+            "--grub=/boot/efi/EFI/openEuler/grubx64.efi",
+        ]
+    )
     assert status == 0
     assert sha256(tmp_path / "os.tar") == sha256(out / "kubeos.tar")
 
 
 def test_skopeo_and_a_registry_get_it(folder, out, tmp_path):
     archive = out / "upgrade_img.tar"
-    shown = subprocess.run(["skopeo", "inspect", f"oci-archive:{archive}"], check=True, text=True,
-                           stdout=subprocess.PIPE).stdout
+    shown = subprocess.run(
+        ["skopeo", "inspect", f"oci-archive:{archive}"],
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+    ).stdout
     seen = json.loads(shown)
     assert seen["Architecture"] == "amd64"
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -127,11 +138,24 @@ def test_skopeo_and_a_registry_get_it(folder, out, tmp_path):
         done = run_doit(folder, "upgrade_img", "engine=none", f"push={host}/os/kubeos:v1")
         assert f"pushed as {host}/os/kubeos:v1" in done.stdout, done.stdout
         pulled = tmp_path / "pulled.tar"
-        subprocess.run(["skopeo", "copy", "--quiet", "--src-tls-verify=false",
-                        f"docker://{host}/os/kubeos:v1", f"oci-archive:{pulled}:v1"], check=True)
-        there = json.loads(subprocess.run(
-            ["skopeo", "inspect", "--tls-verify=false", f"docker://{host}/os/kubeos:v1"],
-            check=True, stdout=subprocess.PIPE).stdout)
+        subprocess.run(
+            [
+                "skopeo",
+                "copy",
+                "--quiet",
+                "--src-tls-verify=false",
+                f"docker://{host}/os/kubeos:v1",
+                f"oci-archive:{pulled}:v1",
+            ],
+            check=True,
+        )
+        there = json.loads(
+            subprocess.run(
+                ["skopeo", "inspect", "--tls-verify=false", f"docker://{host}/os/kubeos:v1"],
+                check=True,
+                stdout=subprocess.PIPE,
+            ).stdout
+        )
         assert there["Layers"] == seen["Layers"]  # not compressed anew
         assert there["Digest"] == seen["Digest"]
         refused = run_doit(folder, "upgrade_img", "engine=none", "push=127.0.0.1:1/os:v1")
@@ -150,12 +174,25 @@ def test_a_disk_out_of_the_archive(out, tmp_path):
 
 def test_a_disk_of_another_size_starts_its_own_slots(out, tmp_path):
     disk = from_image(tmp_path, f'archive = "{out / "upgrade_img.tar"}"', more=OTHER_SIZES)
-    subprocess.run(["mcopy", "-n", "-i", f"{disk / 'system.img'}@@1M",
-                    "::EFI/openEuler/grub.cfg", str(tmp_path / "grub.cfg")], check=True)
+    subprocess.run(
+        [
+            "mcopy",
+            "-n",
+            "-i",
+            f"{disk / 'system.img'}@@1M",
+            "::EFI/openEuler/grub.cfg",
+            str(tmp_path / "grub.cfg"),
+        ],
+        check=True,
+    )
     ids = Ids.of(plan_table(1100, 6))
     menu = (tmp_path / "grub.cfg").read_text()
-    shown = subprocess.run(["sfdisk", "--json", str(disk / "system.img")], check=True, text=True,
-                           stdout=subprocess.PIPE).stdout.lower()
+    shown = subprocess.run(
+        ["sfdisk", "--json", str(disk / "system.img")],
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+    ).stdout.lower()
     for label in ("ROOT-A", "ROOT-B"):
         assert f"root=PARTUUID={ids.uuid(label)} " in menu
         assert ids.uuid(label) in shown
@@ -167,8 +204,10 @@ def test_an_archive_that_is_none(tmp_path):
     (tmp_path / "kbimg.toml").write_text('[from_dockerimg]\narchive = "none.tar"\n')
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode == 1
-    assert ("take_from_image: none.tar: expected a container image that is whole, found one that "
-            "cannot be read") in done.stdout
+    assert (
+        "take_from_image: none.tar: expected a container image that is whole, found one that "
+        "cannot be read"
+    ) in done.stdout
     assert "Traceback" not in done.stdout
     assert not (tmp_path / "scripts-auto/kubeos.tar").exists()
 

@@ -20,8 +20,9 @@ SECTORS_A_MIB = 2048
 
 
 def output(*argv: object) -> str:
-    return subprocess.run([str(word) for word in argv], check=True, text=True,
-                          capture_output=True).stdout
+    return subprocess.run(
+        [str(word) for word in argv], check=True, text=True, capture_output=True
+    ).stdout
 
 
 def partition(image: Path, number: int, folder: Path) -> Path:
@@ -34,8 +35,13 @@ def partition(image: Path, number: int, folder: Path) -> Path:
         for begin, end in extents(source.fileno()):
             begin, end = max(begin, start), min(end, start + size)
             while begin < end:
-                done = os.copy_file_range(source.fileno(), target.fileno(),
-                                          min(end - begin, 64 * MIB), begin, begin - start)
+                done = os.copy_file_range(
+                    source.fileno(),
+                    target.fileno(),
+                    min(end - begin, 64 * MIB),
+                    begin,
+                    begin - start,
+                )
                 begin += done
     return cut
 
@@ -58,19 +64,32 @@ def cut(disk, tmp_path_factory):
 
 def test_results(custom_image):
     names = {path.name for path in custom_image.iterdir() if not path.name.startswith(".")}
-    assert names == {"system.img", "system.qcow2", "kubeos.tar", "kubeos.tar.sha256",
-                     "system.qcow2.sha256", "packages.txt", "sbom.cdx.json", "build-tools.json"}
+    assert names == {
+        "system.img",
+        "system.qcow2",
+        "kubeos.tar",
+        "kubeos.tar.sha256",
+        "system.qcow2.sha256",
+        "packages.txt",
+        "sbom.cdx.json",
+        "build-tools.json",
+    }
     for name in ("kubeos.tar", "system.qcow2"):
-        subprocess.run(["sha256sum", "--check", f"{name}.sha256"], check=True, cwd=custom_image,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["sha256sum", "--check", f"{name}.sha256"],
+            check=True,
+            cwd=custom_image,
+            stdout=subprocess.DEVNULL,
+        )
 
 
 def test_partition_table(disk):
     found = table(disk)
     assert found["label"] == "gpt"
-    assert [(entry["name"], entry["start"] / SECTORS_A_MIB, entry["size"] / SECTORS_A_MIB)
-            for entry in found["partitions"]] == [
-        ("BOOT", 1, 59), ("ROOT-A", 60, 2560), ("ROOT-B", 2620, 2560), ("PERSIST", 5180, 15299)]
+    assert [
+        (entry["name"], entry["start"] / SECTORS_A_MIB, entry["size"] / SECTORS_A_MIB)
+        for entry in found["partitions"]
+    ] == [("BOOT", 1, 59), ("ROOT-A", 60, 2560), ("ROOT-B", 2620, 2560), ("PERSIST", 5180, 15299)]
     assert found["partitions"][0]["type"] == "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
     assert disk.stat().st_size == 20 << 30
 
@@ -82,24 +101,35 @@ def test_file_systems(cut):
         text = output("blkid", "--probe", "--output", "export", path)
         values = dict(line.split("=", 1) for line in text.splitlines())
         kinds.append((values["LABEL"], values["TYPE"]))
-    assert kinds == [("BOOT", "vfat"), ("ROOT-A", "ext4"), ("ROOT-B", "ext4"),
-                     ("PERSIST", "ext4")]
+    assert kinds == [("BOOT", "vfat"), ("ROOT-A", "ext4"), ("ROOT-B", "ext4"), ("PERSIST", "ext4")]
     for path in cut[1:]:
-        subprocess.run(["e2fsck", "-fn", path], check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
+        subprocess.run(
+            ["e2fsck", "-fn", path],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
 
 def test_esp(cut):
-    names = {line.strip().replace("::/", "") for line in
-             output("mdir", "-/", "-b", "-i", cut[0]).splitlines()}
-    assert {"EFI/BOOT/BOOTX64.EFI", "EFI/openEuler/grubx64.efi", "EFI/openEuler/grub.cfg",
-            "EFI/openEuler/grubenv", "EFI/openEuler/user.cfg",
-            "EFI/openEuler/x86_64-efi/normal.mod"} <= names
+    names = {
+        line.strip().replace("::/", "")
+        for line in output("mdir", "-/", "-b", "-i", cut[0]).splitlines()
+    }
+    assert {
+        "EFI/BOOT/BOOTX64.EFI",
+        "EFI/openEuler/grubx64.efi",
+        "EFI/openEuler/grub.cfg",
+        "EFI/openEuler/grubenv",
+        "EFI/openEuler/user.cfg",
+        "EFI/openEuler/x86_64-efi/normal.mod",
+    } <= names
     environment = output("mtype", "-i", cut[0], "::/EFI/openEuler/grubenv")
     assert "saved_entry=A\n" in environment
     assert len(environment) == 1024  # grub2-editenv's own size
     assert output("mtype", "-i", cut[0], "::/EFI/openEuler/user.cfg").startswith(
-        "GRUB2_PASSWORD=grub.pbkdf2.sha512.10000.")
+        "GRUB2_PASSWORD=grub.pbkdf2.sha512.10000."
+    )
 
 
 def test_menu_as_os_agent_edits_it(cut, disk):
@@ -112,9 +142,11 @@ def test_menu_as_os_agent_edits_it(cut, disk):
 
 def test_persist_and_slot_b(cut):
     def names(image: Path, folder: str) -> set:
-        return {line.split("/")[5] for line in
-                output("debugfs", "-R", f"ls -p {folder}", image).splitlines() if line} - {
-                    ".", "..", "lost+found", ""}
+        return {
+            line.split("/")[5]
+            for line in output("debugfs", "-R", f"ls -p {folder}", image).splitlines()
+            if line
+        } - {".", "..", "lost+found", ""}
 
     assert names(cut[3], "/") == {"var", "etc", "etcwork", "opt", "optwork", "data", "deep"}
     assert names(cut[3], "/etc/KubeOS") == {"certs"}
@@ -166,7 +198,17 @@ def test_tar_and_slot_a_hold_the_same_tree(members, cut, tmp_path):
 
 
 def test_qcow2_is_the_same_disk(custom_image):
-    subprocess.run(["qemu-img", "compare", "-f", "qcow2", "-F", "raw",
-                    custom_image / "system.qcow2", custom_image / "system.img"], check=True,
-                   stdout=subprocess.DEVNULL)
-
+    subprocess.run(
+        [
+            "qemu-img",
+            "compare",
+            "-f",
+            "qcow2",
+            "-F",
+            "raw",
+            custom_image / "system.qcow2",
+            custom_image / "system.img",
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )

@@ -6,14 +6,15 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable, Iterator, List
+from typing import Callable
 
 import pexpect
 import pyte
 import pytest
 
-DODO = '''
+DODO = """
 import atexit
 import sys
 from pathlib import Path
@@ -55,7 +56,7 @@ def task_all():
 @atexit.register
 def tell():
     (here / "loaded").write_text(" ".join(sys.modules))
-'''
+"""
 COUNT = "cat > /dev/null; echo item 1; echo 'item 2 of 5'; WAIT; echo whole > $1"
 
 
@@ -70,16 +71,24 @@ class Terminal:
         self.screen = pyte.HistoryScreen(columns, lines, history=5000, ratio=1)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
-        environment = {name: value for name, value in os.environ.items()
-                       if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("COLUMNS", "LINES", "NO_COLOR")
+        }
         self.process = pexpect.spawn(
-            sys.executable, ["-m", "doit", *argv], cwd=folder, dimensions=(lines, columns),
-            env={**environment, "TERM": "xterm-256color", **env}, timeout=PATIENCE_SECONDS,
+            sys.executable,
+            ["-m", "doit", *argv],
+            cwd=folder,
+            dimensions=(lines, columns),
+            env={**environment, "TERM": "xterm-256color", **env},
+            timeout=PATIENCE_SECONDS,
             # A job in the background of a shell without a terminal has Ctrl-C ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
     @property
-    def shown(self) -> List[str]:
+    def shown(self) -> list[str]:
         """The lines on the screen, without the empty ones at its end."""
         rows = [row.rstrip() for row in self.screen.display]
         while rows and not rows[-1]:
@@ -87,10 +96,12 @@ class Terminal:
         return rows
 
     @property
-    def everything(self) -> List[str]:
+    def everything(self) -> list[str]:
         """The lines on the screen with those that have been scrolled out of it."""
-        gone = ["".join(row[column].data for column in range(self.screen.columns)).rstrip()
-                for row in self.screen.history.top]
+        gone = [
+            "".join(row[column].data for column in range(self.screen.columns)).rstrip()
+            for row in self.screen.history.top
+        ]
         return gone + self.shown
 
     def read(self, seconds: float) -> bytes:
@@ -141,7 +152,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def terminal(project: Path) -> Iterator[Callable[..., Terminal]]:
     """Starts the small build on a terminal; two of its stages wait for the file `go`."""
-    started: List[Terminal] = []
+    started: list[Terminal] = []
 
     def start(columns: int = 80, lines: int = 24, *argv: str, **env: str) -> Terminal:
         started.append(Terminal(project, columns, lines, *argv, **env))

@@ -23,8 +23,14 @@ from kbimg_tasks.steps.stage import Artifact, OneOf, run, tool
 
 
 def doit(project: Path, *argv: str, check: bool = True) -> str:
-    done = subprocess.run([sys.executable, "-m", "doit", *argv], cwd=project, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "doit", *argv],
+        cwd=project,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
     assert (done.returncode == 0) == check, done.stdout
     assert "\033" not in done.stdout
     assert "hidden words" not in done.stdout
@@ -37,7 +43,11 @@ def test_one_line_for_each_event(project, options):
     output = doit(project, *options)
     rows = output.splitlines()
     assert sorted(row.split()[1] for row in rows if row.startswith("made  ")) == [
-        "base", "counted", "final", "written"]
+        "base",
+        "counted",
+        "final",
+        "written",
+    ]
     assert "a line of its own" in rows
     assert "item 1" not in output and " | " not in output
     assert rows[-1].startswith("4 made, 1 done in ")
@@ -57,7 +67,8 @@ def test_all_that_programs_print(project):
 
 def test_a_program_of_ours_is_heard_while_it_works(project):
     (project / "maker.py").write_text(
-        "import sys\nprint('to begin with', file=sys.stderr, flush=True)\nprint('in the end')\n")
+        "import sys\nprint('to begin with', file=sys.stderr, flush=True)\nprint('in the end')\n"
+    )
     rows = doit(project, "elsewhere").splitlines()
     assert rows[:2] == ["to begin with", "in the end"] and rows[2].startswith("made  elsewhere ")
     (project / "maker.py").write_text("import sys\nsys.exit('no reason')\n")
@@ -66,12 +77,19 @@ def test_a_program_of_ours_is_heard_while_it_works(project):
     assert rows[2] == "elsewhere: exit status 1"
 
 
-@pytest.mark.parametrize(("step", "program"), [
-    (run("/usr/bin/tar", "-c"), "tar"), (tool("sum_file", "x"), "sum_file"),
-    (unsynced(run(OneOf(("dnf", "yum")), "--", "x")), "dnf"),
-    (run("mke2fs").behind("flock", "--no-fork", "lock"), "mke2fs"),
-    (Sandbox(root="/r", layers=(Artifact("a", "b"),), chroot=True).wrap(run("useradd")), "useradd"),
-])
+@pytest.mark.parametrize(
+    ("step", "program"),
+    [
+        (run("/usr/bin/tar", "-c"), "tar"),
+        (tool("sum_file", "x"), "sum_file"),
+        (unsynced(run(OneOf(("dnf", "yum")), "--", "x")), "dnf"),
+        (run("mke2fs").behind("flock", "--no-fork", "lock"), "mke2fs"),
+        (
+            Sandbox(root="/r", layers=(Artifact("a", "b"),), chroot=True).wrap(run("useradd")),
+            "useradd",
+        ),
+    ],
+)
 def test_the_program_at_work(step, program):
     assert at_work(step) == program
 
@@ -98,7 +116,8 @@ def test_signs_of_life():
     assert said(31.0, 65.0, running=Running("pxe_serve", 0.0)) == ""
     silent = Running("initramfs", 0.0, program="dracut")
     assert said(29.0, 31.0, 40.0, 62.0, running=silent) == (
-        "      initramfs: dracut, 31 s\n      initramfs: dracut, 1m02s\n")
+        "      initramfs: dracut, 31 s\n      initramfs: dracut, 1m02s\n"
+    )
 
 
 def test_what_is_written_is_counted_in_mib():
@@ -111,12 +130,15 @@ def test_what_is_written_is_counted_in_mib():
     assert (running.detail, running.share) == ("cp", None)
 
 
-@pytest.mark.parametrize(("columns", "line"), [
-    (None, "made  rootfs                12.3 s  612 MiB  the packages installed into one tree"),
-    (80, "made  rootfs                12.3 s  612 MiB  the packages installed into one t…"),
-    (40, "made  rootfs 12.3 s 612 MiB"),
-    (20, "made  rootfs 12.3…"),
-])
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (None, "made  rootfs                12.3 s  612 MiB  the packages installed into one tree"),
+        (80, "made  rootfs                12.3 s  612 MiB  the packages installed into one t…"),
+        (40, "made  rootfs 12.3 s 612 MiB"),
+        (20, "made  rootfs 12.3…"),
+    ],
+)
 def test_a_line_fits(columns, line):
     one = Ended("made", "rootfs", 12.34, 612 * MIB)
     assert lines.ended(one, "the packages installed into one tree", columns) == line
@@ -126,26 +148,42 @@ def test_a_line_fits(columns, line):
 def test_what_was_kept_fits():
     names = ["packages", "rootfs", "initramfs", "kubeos_tar_sha256"]
     assert lines.kept(names) == "kept  packages, rootfs, initramfs, kubeos_tar_sha256"
-    assert lines.kept(names, 40) == (
-        "kept  packages, rootfs, initramfs,\n      kubeos_tar_sha256")
+    assert lines.kept(names, 40) == ("kept  packages, rootfs, initramfs,\n      kubeos_tar_sha256")
 
 
-@pytest.mark.parametrize(("seconds", "text"), [
-    (0.04, "0.0 s"), (59.94, "59.9 s"), (60, "1m00s"), (754.9, "12m34s")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (59.94, "59.9 s"), (60, "1m00s"), (754.9, "12m34s")]
+)
 def test_times(seconds, text):
     assert duration(seconds) == text
 
 
-@pytest.mark.parametrize(("count", "text"), [
-    (0, "0 KiB"), (1, "1 KiB"), (MIB, "1.0 MiB"), (10 * MIB, "10 MiB"), (20480 * MIB, "20480 MiB")])
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 KiB"),
+        (1, "1 KiB"),
+        (MIB, "1.0 MiB"),
+        (10 * MIB, "10 MiB"),
+        (20480 * MIB, "20480 MiB"),
+    ],
+)
 def test_sizes(count, text):
     assert size(count) == text
 
 
-@pytest.mark.parametrize(("printed", "shown"), [
-    ("plain\n", "plain"), ("1 %\r99 %\r100 %\r\n", "100 %"), ("a\tb", "a\tb"),
-    ("\x1b[1;31mred\x1b[0m", "red"), ("\x1b[2J\x1b[Hclear\x07", "clear"),
-    ("\x1b]0;title\x07text", "text"), ("\x1bctext", "text"), ("\x9b2Jtext", "2Jtext"),
-])
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("plain\n", "plain"),
+        ("1 %\r99 %\r100 %\r\n", "100 %"),
+        ("a\tb", "a\tb"),
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b[2J\x1b[Hclear\x07", "clear"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1bctext", "text"),
+        ("\x9b2Jtext", "2Jtext"),
+    ],
+)
 def test_harmless(printed, shown):
     assert harmless(printed) == shown

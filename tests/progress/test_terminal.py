@@ -29,8 +29,12 @@ def test_the_middle_and_the_end(project, terminal):
     assert re.fullmatch(r" {6}counted +\d+ s  ━{6}[╸╺]━{9}  2 of 5 items", counted), counted
     assert re.fullmatch(r" {6}written +\d+ s  ━{8}[╸╺]?━{7,8}  2 of 4 MiB", written), written
     assert sorted(build.shown[-2:]) == [counted, written]
-    assert any(row.startswith("made  base") and figures(row) and row.endswith(
-        "4.0 MiB  what others are made of") for row in build.shown)
+    assert any(
+        row.startswith("made  base")
+        and figures(row)
+        and row.endswith("4.0 MiB  what others are made of")
+        for row in build.shown
+    )
     assert "a line of its own" in build.shown
     # Nothing is drawn that has not changed: the seconds of two stages, in this time.
     assert 1 <= build.read(1.2).count(b"counted") <= 4
@@ -40,15 +44,17 @@ def test_the_middle_and_the_end(project, terminal):
     for stage in ("base", "counted", "written", "final"):
         (line,) = [row for row in build.shown if row.startswith(f"made  {stage} ")]
         assert len(figures(line)) == 2, line
-    table = text[text.index("      stage "):].splitlines()
+    table = text[text.index("      stage ") :].splitlines()
     assert {row.split()[0] for row in table[1:5]} == {"base", "counted", "written", "final"}
     times = [float(figures(row)[0].split()[0]) for row in table[1:5]]
     assert times == sorted(times, reverse=True)
     assert table[1].endswith("━" * 16)
     assert re.search(rb"\x1b\[32mmade\x1b\[0m  final", build.raw)
     assert f"{project}/out/final" in text.replace("\n", "")
-    assert re.fullmatch(r"4 made, 1 done in \d+\.\d s; output directory .*", next(
-        row for row in build.shown if "output directory" in row))
+    assert re.fullmatch(
+        r"4 made, 1 done in \d+\.\d s; output directory .*",
+        next(row for row in build.shown if "output directory" in row),
+    )
     assert "of 5 items" not in text
     assert not build.screen.cursor.hidden
     assert b"\x1b[?25l" not in build.raw
@@ -109,7 +115,8 @@ def test_a_window_that_changes_its_size(project, terminal):
 def test_a_failure_is_shown_whole(project, terminal):
     (project / "count.sh").write_text(
         "echo item 1; for i in 1 2 3; do echo a long line of a complaint, number $i, which is "
-        "wider than the terminal by some words; done; exit 3")
+        "wider than the terminal by some words; done; exit 3"
+    )
     build = terminal(60)
     build.wait_for("FAILED counted", "written ")
     (project / "go").touch()
@@ -117,8 +124,10 @@ def test_a_failure_is_shown_whole(project, terminal):
     text = "".join(row.ljust(60) for row in build.shown)
     assert "counted: a program ended with exit status 3. Its last lines:" in text
     for number in (1, 2, 3):
-        assert (f"a long line of a complaint, number {number}, which is wider than the terminal "
-                "by some words") in text
+        assert (
+            f"a long line of a complaint, number {number}, which is wider than the terminal "
+            "by some words"
+        ) in text
     assert f"whole log: {project}/out/.kbimg/logs/counted.log" in text
     assert re.search("2 made,( 1 done,)? FAILED: counted in .* s; output directory", text)
     assert not build.screen.cursor.hidden
@@ -141,9 +150,12 @@ def test_an_interrupt(terminal):
 
 def test_an_error_of_ours_leaves_the_terminal_whole(project, terminal):
     path = project / "dodo.py"
-    path.write_text(path.read_text().replace(
-        'lambda: display.say("a line of its own")',
-        "lambda: (__import__('time').sleep(0.6), {}['missing'])"))
+    path.write_text(
+        path.read_text().replace(
+            'lambda: display.say("a line of its own")',
+            "lambda: (__import__('time').sleep(0.6), {}['missing'])",
+        )
+    )
     (project / "go").touch()
     build = terminal()
     assert build.end() != 0
@@ -154,9 +166,10 @@ def test_an_error_of_ours_leaves_the_terminal_whole(project, terminal):
 
 def test_all_that_programs_print(project, terminal):
     (project / "count.sh").write_text(
-        "cat > /dev/null; for i in $(seq 300); do echo \"number $i\"; done; "
+        'cat > /dev/null; for i in $(seq 300); do echo "number $i"; done; '
         "printf 'one\\rother\\n\\033[2J\\033[Hred \\033[31mletters\\033[0m\\n'; "
-        "echo item 1; echo item 2 of 5; WAIT; echo whole > $1")
+        "echo item 1; echo item 2 of 5; WAIT; echo whole > $1"
+    )
     build = terminal(80, 24, "--verbosity", "2")
     build.wait_for("counted | item 2", "2 of 5 items")
     assert sorted(row.split()[0] for row in build.shown[-2:]) == ["counted", "written"]
@@ -164,7 +177,8 @@ def test_all_that_programs_print(project, terminal):
     assert build.end() == 0
     told = [row for row in build.everything if row.startswith("counted | ")]
     assert [row for row in told if "number" in row and "$" not in row] == [
-        f"counted | number {number}" for number in range(1, 301)]
+        f"counted | number {number}" for number in range(1, 301)
+    ]
     assert "counted | other" in told and "counted | one" not in told
     assert "counted | red letters" in told
     assert any(row.startswith("written | $ sh -c") for row in build.everything)

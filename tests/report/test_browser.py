@@ -14,23 +14,37 @@ from PIL import Image, ImageChops
 from sample_report import sample
 
 from kbimg_tasks.commands.report import page
-from kbimg_tasks.steps.layout import DATA, Layout
+from kbimg_tasks.host.installation import DATA
+from kbimg_tasks.steps.layout import Layout
 
 pytestmark = pytest.mark.image
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), "chromium")
 # Without these it asks its maker's servers, which a machine for tests need not reach.
-QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--hide-scrollbars")  # fmt: skip
+QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
 SCHEMES = {"dark": 0, "light": 1}  # blink::mojom::PreferredColorScheme
 WIDTHS, HEIGHT = (1280, 390), 4000
 
 
 def chromium(folder: Path, *argv: str) -> str:
     return subprocess.run(
-        [CHROMIUM, *QUIET, f"--user-data-dir={folder / 'profile'}", *argv], check=True, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120).stdout
+        [CHROMIUM, *QUIET, f"--user-data-dir={folder / 'profile'}", *argv],
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=120,
+    ).stdout
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +56,13 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> dict:
     for scheme, number in SCHEMES.items():
         for width in WIDTHS:
             shot = folder / f"{scheme}-{width}.png"
-            chromium(folder, f"--blink-settings=preferredColorScheme={number}",
-                     f"--window-size={width},{HEIGHT}", f"--screenshot={shot}",
-                     f"file://{folder / 'report.html'}")
+            chromium(
+                folder,
+                f"--blink-settings=preferredColorScheme={number}",
+                f"--window-size={width},{HEIGHT}",
+                f"--screenshot={shot}",
+                f"file://{folder / 'report.html'}",
+            )
             taken[scheme, width] = Image.open(shot).convert("RGB")
     return taken
 
@@ -60,7 +78,8 @@ def share(shot: Image.Image, colour: Colour) -> float:
     """How much of a picture has just this colour."""
     counts = shot.getcolors(shot.width * shot.height)
     return dict((found, count) for count, found in counts).get(colour, 0) / (
-        shot.width * shot.height)
+        shot.width * shot.height
+    )
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -91,19 +110,34 @@ def test_the_page_is_no_wider_than_the_window(tmp_path, width):
         f"srcdoc='{html.escape(page.html(sample()))}'></iframe><script>"
         "const frame = document.querySelector('iframe'); frame.onload = () => {"
         " const root = frame.contentDocument.documentElement;"
-        " document.title = `${root.scrollWidth} of ${root.clientWidth}`; }</script>")
-    shown = chromium(tmp_path, "--window-size=1400,900", "--dump-dom",
-                     f"file://{tmp_path / 'frame.html'}")
+        " document.title = `${root.scrollWidth} of ${root.clientWidth}`; }</script>"
+    )
+    shown = chromium(
+        tmp_path, "--window-size=1400,900", "--dump-dom", f"file://{tmp_path / 'frame.html'}"
+    )
     needed, there = re.search(r"<title>(\d+) of (\d+)</title>", shown).groups()
     assert int(needed) == int(there)
     assert int(there) in (width, width - 15)  # a frame's scrollbar may take some
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize(("text", "ground"), [
-    ("ink", "page"), ("ink", "card"), ("ink", "free"), ("ink", "used"), ("soft", "page"),
-    ("soft", "card"), ("link", "page"), ("link", "card"), ("made", "made-fill"),
-    ("outdated", "outdated-fill"), ("failed", "failed-fill"), ("ink", "made-fill"),
-    ("ink", "outdated-fill")])
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        ("ink", "page"),
+        ("ink", "card"),
+        ("ink", "free"),
+        ("ink", "used"),
+        ("soft", "page"),
+        ("soft", "card"),
+        ("link", "page"),
+        ("link", "card"),
+        ("made", "made-fill"),
+        ("outdated", "outdated-fill"),
+        ("failed", "failed-fill"),
+        ("ink", "made-fill"),
+        ("ink", "outdated-fill"),
+    ],
+)
 def test_text_can_be_told_from_its_ground(scheme, text, ground):
     assert contrast(styled(scheme, text), styled(scheme, ground)) >= READABLE

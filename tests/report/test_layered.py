@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, List
 
 import pytest
 from hypothesis import given, settings
@@ -15,14 +14,18 @@ DIAMOND = {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c", "a")}
 
 
 @st.composite
-def graphs(draw_from) -> Dict[str, List[str]]:
+def graphs(draw_from) -> dict[str, list[str]]:
     names = [f"n{number}" for number in range(draw_from(st.integers(0, 12)))]
-    return {name: draw_from(st.lists(st.sampled_from(names[:number]), unique=True, max_size=4))
-            if number else [] for number, name in enumerate(names)}  # fmt: skip
+    return {
+        name: draw_from(st.lists(st.sampled_from(names[:number]), unique=True, max_size=4))
+        if number
+        else []
+        for number, name in enumerate(names)
+    }
 
 
 def reachable(needs) -> set:
-    found: Dict[str, set] = {}
+    found: dict[str, set] = {}
     for node, sources in needs.items():
         found[node] = set(sources).union(*(found[source] for source in sources))
     return {(source, node) for node, sources in found.items() for source in sources}
@@ -53,10 +56,12 @@ def test_arrows_point_down_and_nothing_overlaps(needs):
     drawing = draw(needs, 100.0, 10.0, 20.0)
     assert set(drawing.nodes) == set(needs)
     assert {(arrow.source, arrow.target) for arrow in drawing.arrows} == {
-        (source, node) for node, sources in needs.items() for source in sources}
+        (source, node) for node, sources in needs.items() for source in sources
+    }
     for arrow in drawing.arrows:
-        assert [point.layer for point in arrow.points] == list(range(
-            drawing.nodes[arrow.source].layer, drawing.nodes[arrow.target].layer + 1))
+        assert [point.layer for point in arrow.points] == list(
+            range(drawing.nodes[arrow.source].layer, drawing.nodes[arrow.target].layer + 1)
+        )
         assert len(arrow.points) > 1
     for one, other in itertools.combinations(drawing.nodes.values(), 2):
         assert one.layer != other.layer or abs(one.x - other.x) >= 120 - 1e-6
@@ -89,20 +94,26 @@ def test_crossings_are_counted():
 
 def test_a_long_arrow_is_nearly_straight_between_its_ends():
     needs = {"a": (), "b": ("a",), "c": ("b",), "d": ("c",), "e": ("d",), "f": ("e", "a")}
-    (long,) = (arrow for arrow in draw(needs, 100, 8, 20).arrows
-               if (arrow.source, arrow.target) == ("a", "f"))
+    (long,) = (
+        arrow
+        for arrow in draw(needs, 100, 8, 20).arrows
+        if (arrow.source, arrow.target) == ("a", "f")
+    )
     inner = [point.x for point in long.points[1:-1]]
     assert len(inner) == 4
     assert max(inner) - min(inner) < 10
 
 
-@pytest.mark.parametrize(("wanted", "found"), [
-    ([0.0, 100.0], [0.0, 100.0]),
-    ([0.0, 0.0], [-6.0, 6.0]),
-    ([50.0, 0.0], [19.0, 31.0]),
-    ([0.0, 0.0, 100.0], [-6.0, 6.0, 100.0]),
-    ([], []),
-])
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ([0.0, 100.0], [0.0, 100.0]),
+        ([0.0, 0.0], [-6.0, 6.0]),
+        ([50.0, 0.0], [19.0, 31.0]),
+        ([0.0, 0.0, 100.0], [-6.0, 6.0, 100.0]),
+        ([], []),
+    ],
+)
 def test_neighbours_move_apart_as_little_as_can_be(wanted, found):
     count = len(wanted)
     assert apart(wanted, [1.0] * count, [10.0] * count, 2.0) == pytest.approx(found)

@@ -17,9 +17,18 @@ from kbimg_tasks.dissect.tree_sizes import Folder
 from kbimg_tasks.steps.layout import Layout
 
 NOTHING = Report("kbimg.toml", "/srv/out", 0.0, (), ())
-PAGES = {"everything": sample(), "nothing": NOTHING,
-         "no image": evolve(sample(), results=(), packages=(), folders=(), run=None,
-                            disk=evolve(sample().disk, was_read=False))}  # fmt: skip
+PAGES = {
+    "everything": sample(),
+    "nothing": NOTHING,
+    "no image": evolve(
+        sample(),
+        results=(),
+        packages=(),
+        folders=(),
+        run=None,
+        disk=evolve(sample().disk, was_read=False),
+    ),
+}
 XHTML, SVG = "{http://www.w3.org/1999/xhtml}", "{http://www.w3.org/2000/svg}"
 
 
@@ -33,8 +42,9 @@ def text(element) -> str:
 
 
 def rows(document, section: str) -> list:
-    (found,) = (one for one in document.iter(f"{XHTML}section")
-                if one.get("aria-labelledby") == section)
+    (found,) = (
+        one for one in document.iter(f"{XHTML}section") if one.get("aria-labelledby") == section
+    )
     return [[text(cell) for cell in row] for body in found.iter(f"{XHTML}tbody") for row in body]
 
 
@@ -46,7 +56,13 @@ def test_well_formed_with_headings_and_named_sections(report):
     assert max(Counter(ids).values()) == 1
     sections = list(document.iter(f"{XHTML}section"))
     assert [one.get("aria-labelledby") for one in sections] == [
-        "results", "stages", "run", "disk", "packages", "tree"]
+        "results",
+        "stages",
+        "run",
+        "disk",
+        "packages",
+        "tree",
+    ]
     for section in sections:
         assert section[0].tag == f"{XHTML}h2"
         assert section[0].get("id") == section.get("aria-labelledby")
@@ -65,8 +81,9 @@ def test_nothing_from_outside(report):
     document = parsed(report)
     ids = {element.get("id") for element in document.iter()}
     for element in document.iter():
-        assert element.tag not in {f"{XHTML}{name}" for name in (
-            "script", "link", "img", "iframe", "object", "base")}  # fmt: skip
+        assert element.tag not in {
+            f"{XHTML}{name}" for name in ("script", "link", "img", "iframe", "object", "base")
+        }
         assert not any(name in element.attrib for name in ("src", "srcset", "data", "action"))
         reference = element.get("href")
         assert reference is None or (reference[0] == "#" and reference[1:] in ids)
@@ -102,12 +119,16 @@ def test_the_tables():
     assert rows(document, "results") == [
         ["system.img", "20,480 MiB", "600 MiB"],
         ["no sum: the file is too large to be read for a report"],
-        ["kubeos.tar", "500 MiB", "500 MiB"], ["ab" * 32]]
+        ["kubeos.tar", "500 MiB", "500 MiB"],
+        ["ab" * 32],
+    ]
     assert rows(document, "stages")[2] == ["esp the ESP; needs packages, rootfs", "made", "0.2 s"]
     assert rows(document, "run") == [
-        ["packages", "0.0 s", "0.6 s", ""], ["rootfs", "0.6 s", "2.8 s", ""],
+        ["packages", "0.0 s", "0.6 s", ""],
+        ["rootfs", "0.6 s", "2.8 s", ""],
         ["persist failed", "0.6 s", "0.0 s", ""],
-        ["system_img interrupted, or at work", "3.4 s", "–", ""]]
+        ["system_img interrupted, or at work", "3.4 s", "–", ""],
+    ]
     disk = rows(document, "disk")
     assert disk[0] == ["1", "BOOT vfat, at /boot/efi", "1 MiB", "59 MiB", "44.2 MiB 75 %", ""]
     assert disk[2] == ["3", "ROOT-B empty", "2,620 MiB", "2,560 MiB", "–", ""]
@@ -118,24 +139,35 @@ def test_the_tables():
 
 def test_what_is_not_there_is_said():
     said = text(parsed(NOTHING))
-    for words in ("Nothing has been built here yet.", "No run that made anything",
-                  "This configuration makes no disk.", "No packages have been resolved here.",
-                  "kubeos.tar is not there."):
+    for words in (
+        "Nothing has been built here yet.",
+        "No run that made anything",
+        "This configuration makes no disk.",
+        "No packages have been resolved here.",
+        "kubeos.tar is not there.",
+    ):
         assert words in said
     assert "this is what is planned" in text(parsed(PAGES["no image"]))
 
 
-@pytest.mark.parametrize(("count", "shown"), [
-    (0, "0 MiB"), (5000, "< 0.01 MiB"), (1 << 19, "0.50 MiB"), (1536 << 10, "1.5 MiB"),
-    (150 << 20, "150 MiB"), (20480 << 20, "20,480 MiB")])
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 MiB"),
+        (5000, "< 0.01 MiB"),
+        (1 << 19, "0.50 MiB"),
+        (1536 << 10, "1.5 MiB"),
+        (150 << 20, "150 MiB"),
+        (20480 << 20, "20,480 MiB"),
+    ],
+)
 def test_mib(count, shown):
     assert page.mib(count) == shown
 
 
 def test_a_name_that_is_no_text(tmp_path):
     name = os.fsdecode(b"/usr/\xff")
-    page.write(evolve(NOTHING, folders=(Folder("/", 0, 1), Folder(name, 1, 1))),
-               Layout(tmp_path))
+    page.write(evolve(NOTHING, folders=(Folder("/", 0, 1), Folder(name, 1, 1))), Layout(tmp_path))
     assert "/usr/?" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

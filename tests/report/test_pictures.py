@@ -11,9 +11,13 @@ from kbimg_tasks.commands.report import pictures
 from kbimg_tasks.commands.report.model import Disk, Outcome, PartitionUse, Run, Work
 from kbimg_tasks.machine.partitions import plan_table
 
-TABLES = (plan_table(2560, 20), plan_table(2560, 20, legacy=True),
-          plan_table(2560, 20, verity=True), plan_table(1000, 2000),
-          plan_table(1000, 2000, verity=True))
+TABLES = (
+    plan_table(2560, 20),
+    plan_table(2560, 20, legacy=True),
+    plan_table(2560, 20, verity=True),
+    plan_table(1000, 2000),
+    plan_table(1000, 2000, verity=True),
+)
 
 
 def test_the_graph_has_every_stage_within_its_edges():
@@ -23,8 +27,13 @@ def test_the_graph_has_every_stage_within_its_edges():
         assert 0 <= box.x <= graph.width - pictures.NODE_WIDTH
         assert 0 <= box.y <= graph.height - pictures.NODE_HEIGHT
     assert {(line.source, line.target) for line in graph.lines} == {
-        ("packages", "rootfs"), ("packages", "persist"), ("rootfs", "esp"), ("esp", "system_img"),
-        ("persist", "system_img"), ("rootfs", "kubeos_tar")}
+        ("packages", "rootfs"),
+        ("packages", "persist"),
+        ("rootfs", "esp"),
+        ("esp", "system_img"),
+        ("persist", "system_img"),
+        ("rootfs", "kubeos_tar"),
+    }
 
 
 def test_a_line_goes_from_box_to_box():
@@ -34,11 +43,13 @@ def test_a_line_goes_from_box_to_box():
         first, last = line.path.split()[0], line.path.split()[-1]
         x, y = map(float, first[1:].split(","))
         source, target = boxes[line.source], boxes[line.target]
-        assert (x, y) == pytest.approx((source.x + pictures.NODE_WIDTH / 2,
-                                        source.y + pictures.NODE_HEIGHT), abs=0.1)
+        assert (x, y) == pytest.approx(
+            (source.x + pictures.NODE_WIDTH / 2, source.y + pictures.NODE_HEIGHT), abs=0.1
+        )
         x, y = map(float, last.split(","))
-        assert (x, y) == pytest.approx((target.x + pictures.NODE_WIDTH / 2,
-                                        target.y - pictures.ARROWHEAD), abs=0.1)
+        assert (x, y) == pytest.approx(
+            (target.x + pictures.NODE_WIDTH / 2, target.y - pictures.ARROWHEAD), abs=0.1
+        )
 
 
 def test_no_stage_no_picture():
@@ -67,8 +78,14 @@ def test_three_quarters_of_a_partition_are_used():
 
 
 def test_bars_are_where_the_work_was():
-    run = Run(0.0, (Work("a", 0.0, 1.0, Outcome.MADE), Work("b", 1.0, 4.0, Outcome.MADE),
-                    Work("c", 4.0, 4.0, Outcome.MADE)))
+    run = Run(
+        0.0,
+        (
+            Work("a", 0.0, 1.0, Outcome.MADE),
+            Work("b", 1.0, 4.0, Outcome.MADE),
+            Work("c", 4.0, 4.0, Outcome.MADE),
+        ),
+    )
     first, second, short = pictures.bars(run)
     assert (first.x, first.width) == (0, 25)
     assert (second.x, second.width) == (25, 75)
@@ -83,10 +100,15 @@ def test_a_run_of_no_time():
     assert pictures.ticks(run.seconds) == ()
 
 
-@pytest.mark.parametrize(("seconds", "marks"), [
-    (10.6, [0, 2, 4, 6, 8, 10]), (6.0, [0, 1, 2, 3, 4, 5, 6]), (0.3, [0, 0.05, 0.1, 0.15, 0.2, 0.25,
-                                                                       0.3]),
-    (250.0, [0, 50, 100, 150, 200, 250])])
+@pytest.mark.parametrize(
+    ("seconds", "marks"),
+    [
+        (10.6, [0, 2, 4, 6, 8, 10]),
+        (6.0, [0, 1, 2, 3, 4, 5, 6]),
+        (0.3, [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]),
+        (250.0, [0, 50, 100, 150, 200, 250]),
+    ],
+)
 def test_ticks_are_round_numbers(seconds, marks):
     found = pictures.ticks(seconds)
     assert [tick.seconds for tick in found] == pytest.approx(marks)

@@ -36,8 +36,12 @@ def test_what_was_made_and_what_failed(layout):
     runner.perform(Stage("one", "", "0", (artifact,), (run("touch", artifact),)), layout)
     with pytest.raises(runner.StageFailed):
         runner.perform(Stage("other", "", "0", (), (run("false"),)), layout)
-    assert told(layout) == [("one", "begun"), ("one", "made"), ("other", "begun"),
-                            ("other", "failed")]
+    assert told(layout) == [
+        ("one", "begun"),
+        ("one", "made"),
+        ("other", "begun"),
+        ("other", "failed"),
+    ]
     assert stat.S_IMODE(layout.run_log.stat().st_mode) == 0o600
     events = run_log.read(layout)
     assert [event.clock for event in events] == sorted(event.clock for event in events)
@@ -69,12 +73,14 @@ def test_no_build_fails_for_want_of_a_log(layout, tmp_path):
 
 
 def test_of_a_killed_build_it_tells_what_was_begun(layout, tmp_path):
-    program = ("from pathlib import Path; from kbimg_tasks.build import runner\n"
-               "from kbimg_tasks.steps.layout import Layout\n"
-               "from kbimg_tasks.steps.stage import Stage, run\n"
-               f"layout = Layout(Path({str(layout.out)!r}), Path({str(layout.cache)!r}))\n"
-               "for name, seconds in (('one', '0'), ('two', '98')):\n"
-               "    runner.perform(Stage(name, '', '0', (), (run('sleep', seconds),)), layout)\n")
+    program = (
+        "from pathlib import Path; from kbimg_tasks.build import runner\n"
+        "from kbimg_tasks.steps.layout import Layout\n"
+        "from kbimg_tasks.steps.stage import Stage, run\n"
+        f"layout = Layout(Path({str(layout.out)!r}), Path({str(layout.cache)!r}))\n"
+        "for name, seconds in (('one', '0'), ('two', '98')):\n"
+        "    runner.perform(Stage(name, '', '0', (), (run('sleep', seconds),)), layout)\n"
+    )
     with subprocess.Popen([sys.executable, "-c", program]) as process:
         try:
             deadline = time.monotonic() + 20

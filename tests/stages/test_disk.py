@@ -26,9 +26,16 @@ TABLE = plan_table(256, 3)
 IDS = Ids.of(TABLE)
 LOW, HIGH = Artifact("low", "tree", is_tree=True), Artifact("high", "tree", is_tree=True)
 TREE = Sandbox(root=Scratch("root"), layers=(LOW, HIGH))
-FILES = ("usr/bin/tool", "etc/conf", "boot/efi/EFI/openEuler/grub.cfg", "boot/efi/EFI/BOOT/b",
-         "boot/efi/EFI/openEuler/x86_64-efi/a.mod", "boot/efi/EFI/openEuler/x86_64-efi/b.mod",
-         "usr/share/z", "usr/share/a")  # fmt: skip
+FILES = (
+    "usr/bin/tool",
+    "etc/conf",
+    "boot/efi/EFI/openEuler/grub.cfg",
+    "boot/efi/EFI/BOOT/b",
+    "boot/efi/EFI/openEuler/x86_64-efi/a.mod",
+    "boot/efi/EFI/openEuler/x86_64-efi/b.mod",
+    "usr/share/z",
+    "usr/share/a",
+)
 
 
 @pytest.fixture
@@ -56,8 +63,11 @@ def make_all(layout: Layout) -> Path:
     esp = filesystems.esp(TREE, TABLE.by_label("BOOT"), IDS, CLOCK)
     slot_b = filesystems.root_b(TABLE.by_label("ROOT-B"), IDS, CLOCK)
     persist = filesystems.persist(TABLE.by_label("PERSIST"), ("a/b",), IDS, CLOCK)
-    images = {"BOOT": esp["esp.img"], "ROOT-B": slot_b["root-b.img"],
-              "PERSIST": persist["persist.img"]}
+    images = {
+        "BOOT": esp["esp.img"],
+        "ROOT-B": slot_b["root-b.img"],
+        "PERSIST": persist["persist.img"],
+    }
     img = disk.system_img(TABLE, images, IDS, CLOCK, TREE)
     tar = archive.kubeos_tar(TREE, 256, CLOCK)
     for stage in (esp, slot_b, persist, img, tar):
@@ -74,8 +84,13 @@ def test_the_same_bytes_at_another_time_in_another_place(layout, tmp_path):
     for names in os.walk(other.out):  # what another host's access times would be
         os.utime(names[0], (time.time(), int(CLOCK)))
     second = make_all(other)
-    for name in ("kubeos.tar", ".kbimg/stages/esp/esp.img", ".kbimg/stages/persist/persist.img",
-                 ".kbimg/stages/root_b/root-b.img", "system.img"):
+    for name in (
+        "kubeos.tar",
+        ".kbimg/stages/esp/esp.img",
+        ".kbimg/stages/persist/persist.img",
+        ".kbimg/stages/root_b/root-b.img",
+        "system.img",
+    ):
         assert digest(layout.out / name) == digest(other.out / name), name
     assert first != second
 
@@ -83,28 +98,39 @@ def test_the_same_bytes_at_another_time_in_another_place(layout, tmp_path):
 def test_file_systems_are_clean_and_filled(layout, tmp_path):
     publish(layout, FILES)
     image = make_all(layout)
-    read = json.loads(subprocess.run(["sfdisk", "-J", image], check=True, text=True,
-                                     capture_output=True).stdout)
+    read = json.loads(
+        subprocess.run(["sfdisk", "-J", image], check=True, text=True, capture_output=True).stdout
+    )
     assert [entry["name"] for entry in read["partitiontable"]["partitions"]] == [
-        "BOOT", "ROOT-A", "ROOT-B", "PERSIST"]
+        "BOOT",
+        "ROOT-A",
+        "ROOT-B",
+        "PERSIST",
+    ]
     slot = f"{image}?offset={60 << 20}"
     subprocess.run(["e2fsck", "-fn", slot], check=True, stdout=subprocess.DEVNULL)
-    listing = subprocess.run(["debugfs", "-R", "stat /usr/bin/tool", slot], check=True, text=True,
-                             capture_output=True).stdout
+    listing = subprocess.run(
+        ["debugfs", "-R", "stat /usr/bin/tool", slot], check=True, text=True, capture_output=True
+    ).stdout
     assert "User:    12   Group:    34" in listing
     assert listing.count(hex(int(CLOCK))) == 4, listing  # all four times
     esp = layout.stage("esp") / "esp.img"
     subprocess.run(["fsck.fat", "-n", esp], check=True, stdout=subprocess.DEVNULL)
-    names = subprocess.run(["mdir", "-/", "-b", "-i", esp], check=True, text=True,
-                           capture_output=True).stdout.split()
+    names = subprocess.run(
+        ["mdir", "-/", "-b", "-i", esp], check=True, text=True, capture_output=True
+    ).stdout.split()
     assert "::/EFI/openEuler/x86_64-efi/a.mod" in names
 
 
 def test_what_is_below_an_ext4_name_with_odd_characters(layout):
     publish(layout, ("etc/a b", "etc/ü%#?", "etc/[x]", "etc/'q'"))
     make_all(layout)
-    tar = subprocess.run(["tar", "-tf", layout.out / "kubeos.tar", "--quoting-style=literal"],
-                         check=True, text=True, capture_output=True).stdout.splitlines()
+    tar = subprocess.run(
+        ["tar", "-tf", layout.out / "kubeos.tar", "--quoting-style=literal"],
+        check=True,
+        text=True,
+        capture_output=True,
+    ).stdout.splitlines()
     assert {"./etc/a b", "./etc/ü%#?", "./etc/[x]", "./etc/'q'"} <= set(tar)
 
 

@@ -8,8 +8,8 @@ from typing import Callable
 
 import pytest
 
-from kbimg_tasks.build.runner import PACKAGE_PARENT
 from kbimg_tasks.host.containment import CONTAINMENT
+from kbimg_tasks.host.installation import PARENT
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -21,8 +21,12 @@ def tool() -> Run:
     def run(name: str, *argv: object, stdin: str = "", contained: bool = False, **env: str):
         command = [sys.executable, "-m", f"kbimg_tasks.tools.{name}", *map(str, argv)]
         return subprocess.run(
-            [*(CONTAINMENT if contained else ()), *command], input=stdin, text=True,
-            capture_output=True, check=False,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(PACKAGE_PARENT), **env})
+            [*(CONTAINMENT if contained else ()), *command],
+            input=stdin,
+            text=True,
+            capture_output=True,
+            check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(PARENT), **env},
+        )
 
     return run

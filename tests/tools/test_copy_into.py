@@ -17,7 +17,8 @@ def root(tmp_path: Path) -> Path:
     for folder in ("etc", "usr/lib", "opt/there"):
         (top / folder).mkdir(parents=True)
     (top / "etc/passwd").write_text(
-        "root:x:0:0::/root:/bin/sh\nfoo:x:1000:1001::/home/foo:/bin/sh\n")
+        "root:x:0:0::/root:/bin/sh\nfoo:x:1000:1001::/home/foo:/bin/sh\n"
+    )
     (top / "etc/group").write_text("root:x:0:\nfoo:x:1001:\nwheel:x:10:foo\n")
     (top / "lib").symlink_to("usr/lib")
     (top / "absolute").symlink_to("/opt")
@@ -45,8 +46,13 @@ def picture(top: Path) -> dict:
         for name in folders + files:
             full = os.path.join(folder, name)
             status = os.lstat(full)
-            kind = (os.readlink(full) if stat.S_ISLNK(status.st_mode)
-                    else Path(full).read_bytes() if stat.S_ISREG(status.st_mode) else "directory")
+            kind = (
+                os.readlink(full)
+                if stat.S_ISLNK(status.st_mode)
+                else Path(full).read_bytes()
+                if stat.S_ISREG(status.st_mode)
+                else "directory"
+            )
             found[os.path.relpath(full, top)] = (kind, oct(status.st_mode))
     return found
 
@@ -72,8 +78,9 @@ def test_twice_is_once(tool, root, source):
 
 
 def test_mode_and_owner_hold_for_all_that_is_copied(tool, root, source):
-    done = tool("copy_into", "--root", root, "--mode", "0640", "--owner", "foo:wheel", source,
-                "/opt/new")
+    done = tool(
+        "copy_into", "--root", root, "--mode", "0640", "--owner", "foo:wheel", source, "/opt/new"
+    )
     assert done.returncode == 0, done.stderr
     for path, mode in (("", 0o750), ("plain", 0o640), ("sub", 0o750), ("sub/script", 0o640)):
         status = (root / "opt/new" / path).stat()
@@ -82,14 +89,17 @@ def test_mode_and_owner_hold_for_all_that_is_copied(tool, root, source):
 
 
 def test_a_user_brings_its_own_group(tool, root, source):
-    assert tool("copy_into", "--root", root, "--owner", "foo", source / "plain",
-                "/etc/x").returncode == 0
+    assert (
+        tool("copy_into", "--root", root, "--owner", "foo", source / "plain", "/etc/x").returncode
+        == 0
+    )
     assert (root / "etc/x").stat().st_gid == 1001
 
 
 def test_create_dir(tool, root, source):
-    done = tool("copy_into", "--root", root, "--create-dir", "/lib/a/b", source / "plain",
-                "/lib/a/b/c")
+    done = tool(
+        "copy_into", "--root", root, "--create-dir", "/lib/a/b", source / "plain", "/lib/a/b/c"
+    )
     assert done.returncode == 0
     assert (root / "usr/lib/a/b/c").read_text() == "plain\n"
 
@@ -99,13 +109,16 @@ def test_links_are_followed_as_the_image_would(tool, root, source):
     assert (root / "opt/there/plain").exists()
 
 
-@pytest.mark.parametrize(("target", "message"), [
-    ("/climber/x", "leads out of the root tree"),
-    ("/../x", "leads out of the root tree"),
-    ("/host", "/host is a link in the image, to /nowhere/on/the/image"),
-    ("/no/such/x", "/no/such is not there in the image; create_dir makes it"),
-    ("/etc/no/", "/etc/no/ is not there in the image; create_dir makes it"),
-])
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("/climber/x", "leads out of the root tree"),
+        ("/../x", "leads out of the root tree"),
+        ("/host", "/host is a link in the image, to /nowhere/on/the/image"),
+        ("/no/such/x", "/no/such is not there in the image; create_dir makes it"),
+        ("/etc/no/", "/etc/no/ is not there in the image; create_dir makes it"),
+    ],
+)
 def test_refused(tool, root, source, target, message):
     before = picture(root)
     done = tool("copy_into", "--root", root, source / "plain", target)
@@ -118,9 +131,11 @@ def test_a_link_to_what_only_the_running_system_has(tool, root, source):
     (root / "etc/resolv.conf").symlink_to("../run/resolve/stub.conf")
     done = tool("copy_into", f"--root={root}", source / "plain", "/etc/resolv.conf")
     assert done.returncode == 1
-    assert done.stderr == ("copy_into: /etc/resolv.conf is a link in the image, to "
-                           "/run/resolve/stub.conf, which the running system makes: replace the "
-                           "link in a chroot_script\n")
+    assert done.stderr == (
+        "copy_into: /etc/resolv.conf is a link in the image, to "
+        "/run/resolve/stub.conf, which the running system makes: replace the "
+        "link in a chroot_script\n"
+    )
 
 
 def test_a_nested_link_of_the_tree_is_not_a_way_out(tool, root, source):

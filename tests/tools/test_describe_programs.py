@@ -16,8 +16,13 @@ from kbimg_tasks.tools import describe_programs
 
 
 def described(*names: str, **env: str) -> dict:
-    done = subprocess.run([sys.executable, "-m", "kbimg_tasks.tools.describe_programs", *names],
-                          check=True, text=True, capture_output=True, env={**os.environ, **env})
+    done = subprocess.run(
+        [sys.executable, "-m", "kbimg_tasks.tools.describe_programs", *names],
+        check=True,
+        text=True,
+        capture_output=True,
+        env={**os.environ, **env},
+    )
     return json.loads(done.stdout)
 
 
@@ -37,8 +42,9 @@ def test_programs_of_this_host():
 
 @pytest.mark.skipif(not describe_programs.DPKG.exists(), reason="a host with dpkg")
 def test_the_version_is_that_of_the_package():
-    asked = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "tar"], check=True, text=True,
-                           capture_output=True).stdout
+    asked = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Version}", "tar"], check=True, text=True, capture_output=True
+    ).stdout
     assert described("tar")["programs"]["tar"]["version"] == asked
 
 
@@ -53,9 +59,11 @@ def test_a_host_with_rpm(tmp_path, monkeypatch):
     """rpm is asked of files where there is no dpkg; this one answers as openEuler's would."""
     (tmp_path / "rpm").write_text(
         '#!/bin/sh\n[ "$3" = /usr/bin/known ] && { printf "pack\\t1:2-3\\n"; exit; }\n'
-        'echo "file $3 is not owned by any package"\nexit 1\n')
+        'echo "file $3 is not owned by any package"\nexit 1\n'
+    )
     (tmp_path / "rpm").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(describe_programs, "DPKG", tmp_path / "none")
     assert describe_programs.owners(["/usr/bin/known", "/usr/bin/other"]) == {
-        "/usr/bin/known": ("pack", "1:2-3")}
+        "/usr/bin/known": ("pack", "1:2-3")
+    }

@@ -7,22 +7,33 @@ import subprocess
 
 import pytest
 
+from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.stages import pxe
-from kbimg_tasks.steps.layout import DATA
 
 MODULE = DATA / "dracut/91kubeos-install"
 
 
-@pytest.mark.parametrize(("disk", "partition"), [
-    ("/dev/vda", "/dev/vda2"), ("/dev/sda", "/dev/sda2"), ("/dev/sdaa", "/dev/sdaa2"),
-    ("/dev/nvme0n1", "/dev/nvme0n1p2"), ("/dev/nvme10n12", "/dev/nvme10n12p2"),
-    ("/dev/mmcblk0", "/dev/mmcblk0p2"), ("/dev/md127", "/dev/md127p2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("disk", "partition"),
+    [
+        ("/dev/vda", "/dev/vda2"),
+        ("/dev/sda", "/dev/sda2"),
+        ("/dev/sdaa", "/dev/sdaa2"),
+        ("/dev/nvme0n1", "/dev/nvme0n1p2"),
+        ("/dev/nvme10n12", "/dev/nvme10n12p2"),
+        ("/dev/mmcblk0", "/dev/mmcblk0p2"),
+        ("/dev/md127", "/dev/md127p2"),
+    ],
+)
 def test_partitions_are_named_as_the_kernel_names_them(disk, partition):
     """Linux, block/partitions/core.c: a p where the disk's name ends in a digit."""
     done = subprocess.run(
         ["sh", "-c", '. "$1"; partition_prefix "$2"', "sh", MODULE / "functions.sh", disk],
-        check=True, text=True, capture_output=True, env={"LOG": "/dev/null"})
+        check=True,
+        text=True,
+        capture_output=True,
+        env={"LOG": "/dev/null"},
+    )
     assert f"{done.stdout.strip()}2" == partition
 
 

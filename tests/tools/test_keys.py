@@ -6,13 +6,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
-from kbimg_tasks.build.runner import PACKAGE_PARENT, perform
+from kbimg_tasks.build.runner import perform
 from kbimg_tasks.host.containment import CONTAINMENT
+from kbimg_tasks.host.installation import PARENT
 from kbimg_tasks.stages import keys
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Secret
@@ -42,26 +43,56 @@ def in_memory(name: str, *argv: object, stdin: str) -> subprocess.CompletedProce
     """Run a tool as its stage does."""
     tools = [sys.executable, "-m"]
     return subprocess.run(
-        [*CONTAINMENT, *tools, "kbimg_tasks.tools.sandboxed", "--root=/dev", "--tmpfs=/shm", "--",
-         *tools, f"kbimg_tasks.tools.{name}", *map(str, argv)],
-        input=stdin, text=True, capture_output=True, check=False,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(PACKAGE_PARENT),
-             "LC_ALL": "C.UTF-8"})  # fmt: skip
+        [
+            *CONTAINMENT,
+            *tools,
+            "kbimg_tasks.tools.sandboxed",
+            "--root=/dev",
+            "--tmpfs=/shm",
+            "--",
+            *tools,
+            f"kbimg_tasks.tools.{name}",
+            *map(str, argv),
+        ],
+        input=stdin,
+        text=True,
+        capture_output=True,
+        check=False,
+        env={
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "PYTHONPATH": str(PARENT),
+            "LC_ALL": "C.UTF-8",
+        },
+    )
 
 
 def take_efi(source: Path, tmp_path: Path, phrase: str = EFI) -> subprocess.CompletedProcess:
     target = tmp_path / "taken"
     target.mkdir(exist_ok=True)
-    return in_memory("efi_key", source, target, "--option=kbimg.toml: dm_verity.efi_key",
-                     f"--not-after={tmp_path / 'end'}", stdin=phrase)
+    return in_memory(
+        "efi_key",
+        source,
+        target,
+        "--option=kbimg.toml: dm_verity.efi_key",
+        f"--not-after={tmp_path / 'end'}",
+        stdin=phrase,
+    )
 
 
-def take_openpgp(source: Path, tmp_path: Path, phrase: str = GRUB,
-                 *more: str) -> subprocess.CompletedProcess:  # fmt: skip
+def take_openpgp(
+    source: Path, tmp_path: Path, phrase: str = GRUB, *more: str
+) -> subprocess.CompletedProcess:
     target = tmp_path / "taken"
     target.mkdir(exist_ok=True)
-    return in_memory("openpgp", "take", source, target,
-                     "--option=kbimg.toml: dm_verity.grub_key", *more, stdin=phrase)
+    return in_memory(
+        "openpgp",
+        "take",
+        source,
+        target,
+        "--option=kbimg.toml: dm_verity.grub_key",
+        *more,
+        stdin=phrase,
+    )
 
 
 def test_what_is_made(made: Path):
@@ -70,8 +101,14 @@ def test_what_is_made(made: Path):
         assert not path.stat().st_mode & 0o077 or path.name == "README.md", path
     assert "ENCRYPTED" in (made / "rsa4BIOS.key").read_text()
     assert {path.name for path in made.iterdir()} == {
-        "README.md", "certdb", "gpg.key", "gpg.sec", "rsa4BIOS.crt", "rsa4BIOS.der",
-        "rsa4BIOS.key"}  # fmt: skip
+        "README.md",
+        "certdb",
+        "gpg.key",
+        "gpg.sec",
+        "rsa4BIOS.crt",
+        "rsa4BIOS.der",
+        "rsa4BIOS.key",
+    }
     assert "The certificate ends: notAfter=" in (made / "README.md").read_text()
 
 
@@ -79,7 +116,12 @@ def test_good_keys(made: Path, tmp_path: Path):
     for done in (take_efi(made, tmp_path), take_openpgp(made, tmp_path)):
         assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "taken").iterdir()} == {
-        "gpg.key", "gpg.sec", "rsa4BIOS.crt", "rsa4BIOS.der", "rsa4BIOS.key"}
+        "gpg.key",
+        "gpg.sec",
+        "rsa4BIOS.crt",
+        "rsa4BIOS.der",
+        "rsa4BIOS.key",
+    }
     assert int((tmp_path / "end").read_text()) > 0
 
 
@@ -96,10 +138,21 @@ def test_keys_of_the_former_tool(own: Path, tmp_path: Path):
 def keyring() -> Iterator[Path]:
     """A keyring like root's, with a key as the former tool makes it, and that tool's files."""
     with tempfile.TemporaryDirectory(prefix="gpg") as home:
-        gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback",
-               "--passphrase-fd", "0"]
-        for words in (["--quick-generate-key", "gpgKey4kubeos", "rsa4096", "sign", "never"],
-                      ["--output", f"{home}/gpg.key", "--export", "gpgKey4kubeos"]):
+        gpg = [
+            "gpg",
+            "--homedir",
+            home,
+            "--batch",
+            "--quiet",
+            "--pinentry-mode",
+            "loopback",
+            "--passphrase-fd",
+            "0",
+        ]
+        for words in (
+            ["--quick-generate-key", "gpgKey4kubeos", "rsa4096", "sign", "never"],
+            ["--output", f"{home}/gpg.key", "--export", "gpgKey4kubeos"],
+        ):
             subprocess.run([*gpg, *words], input=GRUB, text=True, check=True)
         yield Path(home)
         subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True)
@@ -112,14 +165,20 @@ def test_an_openpgp_key_of_the_former_tool(own: Path, keyring: Path, tmp_path: P
     where = f"--keyring={keyring}"
     done = take_openpgp(own, tmp_path, GRUB, where)
     assert done.returncode == 0, done.stderr
-    taken = subprocess.run(["gpg", "--list-packets", tmp_path / "taken/gpg.sec"], check=True,
-                           capture_output=True, text=True).stdout
+    taken = subprocess.run(
+        ["gpg", "--list-packets", tmp_path / "taken/gpg.sec"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     assert ":secret key packet:" in taken
     assert "iter+salt S2K" in taken, "it lies there behind its passphrase"
     done = take_openpgp(own, tmp_path, "another\n", where)
     assert done.returncode == 1
-    assert (f"dm_verity.grub_key: expected the passphrase of the OpenPGP key in {keyring}"
-            in done.stderr)
+    assert (
+        f"dm_verity.grub_key: expected the passphrase of the OpenPGP key in {keyring}"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize("without_file", [False, True])
@@ -137,11 +196,14 @@ def test_wrong_passphrase_of_the_openpgp_key(own: Path, tmp_path: Path):
     assert "dm_verity.grub_key: expected the passphrase of the OpenPGP key" in done.stderr
 
 
-@pytest.mark.parametrize(("name", "words"), [
-    ("rsa4BIOS.der", "has no rsa4BIOS.der, the Secure Boot certificate"),
-    ("gpg.key", "has no gpg.key, the public OpenPGP key"),
-    ("gpg.sec", "has no gpg.sec, and the secret OpenPGP key"),
-])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rsa4BIOS.der", "has no rsa4BIOS.der, the Secure Boot certificate"),
+        ("gpg.key", "has no gpg.key, the public OpenPGP key"),
+        ("gpg.sec", "has no gpg.sec, and the secret OpenPGP key"),
+    ],
+)
 def test_missing_files(own: Path, tmp_path: Path, name, words):
     (own / name).unlink()
     done = take_openpgp(own, tmp_path) if name.startswith("gpg") else take_efi(own, tmp_path)
@@ -155,14 +217,43 @@ def openssl(*argv: object) -> None:
 
 def certificate(own: Path, key: Path, *more: str, behind: tuple = ()) -> None:
     """Another certificate in the place of the one that is there."""
-    subprocess.run([*behind, "openssl", "req", "-new", "-x509", "-key", key, "-passin",
-                    f"pass:{EFI.strip()}", "-subj", "/CN=another", *more, "-outform", "DER", "-out",
-                    own / "rsa4BIOS.der"], check=True, capture_output=True)
+    subprocess.run(
+        [
+            *behind,
+            "openssl",
+            "req",
+            "-new",
+            "-x509",
+            "-key",
+            key,
+            "-passin",
+            f"pass:{EFI.strip()}",
+            "-subj",
+            "/CN=another",
+            *more,
+            "-outform",
+            "DER",
+            "-out",
+            own / "rsa4BIOS.der",
+        ],
+        check=True,
+        capture_output=True,
+    )
 
 
 def test_a_key_of_another_kind(own: Path, tmp_path: Path):
-    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-aes-256-cbc",
-            "-pass", f"pass:{EFI.strip()}", "-out", own / "rsa4BIOS.key")
+    openssl(
+        "genpkey",
+        "-algorithm",
+        "EC",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-aes-256-cbc",
+        "-pass",
+        f"pass:{EFI.strip()}",
+        "-out",
+        own / "rsa4BIOS.key",
+    )
     certificate(own, own / "rsa4BIOS.key")
     done = take_efi(own, tmp_path)
     assert done.returncode == 1
@@ -170,8 +261,15 @@ def test_a_key_of_another_kind(own: Path, tmp_path: Path):
 
 
 def test_a_certificate_of_another_key(own: Path, tmp_path: Path):
-    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out",
-            tmp_path / "other.key")
+    openssl(
+        "genpkey",
+        "-algorithm",
+        "RSA",
+        "-pkeyopt",
+        "rsa_keygen_bits:2048",
+        "-out",
+        tmp_path / "other.key",
+    )
     certificate(own, tmp_path / "other.key")
     done = take_efi(own, tmp_path)
     assert done.returncode == 1
@@ -179,8 +277,9 @@ def test_a_certificate_of_another_key(own: Path, tmp_path: Path):
 
 
 def test_an_expired_certificate(own: Path, tmp_path: Path):
-    certificate(own, own / "rsa4BIOS.key", "-days", "30",
-                behind=("faketime", "-f", "2020-01-01 00:00:00"))
+    certificate(
+        own, own / "rsa4BIOS.key", "-days", "30", behind=("faketime", "-f", "2020-01-01 00:00:00")
+    )
     done = take_efi(own, tmp_path)
     assert done.returncode == 1
     assert "the certificate has expired, on Jan 31 00:00:00 2020 GMT" in done.stderr
@@ -208,19 +307,42 @@ def test_either_signing_program(made: Path, tmp_path: Path, signer):
     programs.mkdir()
     for name in (signer, "openssl", "certutil", "pk12util", "faketime"):
         (programs / name).symlink_to(str(shutil.which(name)))
-    source = next(path for path in (Path("/usr/lib/ipxe/snponly.efi"),
-                                    Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi"))
-                  if path.exists())
+    source = next(
+        path
+        for path in (
+            Path("/usr/lib/ipxe/snponly.efi"),
+            Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi"),
+        )
+        if path.exists()
+    )
     signed = [tmp_path / f"{number}.efi" for number in (1, 2)]
     for target in signed:
         done = subprocess.run(
-            [*CONTAINMENT, sys.executable, "-m", "kbimg_tasks.tools.sandboxed", "--root=/dev",
-             "--tmpfs=/shm", "--", "env", f"PATH={programs}", sys.executable, "-m",
-             "kbimg_tasks.tools.sign_efi", str(tmp_path / "taken"), "--clock=1700000000",
-             f"{source}={target}"],
-            input=EFI, text=True, capture_output=True, check=False,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(PACKAGE_PARENT)})
+            [
+                *CONTAINMENT,
+                sys.executable,
+                "-m",
+                "kbimg_tasks.tools.sandboxed",
+                "--root=/dev",
+                "--tmpfs=/shm",
+                "--",
+                "env",
+                f"PATH={programs}",
+                sys.executable,
+                "-m",
+                "kbimg_tasks.tools.sign_efi",
+                str(tmp_path / "taken"),
+                "--clock=1700000000",
+                f"{source}={target}",
+            ],
+            input=EFI,
+            text=True,
+            capture_output=True,
+            check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(PARENT)},
+        )
         assert done.returncode == 0, done.stderr
     assert signed[0].read_bytes() == signed[1].read_bytes()
-    subprocess.run(["sbverify", "--cert", made / "rsa4BIOS.crt", signed[0]], check=True,
-                   capture_output=True)
+    subprocess.run(
+        ["sbverify", "--cert", made / "rsa4BIOS.crt", signed[0]], check=True, capture_output=True
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks.steps.layout import DATA
+from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.tools.measure_tree import BLOCK_BYTES, need, room
 
 
@@ -18,7 +18,9 @@ def make(tree: Path, image: Path, mib: int) -> bool:
     done = subprocess.run(
         ["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-d", tree, image, f"{mib}M"],
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "MKE2FS_CONFIG": str(DATA / "mke2fs.conf")},
-        stderr=subprocess.DEVNULL, check=False)
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
     return done.returncode == 0
 
 

@@ -25,8 +25,9 @@ def boot_sector(image_at: int = 1, size: int = 512) -> bytes:
 def place(folder: Path, boot: bytes, image: bytes) -> int:
     (folder / "boot.img").write_bytes(boot)
     (folder / "core.img").write_bytes(image)
-    return place_boot_code.main([*(str(folder / name) for name in ("disk", "boot.img", "core.img")),
-                                 f"--gap-sectors={GAP}"])
+    return place_boot_code.main(
+        [*(str(folder / name) for name in ("disk", "boot.img", "core.img")), f"--gap-sectors={GAP}"]
+    )
 
 
 @pytest.fixture
@@ -36,8 +37,9 @@ def disk(tmp_path: Path) -> Path:
     path = tmp_path / "disk"
     with path.open("wb") as stream:
         stream.truncate(table.image_mib << 20)
-    subprocess.run(["sfdisk", "--quiet", path], check=True, text=True,
-                   input=sfdisk_script(table, ids.disk, {}))
+    subprocess.run(
+        ["sfdisk", "--quiet", path], check=True, text=True, input=sfdisk_script(table, ids.disk, {})
+    )
     return path
 
 
@@ -47,8 +49,9 @@ def first_mib(disk: Path) -> bytes:
 
 
 def shown(disk: Path) -> dict:
-    return json.loads(subprocess.run(["sfdisk", "-J", disk], check=True,
-                                     capture_output=True).stdout)["partitiontable"]
+    return json.loads(
+        subprocess.run(["sfdisk", "-J", disk], check=True, capture_output=True).stdout
+    )["partitiontable"]
 
 
 def test_the_table_stays_and_the_gap_is_enough(disk, tmp_path):
@@ -62,14 +65,25 @@ def test_the_table_stays_and_the_gap_is_enough(disk, tmp_path):
         assert stream.read(len(image)) == image
 
 
-@pytest.mark.parametrize(("boot", "image", "message"), [
-    (boot_sector(size=1024), b"x", "expected a boot sector of 512 bytes that ends with 55aa"),
-    (b"\0" * 512, b"x", "expected a boot sector of 512 bytes that ends with 55aa"),
-    (boot_sector(image_at=34), b"x", "expected boot.img to load its image from sector 1, found 34"),
-    (boot_sector(), b"x" * (GAP * 512 + 1), "GRUB's image has 2048 sectors, and there are 2047 "
-     "before the first partition"),
-    (boot_sector(), b"", "GRUB's image has 0 sectors, and there are 2047"),
-], ids=["two sectors", "no mark", "image elsewhere", "image too large", "no image"])
+@pytest.mark.parametrize(
+    ("boot", "image", "message"),
+    [
+        (boot_sector(size=1024), b"x", "expected a boot sector of 512 bytes that ends with 55aa"),
+        (b"\0" * 512, b"x", "expected a boot sector of 512 bytes that ends with 55aa"),
+        (
+            boot_sector(image_at=34),
+            b"x",
+            "expected boot.img to load its image from sector 1, found 34",
+        ),
+        (
+            boot_sector(),
+            b"x" * (GAP * 512 + 1),
+            "GRUB's image has 2048 sectors, and there are 2047 before the first partition",
+        ),
+        (boot_sector(), b"", "GRUB's image has 0 sectors, and there are 2047"),
+    ],
+    ids=["two sectors", "no mark", "image elsewhere", "image too large", "no image"],
+)
 def test_what_would_not_start_is_refused(disk, tmp_path, capsys, boot, image, message):
     before = first_mib(disk)
     assert place(tmp_path, boot, image) == 1

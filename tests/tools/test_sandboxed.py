@@ -37,29 +37,50 @@ def test_refuses_outside_a_namespace_of_its_own(tool, tmp_path):
 
 
 def test_layers_are_merged_and_gone_afterwards(tool, layers):
-    done = tool("sandboxed", f"--root={layers['root']}", f"--layer={layers['low']}",
-                f"--layer={layers['high']}", "--", "sh", "-c",
-                f"cd '{layers['root']}'; cat only-low only-high both; "
-                "touch x 2>/dev/null || echo ro",
-                contained=True)
+    done = tool(
+        "sandboxed",
+        f"--root={layers['root']}",
+        f"--layer={layers['low']}",
+        f"--layer={layers['high']}",
+        "--",
+        "sh",
+        "-c",
+        f"cd '{layers['root']}'; cat only-low only-high both; touch x 2>/dev/null || echo ro",
+        contained=True,
+    )
     assert done.stdout == "lowhighhighro\n", done.stderr
     assert str(layers["root"]) not in mounts()
     assert os.listdir(layers["root"]) == []
 
 
 def test_one_layer_is_read_only_too(tool, layers):
-    done = tool("sandboxed", f"--root={layers['root']}", f"--layer={layers['low']}", "--",
-                "touch", str(layers["root"] / "x"), contained=True)
+    done = tool(
+        "sandboxed",
+        f"--root={layers['root']}",
+        f"--layer={layers['low']}",
+        "--",
+        "touch",
+        str(layers["root"] / "x"),
+        contained=True,
+    )
     assert done.returncode != 0
     assert not (layers["low"] / "x").exists()
 
 
 def test_changes_go_to_the_upper_layer(tool, layers, tmp_path):
-    done = tool("sandboxed", f"--root={layers['root']}", f"--layer={layers['low']}",
-                f"--upper={tmp_path / 'up'}", f"--work={tmp_path / 'work'}",
-                "--move=/usr/share/factory/var:/var", "--", "sh", "-c",
-                f"cd '{layers['root']}'; echo new > both; rm only-low; echo v > var/v",
-                contained=True)
+    done = tool(
+        "sandboxed",
+        f"--root={layers['root']}",
+        f"--layer={layers['low']}",
+        f"--upper={tmp_path / 'up'}",
+        f"--work={tmp_path / 'work'}",
+        "--move=/usr/share/factory/var:/var",
+        "--",
+        "sh",
+        "-c",
+        f"cd '{layers['root']}'; echo new > both; rm only-low; echo v > var/v",
+        contained=True,
+    )
     assert done.returncode == 0, done.stderr
     assert (layers["low"] / "both").read_text() == "low"
     assert (layers["low"] / "only-low").exists()
@@ -70,12 +91,33 @@ def test_changes_go_to_the_upper_layer(tool, layers, tmp_path):
 
 
 def test_kernel_trees_hold_no_device_of_the_host(tool, layers, tmp_path):
-    done = tool("sandboxed", f"--root={layers['root']}", f"--layer={layers['low']}",
-                f"--upper={tmp_path / 'up'}", f"--work={tmp_path / 'work'}", "--kernel", "--",
-                "sh", "-c", f"cd '{layers['root']}'; ls dev; ls -d proc/[0-9]*; hostname",
-                contained=True)
-    assert done.stdout.split() == ["fd", "full", "null", "random", "shm", "stderr", "stdin",
-                                   "stdout", "tty", "urandom", "zero", *done.stdout.split()[11:]]
+    done = tool(
+        "sandboxed",
+        f"--root={layers['root']}",
+        f"--layer={layers['low']}",
+        f"--upper={tmp_path / 'up'}",
+        f"--work={tmp_path / 'work'}",
+        "--kernel",
+        "--",
+        "sh",
+        "-c",
+        f"cd '{layers['root']}'; ls dev; ls -d proc/[0-9]*; hostname",
+        contained=True,
+    )
+    assert done.stdout.split() == [
+        "fd",
+        "full",
+        "null",
+        "random",
+        "shm",
+        "stderr",
+        "stdin",
+        "stdout",
+        "tty",
+        "urandom",
+        "zero",
+        *done.stdout.split()[11:],
+    ]
     assert done.stdout.split()[-1] == "localhost"
     assert len([word for word in done.stdout.split() if word.startswith("proc/")]) <= 3
 
@@ -89,13 +131,29 @@ def test_a_child_of_a_dead_parent_does_nothing(fate):
                 parent.kill()
             if fate == "is gone":
                 parent.wait()
-            while fate == "is a zombie" and ") Z " not in Path(
-                    f"/proc/{parent.pid}/stat").read_text():
+            while (
+                fate == "is a zombie" and ") Z " not in Path(f"/proc/{parent.pid}/stat").read_text()
+            ):
                 pass
             done = subprocess.run(
-                ["sh", "-c", 'exec "$@" 9<&0 0</dev/null', "sh", "sh", "-c", PARENT_LIVES, "sh",
-                 "sh", "-c", "echo ran; ls /proc/$$/fd"],
-                stdin=status, text=True, capture_output=True, check=False)
+                [
+                    "sh",
+                    "-c",
+                    'exec "$@" 9<&0 0</dev/null',
+                    "sh",
+                    "sh",
+                    "-c",
+                    PARENT_LIVES,
+                    "sh",
+                    "sh",
+                    "-c",
+                    "echo ran; ls /proc/$$/fd",
+                ],
+                stdin=status,
+                text=True,
+                capture_output=True,
+                check=False,
+            )
         parent.kill()
     if fate == "lives":
         assert done.returncode == 0
@@ -105,7 +163,14 @@ def test_a_child_of_a_dead_parent_does_nothing(fate):
 
 
 def test_a_missing_layer_is_one_line(tool, tmp_path):
-    done = tool("sandboxed", f"--root={tmp_path / 'r'}", f"--layer={tmp_path / 'no'}",
-                f"--layer={tmp_path}", "--", "true", contained=True)
+    done = tool(
+        "sandboxed",
+        f"--root={tmp_path / 'r'}",
+        f"--layer={tmp_path / 'no'}",
+        f"--layer={tmp_path}",
+        "--",
+        "true",
+        contained=True,
+    )
     assert done.returncode == 126
     assert done.stderr == f"sandboxed: No such file or directory: {tmp_path / 'no'}\n"

@@ -41,12 +41,16 @@ def test_set_password(tool, tmp_path: Path):
     shadow = tmp_path / "shadow"
     shadow.write_text("root:*:1:0:99999:7:::\nfoo:!:2:0:99999:7:::\n")
     shadow.chmod(0)
-    done = tool("set_password", shadow, "foo", stdin="$6$salt$hash\n",
-                SOURCE_DATE_EPOCH=str(86400 * 20000 + 5))
+    done = tool(
+        "set_password",
+        shadow,
+        "foo",
+        stdin="$6$salt$hash\n",
+        SOURCE_DATE_EPOCH=str(86400 * 20000 + 5),
+    )
     assert done.returncode == 0, done.stderr
     assert stat.S_IMODE(shadow.stat().st_mode) == 0
-    assert shadow.read_text() == ("root:*:1:0:99999:7:::\n"
-                                  "foo:$6$salt$hash:20000:0:99999:7:::\n")
+    assert shadow.read_text() == ("root:*:1:0:99999:7:::\nfoo:$6$salt$hash:20000:0:99999:7:::\n")
 
 
 def test_set_password_without_an_entry(tool, tmp_path: Path):
@@ -71,14 +75,18 @@ def test_grub_password_is_what_grub_computes(tool, tmp_path: Path):
 
 def test_lock_packages(tool, tmp_path: Path):
     resolved = tmp_path / "resolved"
-    resolved.write_text("b-1-1.noarch\tsha256:bb\t20\t200\t/c/b.rpm\n"
-                        "a-1-1.noarch\tsha256:aa\t10\t300\t/c/a.rpm\n")
+    resolved.write_text(
+        "b-1-1.noarch\tsha256:bb\t20\t200\t/c/b.rpm\na-1-1.noarch\tsha256:aa\t10\t300\t/c/a.rpm\n"
+    )
     places = {name: tmp_path / name for name in ("lock", "list", "count", "clock")}
     done = tool("lock_packages", resolved, *(f"--{name}={path}" for name, path in places.items()))
     assert done.returncode == 0, done.stderr
     assert {name: path.read_text() for name, path in places.items()} == {
         "lock": "a-1-1.noarch\tsha256:aa\t10\t300\nb-1-1.noarch\tsha256:bb\t20\t200\n",
-        "list": "/c/a.rpm\n/c/b.rpm\n", "count": "2\n", "clock": "300\n"}
+        "list": "/c/a.rpm\n/c/b.rpm\n",
+        "count": "2\n",
+        "clock": "300\n",
+    }
 
 
 def test_list_factory_is_what_systemd_reads(tool, tmp_path: Path):
@@ -86,7 +94,7 @@ def test_list_factory_is_what_systemd_reads(tool, tmp_path: Path):
     root = tmp_path / "root"
     factory = root / "usr/share/factory/var"
     (factory / "lib/with space").mkdir(parents=True)
-    (factory / "lib/50% off \"quoted\" b\\s").write_text("odd\n")
+    (factory / 'lib/50% off "quoted" b\\s').write_text("odd\n")
     (factory / "lib/with space/file").write_text("content\n")
     os.chown(factory / "lib/with space/file", 12, 34)
     os.chmod(factory / "lib/with space/file", 0o4640)
@@ -95,13 +103,14 @@ def test_list_factory_is_what_systemd_reads(tool, tmp_path: Path):
     (root / "var").mkdir()
     listing = root / "usr/lib/tmpfiles.d/kubeos-var.conf"
     assert tool("list_factory", factory, listing).returncode == 0
-    subprocess.run(["systemd-tmpfiles", "--create", f"--root={root}", "kubeos-var.conf"],
-                   check=True)
+    subprocess.run(
+        ["systemd-tmpfiles", "--create", f"--root={root}", "kubeos-var.conf"], check=True
+    )
     made = root / "var"
     status = (made / "lib/with space/file").stat()
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12, 34, 0o4640)
     assert stat.S_IMODE((made / "lib/with space").stat().st_mode) == 0o2750
-    assert (made / "lib/50% off \"quoted\" b\\s").read_text() == "odd\n"
+    assert (made / 'lib/50% off "quoted" b\\s').read_text() == "odd\n"
     assert os.readlink(made / "run") == "../a b%c"
 
 
@@ -115,8 +124,12 @@ def test_list_factory_copies_a_service_folder_with_others_files_whole(tool, tmp_
     (root / "var").mkdir()
     listing = root / "usr/lib/tmpfiles.d/kubeos-var.conf"
     assert tool("list_factory", factory, listing).returncode == 0
-    done = subprocess.run(["systemd-tmpfiles", "--create", f"--root={root}", "kubeos-var.conf"],
-                          check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["systemd-tmpfiles", "--create", f"--root={root}", "kubeos-var.conf"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     assert "unsafe" not in done.stderr
     assert (root / "var/lib/service/rules.d/rule").read_text() == "root's\n"
     owners = [(root / "var/lib/service" / path).stat().st_uid for path in ("", "rules.d")]
@@ -133,8 +146,9 @@ def test_list_factory_adds_to_what_a_node_has(tool, tmp_path: Path):
     (root / "var/lib/app/old").write_text("changed by the node\n")
     listing = root / "usr/lib/tmpfiles.d/kubeos-var.conf"
     assert tool("list_factory", factory, listing).returncode == 0
-    subprocess.run(["systemd-tmpfiles", "--create", f"--root={root}", "kubeos-var.conf"],
-                   check=True)
+    subprocess.run(
+        ["systemd-tmpfiles", "--create", f"--root={root}", "kubeos-var.conf"], check=True
+    )
     assert (root / "var/lib/app/old").read_text() == "changed by the node\n"
     assert (root / "var/lib/app/new").read_text() == "from the image\n"
 
@@ -149,16 +163,24 @@ def test_list_factory_leaves_the_package_database_in_the_image(tool, tmp_path: P
     (root / "var/lib/rpm/rpmdb.sqlite").write_text("of an earlier image\n")
     listing = root / "usr/lib/tmpfiles.d/kubeos-var.conf"
     assert tool("list_factory", factory, listing).returncode == 0
-    subprocess.run(["systemd-tmpfiles", "--create", f"--root={root}", "kubeos-var.conf"],
-                   check=True)
+    subprocess.run(
+        ["systemd-tmpfiles", "--create", f"--root={root}", "kubeos-var.conf"], check=True
+    )
     assert os.readlink(root / "var/lib/rpm") == "/usr/share/factory/var/lib/rpm"
     assert (factory / "lib/rpm/rpmdb.sqlite").read_text() == "of the image\n"
 
 
 def test_settle_rpmdb_lets_rpm_read_where_nothing_can_be_written(tool, tmp_path: Path):
     database = tmp_path / "rpm"
-    query = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$0" && '
-             'mount -o remount,bind,ro "$0" && rpm --dbpath "$0" --query --all', str(database)]
+    query = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount --bind "$0" "$0" && '
+        'mount -o remount,bind,ro "$0" && rpm --dbpath "$0" --query --all',
+        str(database),
+    ]
     subprocess.run(["rpm", "--dbpath", str(database), "--initdb"], check=True)
     for path in database.glob("rpmdb.sqlite-*"):  # an image has none: finish_install
         path.unlink()
@@ -188,6 +210,7 @@ def test_sparse_copy_keeps_data_and_holes(tool, tmp_path: Path):
 def test_sum_file_is_sha256sum(tool, tmp_path: Path):
     path = tmp_path / "file"
     path.write_bytes(os.urandom(3 << 20))
-    theirs = subprocess.run(["sha256sum", "file"], cwd=tmp_path, check=True, text=True,
-                            capture_output=True).stdout
+    theirs = subprocess.run(
+        ["sha256sum", "file"], cwd=tmp_path, check=True, text=True, capture_output=True
+    ).stdout
     assert tool("sum_file", path).stdout == theirs

@@ -21,8 +21,9 @@ print(os.read(read, 1))
 
 def test_sync_succeeds_where_it_could_not(tool):
     """A pipe cannot be synced: the kernel refuses, unless the call never reaches it."""
-    plain = subprocess.run([sys.executable, "-c", CODE], check=True, text=True,
-                           capture_output=True).stdout
+    plain = subprocess.run(
+        [sys.executable, "-c", CODE], check=True, text=True, capture_output=True
+    ).stdout
     assert plain.splitlines() == ["Invalid argument"] * 2 + ["b'x'"]
     done = tool("unsynced", "--", sys.executable, "-c", CODE)
     assert done.stdout.splitlines() == ["done"] * 2 + ["b'x'"], done.stderr

@@ -16,8 +16,11 @@ X509 = uuid.UUID("a5c059a1-94e4-4aa7-87b5-ab155c2bf072")
 SHA256 = uuid.UUID("c1c41626-504c-4092-aca9-41f936934328")
 OWNER = uuid.UUID("605dab50-e046-4300-abb6-3dd810dd8b23")
 # A UEFI program that iPXE's package has on Debian, or on openEuler.
-PROGRAM = next(path for path in (Path("/usr/lib/ipxe/snponly.efi"),
-                                 Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi")) if path.exists())
+PROGRAM = next(
+    path
+    for path in (Path("/usr/lib/ipxe/snponly.efi"), Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi"))
+    if path.exists()
+)
 SALT, TREE_UUID = "ab" * 32, "07b3a88f-c00a-528f-aa10-2b34ad85bcac"
 
 
@@ -29,8 +32,14 @@ def image(tmp_path: Path) -> Path:
 
 
 def hash_tree(tool, image: Path, at_most_mib: int) -> subprocess.CompletedProcess:
-    return tool("hash_tree", image, image.with_name("tree"), f"--salt={SALT}",
-                f"--uuid={TREE_UUID}", f"--at-most-mib={at_most_mib}")
+    return tool(
+        "hash_tree",
+        image,
+        image.with_name("tree"),
+        f"--salt={SALT}",
+        f"--uuid={TREE_UUID}",
+        f"--at-most-mib={at_most_mib}",
+    )
 
 
 def test_hash_tree(tool, image: Path):
@@ -43,14 +52,20 @@ def test_hash_tree(tool, image: Path):
     assert tree.read_bytes() == before
     subprocess.run(["veritysetup", "verify", image, tree, first.stdout.strip()], check=True)
     image.write_bytes(b"x" + image.read_bytes()[1:])
-    assert subprocess.run(["veritysetup", "verify", image, tree, first.stdout.strip()],
-                          check=False, capture_output=True).returncode != 0
+    assert (
+        subprocess.run(
+            ["veritysetup", "verify", image, tree, first.stdout.strip()],
+            check=False,
+            capture_output=True,
+        ).returncode
+        != 0
+    )
 
 
 def test_hash_tree_too_large_for_its_partition(tool, image: Path):
     done = hash_tree(tool, image, 0)
     assert done.returncode == 1
-    assert ("hash_tree: the hash tree needs 1 MiB, and its partition has 0 MiB" in done.stderr)
+    assert "hash_tree: the hash tree needs 1 MiB, and its partition has 0 MiB" in done.stderr
 
 
 def test_hash_tree_of_nothing(tool, tmp_path: Path):
@@ -74,10 +89,16 @@ def test_shim_trusts_one_certificate():
 
 
 def test_shim_trusts_signature_lists():
-    lists = (signature_list(X509, b"\x30\x82one", b"\x30\x82two")
-             + signature_list(SHA256, b"h" * 32) + signature_list(X509, b"\x30\x82three"))
+    lists = (
+        signature_list(X509, b"\x30\x82one", b"\x30\x82two")
+        + signature_list(SHA256, b"h" * 32)
+        + signature_list(X509, b"\x30\x82three")
+    )
     assert list(certificates(vendor_section(lists))) == [
-        b"\x30\x82one", b"\x30\x82two", b"\x30\x82three"]
+        b"\x30\x82one",
+        b"\x30\x82two",
+        b"\x30\x82three",
+    ]
 
 
 def test_shim_trusts_nobody():
@@ -100,27 +121,59 @@ def test_a_program_without_the_section(tool, tmp_path: Path):
 
 def test_signatures_are_taken_off(tmp_path: Path):
     """As sbattach does it, but for the checksum of the whole, which nobody compares."""
-    subprocess.run(["openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj",
-                    "/CN=x", "-keyout", tmp_path / "key", "-out", tmp_path / "crt"], check=True,
-                   capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-new",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=x",
+            "-keyout",
+            tmp_path / "key",
+            "-out",
+            tmp_path / "crt",
+        ],
+        check=True,
+        capture_output=True,
+    )
     signed, bare = tmp_path / "signed.efi", tmp_path / "bare.efi"
-    subprocess.run(["sbsign", "--key", tmp_path / "key", "--cert", tmp_path / "crt", "--output",
-                    signed, PROGRAM], check=True, capture_output=True)
+    subprocess.run(
+        [
+            "sbsign",
+            "--key",
+            tmp_path / "key",
+            "--cert",
+            tmp_path / "crt",
+            "--output",
+            signed,
+            PROGRAM,
+        ],
+        check=True,
+        capture_output=True,
+    )
     bare.write_bytes(signed.read_bytes())
     subprocess.run(["sbattach", "--remove", bare], check=True)
     assert pe.unsigned(signed) == pe.unsigned(bare)
     assert len(pe.unsigned(signed)) < signed.stat().st_size
 
 
-@pytest.mark.parametrize(("needed", "lacking"), [
-    ("sed=sed", ""),
-    ("veritysetup=veritysetup", "there is no veritysetup: it is in veritysetup"),
-    ("/boot/fbx64.efi=shim", "there is no /boot/fbx64.efi: it is in shim"),
-])
+@pytest.mark.parametrize(
+    ("needed", "lacking"),
+    [
+        ("sed=sed", ""),
+        ("veritysetup=veritysetup", "there is no veritysetup: it is in veritysetup"),
+        ("/boot/fbx64.efi=shim", "there is no /boot/fbx64.efi: it is in shim"),
+    ],
+)
 def test_needed_programs(tool, tmp_path: Path, needed, lacking):
     files = tmp_path / "files"
     files.write_text("/usr/bin/sed\n/usr/share/doc/veritysetup\n/boot/efi/fbx64.efi\n")
-    done = tool("need_programs", files, "--lacking=there is no {program}: it is in {package}",
-                needed)
+    done = tool(
+        "need_programs", files, "--lacking=there is no {program}: it is in {package}", needed
+    )
     assert done.returncode == (1 if lacking else 0)
     assert lacking in done.stderr

@@ -13,15 +13,21 @@ from pathlib import Path
 import pytest
 from building import DEMO, TOP, run_doit, write_config
 
-PXE = ('[pxe_config]\nserver_ip = "10.0.0.1"\nrootfs_name = "kubeos.tar"\ndisk = "/dev/vda"\n'
-       'route_ip = "10.0.0.2"\ndhcp = true\n')  # fmt: skip
+PXE = (
+    '[pxe_config]\nserver_ip = "10.0.0.1"\nrootfs_name = "kubeos.tar"\ndisk = "/dev/vda"\n'
+    'route_ip = "10.0.0.2"\ndhcp = true\n'
+)
 
 
 def found(cwd: Path, *argv: str) -> list:
     """The JSON document, which is all there is on stdout."""
     done = subprocess.run(
         [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "check", "json=1", *argv],
-        cwd=cwd, text=True, capture_output=True, check=False)
+        cwd=cwd,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert done.stderr == ""
     problems = json.loads(done.stdout)
     assert done.returncode == int(any(one["severity"] == "error" for one in problems))
@@ -34,8 +40,10 @@ def test_all_is_well(tmp_path: Path):
     done = run_doit(tmp_path, "check")
     assert done.returncode == 0, done.stdout
     first, second = done.stdout.splitlines()
-    assert first == ("kbimg.toml: right for vm_img, pxe_img and upgrade_img on x86_64, with the "
-                     "files that it names")
+    assert first == (
+        "kbimg.toml: right for vm_img, pxe_img and upgrade_img on x86_64, with the "
+        "files that it names"
+    )
     assert second.startswith("this host: has the ")
     assert [path.name for path in tmp_path.iterdir()] == ["kbimg.toml"]
 
@@ -51,8 +59,12 @@ def test_the_manual_shows_what_is_printed(tmp_path: Path):
     path.write_text(text)
     assert run_doit(tmp_path, "check", "arch=x86_64").stdout.rstrip() == printed[0]
     assert found(tmp_path)[0] == entry
-    for wrong, right in (('"false"', "false"), ('"openEuler12#$"', '"*"'), (', ""', ""),
-                         ("pasword", "passwd")):
+    for wrong, right in (
+        ('"false"', "false"),
+        ('"openEuler12#$"', '"*"'),
+        (', ""', ""),
+        ("pasword", "passwd"),
+    ):
         text = text.replace(wrong, right)
     path.write_text(text)
     done = run_doit(tmp_path, "check", "arch=x86_64")
@@ -60,23 +72,30 @@ def test_the_manual_shows_what_is_printed(tmp_path: Path):
 
 
 def test_every_image_is_judged_with_the_files_that_options_name(tmp_path: Path):
-    path = write_config(tmp_path, more=f'upgrade_img = "a:1"\n{PXE}[admin_container]\n'
-                        'img_name = "a:1"\nhostshell = "no-hostshell"\n')
+    path = write_config(
+        tmp_path,
+        more=f'upgrade_img = "a:1"\n{PXE}[admin_container]\n'
+        'img_name = "a:1"\nhostshell = "no-hostshell"\n',
+    )
     text = path.read_text().replace(str(DEMO / "demo.repo"), "own.repo")
-    path.write_text(text.replace('dhcp = true', 'dhcp = false'))
+    path.write_text(text.replace("dhcp = true", "dhcp = false"))
     (tmp_path / "own.repo").write_text("[a]\nbaseurl = http://me:hunter2@x/\ngpgcheck = maybe\n")
     problems = found(tmp_path)
     assert [(one["file"], one["option"]) for one in problems] == [
-        *(("kbimg.toml", "pxe_config"),) * 3, ("kbimg.toml", "admin_container.hostshell"),
-        ("own.repo", "[a] gpgcheck")]
+        *(("kbimg.toml", "pxe_config"),) * 3,
+        ("kbimg.toml", "admin_container.hostshell"),
+        ("own.repo", "[a] gpgcheck"),
+    ]
     rows = path.read_text().splitlines()
     assert [one["line"] for one in problems[3:]] == [len(rows), 3]
     assert rows[-1] == 'hostshell = "no-hostshell"'
     done = run_doit(tmp_path, "check")
     assert done.returncode == 1
     assert "3 | gpgcheck = ••••••\n  |            ^^^^^^ [a] gpgcheck" in done.stdout
-    assert ("; kbimg.toml was judged for vm_img, pxe_img, upgrade_img and admin_container on "
-            in done.stdout)  # fmt: skip
+    assert (
+        "; kbimg.toml was judged for vm_img, pxe_img, upgrade_img and admin_container on "
+        in done.stdout
+    )
     assert "hunter2" not in done.stdout
 
 
@@ -107,14 +126,18 @@ def test_an_image_that_another_table_excludes_is_no_error(tmp_path: Path):
     assert "dm_verity: excludes pxe_img" in refused.stdout
     path.write_text(path.read_text().replace("dhcp = true", "dhcp = 7"))
     assert [(one["severity"], one["option"]) for one in found(tmp_path)] == [
-        ("error", "pxe_config.dhcp")]
+        ("error", "pxe_config.dhcp")
+    ]
 
 
-@pytest.mark.parametrize(("argv", "message"), [
-    (("config=none.toml",), "no such configuration file; name one with config=FILE"),
-    (("confg=x",), "unknown option confg= on the command line; known are config=, "),
-    (("json=yes",), 'json=: expected 0 or 1, found "yes"'),
-])
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("config=none.toml",), "no such configuration file; name one with config=FILE"),
+        (("confg=x",), "unknown option confg= on the command line; known are config=, "),
+        (("json=yes",), 'json=: expected 0 or 1, found "yes"'),
+    ],
+)
 def test_words_that_lead_nowhere(tmp_path: Path, argv, message):
     write_config(tmp_path)
     done = run_doit(tmp_path, "check", *argv)
@@ -128,8 +151,10 @@ def test_the_host_is_judged(tmp_path: Path):
     write_config(tmp_path)
     done = run_doit(tmp_path, "check", PATH=str(tmp_path))
     assert done.returncode == 1
-    assert ("error: no program mcopy: it is in the package mtools on Debian, mtools on openEuler"
-            in done.stdout)  # fmt: skip
+    assert (
+        "error: no program mcopy: it is in the package mtools on Debian, mtools on openEuler"
+        in done.stdout
+    )
     assert "error: no program mksquashfs" not in done.stdout
 
 
@@ -154,9 +179,13 @@ def test_colours_on_a_terminal(tmp_path: Path, environment, has_colours):
     clean = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "check"], cwd=tmp_path,
-        stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL,
-        env={**clean, "TERM": "xterm", **environment})
+        [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "check"],
+        cwd=tmp_path,
+        stdout=theirs,
+        stderr=theirs,
+        stdin=subprocess.DEVNULL,
+        env={**clean, "TERM": "xterm", **environment},
+    )
     os.close(theirs)
     shown = b""
     try:

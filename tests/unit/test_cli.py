@@ -14,15 +14,21 @@ from building import SMALL, write_config
 
 from kbimg_tasks.cli import main
 from kbimg_tasks.commands.boot import boot
-from kbimg_tasks.config.model import PxeConfig
+from kbimg_tasks.config.tables import PxeConfig
 
 
 def kbimg(cwd: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
     """The command as a user types it, from a directory that has no dodo.py."""
     return subprocess.run(
-        [str(Path(sys.executable).parent / "kbimg"), *argv], cwd=cwd, text=True, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-        env={**os.environ, **env})
+        [str(Path(sys.executable).parent / "kbimg"), *argv],
+        cwd=cwd,
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **env},
+    )
 
 
 @pytest.mark.parametrize("flag", ["-V", "--version"])
@@ -61,12 +67,22 @@ def test_help_of_every_verb(tmp_path, verb):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("argv", [
-    (), ("create",), ("create", "vm-img"), ("create", "-f", "kbimg.toml"),
-    ("create", "-f", "kbimg.toml", "iso-img"), ("create", "-f", "kbimg.toml", "vm-img", "word"),
-    ("create", "-v", "3", "-f", "kbimg.toml", "vm-img"), ("check", "-v", "2"),
-    ("make",), ("boot", "upgrade-img"), ("boot", "--memory", "much"),
-])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        (),
+        ("create",),
+        ("create", "vm-img"),
+        ("create", "-f", "kbimg.toml"),
+        ("create", "-f", "kbimg.toml", "iso-img"),
+        ("create", "-f", "kbimg.toml", "vm-img", "word"),
+        ("create", "-v", "3", "-f", "kbimg.toml", "vm-img"),
+        ("check", "-v", "2"),
+        ("make",),
+        ("boot", "upgrade-img"),
+        ("boot", "--memory", "much"),
+    ],
+)
 def test_words_that_are_not_understood(tmp_path, argv):
     done = kbimg(tmp_path, *argv)
     assert done.returncode == 2
@@ -77,13 +93,16 @@ def test_words_that_are_not_understood(tmp_path, argv):
 def test_a_configuration_that_is_not_there(tmp_path):
     done = kbimg(tmp_path, "create", "--file", "none.toml", "vm-img")
     assert done.returncode == 1
-    assert ("none.toml: no such configuration file; name one with config=FILE, or with kbimg's "
-            "-f FILE") in done.stdout
+    assert (
+        "none.toml: no such configuration file; name one with config=FILE, or with kbimg's -f FILE"
+    ) in done.stdout
     assert "Traceback" not in done.stdout
 
 
-@pytest.mark.parametrize("image, where", [
-    ("upgrade-img", "docs/upgrading.md"), ("admin-container", "docs/containers.md")])
+@pytest.mark.parametrize(
+    "image, where",
+    [("upgrade-img", "docs/upgrading.md"), ("admin-container", "docs/containers.md")],
+)
 def test_what_no_machine_starts_is_led_to_where_it_goes(tmp_path, image, where):
     done = kbimg(tmp_path, "boot", image)
     assert done.returncode == 2
@@ -121,8 +140,7 @@ def test_check(tmp_path):
     (tmp_path / "kbimg.toml").write_text("[from_repo]\nversion = 1\n")
     done = kbimg(tmp_path, "check", "--json")
     assert done.returncode == 1
-    assert any(problem["option"] == "from_repo.version"
-               for problem in json.loads(done.stdout))
+    assert any(problem["option"] == "from_repo.version" for problem in json.loads(done.stdout))
 
 
 @pytest.mark.parametrize("words", [("-d", "create"), ("plan",)])
@@ -157,32 +175,49 @@ def test_nothing_to_boot(tmp_path):
     write_config(tmp_path, SMALL)
     done = kbimg(tmp_path, "boot")
     assert done.returncode == 1
-    assert done.stdout == (f"kbimg: there is no {tmp_path}/scripts-auto/system.img: build it "
-                           "first, by kbimg create -f kbimg.toml vm-img\n")
+    assert done.stdout == (
+        f"kbimg: there is no {tmp_path}/scripts-auto/system.img: build it "
+        "first, by kbimg create -f kbimg.toml vm-img\n"
+    )
     done = kbimg(tmp_path, "boot", "pxe-img")
     assert done.returncode == 1
     assert "kbimg.toml: pxe_img needs a table [pxe_config]" in done.stdout
 
 
 def pxe(**options) -> PxeConfig:
-    known = {"server_ip": "192.168.122.50", "route_ip": "192.168.122.1", "disk": "/dev/vda",
-             "rootfs_name": "kubeos.tar", **options}
+    known = {
+        "server_ip": "192.168.122.50",
+        "route_ip": "192.168.122.1",
+        "disk": "/dev/vda",
+        "rootfs_name": "kubeos.tar",
+        **options,
+    }
     return PxeConfig(**known)
 
 
 def test_the_network_that_the_installer_is_told():
     assert boot.network(pxe(dhcp=True)) == (
-        ",net=192.168.122.0/24,host=192.168.122.1,dns=192.168.122.2,dhcpstart=192.168.122.3")
-    static = pxe(local_ip="10.0.0.2", netmask="255.255.0.0", server_ip="10.0.9.9",
-                 route_ip="10.0.0.1", net_name="eth0")
+        ",net=192.168.122.0/24,host=192.168.122.1,dns=192.168.122.2,dhcpstart=192.168.122.3"
+    )
+    static = pxe(
+        local_ip="10.0.0.2",
+        netmask="255.255.0.0",
+        server_ip="10.0.9.9",
+        route_ip="10.0.0.1",
+        net_name="eth0",
+    )
     assert boot.network(static) == ",net=10.0.0.0/16,host=10.0.0.1,dns=10.0.0.3,dhcpstart=10.0.0.4"
 
 
-@pytest.mark.parametrize("options", [
-    {"route_ip": "192.168.122.50"}, {"route_ip": "10.0.0.1"},
-    {"local_ip": "10.0.0.2", "netmask": "255.255.255.0", "net_name": "eth0"},
-    {"server_ip": "10.0.0.1", "route_ip": "10.0.0.2", "netmask": "255.255.255.252"},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"route_ip": "192.168.122.50"},
+        {"route_ip": "10.0.0.1"},
+        {"local_ip": "10.0.0.2", "netmask": "255.255.255.0", "net_name": "eth0"},
+        {"server_ip": "10.0.0.1", "route_ip": "10.0.0.2", "netmask": "255.255.255.252"},
+    ],
+)
 def test_networks_that_cannot_be(options):
     with pytest.raises(boot.NotStarted, match="pxe_config: "):
         boot.network(pxe(**options))

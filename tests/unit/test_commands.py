@@ -12,8 +12,19 @@ from building import TOP, run_doit, write_config
 
 from kbimg_tasks.session import request
 
-STAGES = ["packages", "rootfs", "initramfs", "grub", "customised", "esp", "root_b", "persist",
-          "system_img", "system_qcow2", "kubeos_tar"]  # fmt: skip
+STAGES = [
+    "packages",
+    "rootfs",
+    "initramfs",
+    "grub",
+    "customised",
+    "esp",
+    "root_b",
+    "persist",
+    "system_img",
+    "system_qcow2",
+    "kubeos_tar",
+]
 
 
 def test_list_works_without_a_configuration(tmp_path: Path):
@@ -35,8 +46,9 @@ def test_what_users_name_is_listed_before_what_builds_make(tmp_path: Path):
 
 def test_the_words_of_the_command_line(tmp_path: Path):
     printed = run_doit(tmp_path, "words").stdout
-    assert [line.split("=")[0] for line in printed.splitlines()
-            if "=" in line.split("  ")[0]] == list(request.KNOWN)  # fmt: skip
+    assert [
+        line.split("=")[0] for line in printed.splitlines() if "=" in line.split("  ")[0]
+    ] == list(request.KNOWN)
     assert "arch=x86_64|aarch64" in printed
     assert list(tmp_path.iterdir()) == []
 
@@ -64,9 +76,14 @@ def test_info(tmp_path: Path):
 
 def test_what_is_not_built_can_be_asked_about(tmp_path: Path):
     (tmp_path / "kbimg.toml").write_text(
-        "[admin_container]\nimg_name = 'admin:v1'\nhostshell = '/usr/bin/env'\n")
-    for argv in (("list", "--status"), ("info", "load_admin_container"), ("info", "admin_archive"),
-                 ("clean", "admin_archive")):
+        "[admin_container]\nimg_name = 'admin:v1'\nhostshell = '/usr/bin/env'\n"
+    )
+    for argv in (
+        ("list", "--status"),
+        ("info", "load_admin_container"),
+        ("info", "admin_archive"),
+        ("clean", "admin_archive"),
+    ):
         done = run_doit(tmp_path, *argv, "engine=none")
         assert "Traceback" not in done.stdout, done.stdout
     for task in ("admin_container", "load_admin_container", "admin_tar"):
@@ -83,22 +100,34 @@ def test_variables_work_in_any_place(tmp_path: Path):
     assert f"{tmp_path}/else/.kbimg" in run_doit(tmp_path, "info", "esp", "out=else").stdout
 
 
-@pytest.mark.parametrize(("argv", "message"), [
-    (("vm_img",), "kbimg.toml: no such configuration file; name one with config=FILE"),
-    (("vm_img", "config=other.toml"), "other.toml: no such configuration file"),
-    (("vm_img", "confg=x"),
-     "unknown option confg= on the command line; known are config=, out=, arch=, "),
-    (("vm_img", "store_gib=many"), 'store_gib=: expected a number of GiB, found "many"'),
-    (("vm_img", "offline=yes"), 'offline=: expected 0 or 1, found "yes"'),
-    (("rootfs",), "kbimg.toml: no such configuration file"),
-    (("upgrade_img", "engine=dokcer"),
-     'engine=: expected one of auto, docker, podman, nerdctl, ctr, none, found "dokcer"'),
-    (("upgrade_img", "push=kubeos:v1"), "push=: expected an image's name with its registry"),
-    (("upgrade_img", "push=localhost/Kubeos:v1"),
-     'such as registry.example.org/kubeos-upgrade:v1, found "localhost/Kubeos:v1"'),
-    (("vm_img", "push=localhost:5000/kubeos:v1"),
-     "push=: expected one of upgrade_img and admin_container to be built and pushed, found nei"),
-])
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("vm_img",), "kbimg.toml: no such configuration file; name one with config=FILE"),
+        (("vm_img", "config=other.toml"), "other.toml: no such configuration file"),
+        (
+            ("vm_img", "confg=x"),
+            "unknown option confg= on the command line; known are config=, out=, arch=, ",
+        ),
+        (("vm_img", "store_gib=many"), 'store_gib=: expected a number of GiB, found "many"'),
+        (("vm_img", "offline=yes"), 'offline=: expected 0 or 1, found "yes"'),
+        (("rootfs",), "kbimg.toml: no such configuration file"),
+        (
+            ("upgrade_img", "engine=dokcer"),
+            'engine=: expected one of auto, docker, podman, nerdctl, ctr, none, found "dokcer"',
+        ),
+        (("upgrade_img", "push=kubeos:v1"), "push=: expected an image's name with its registry"),
+        (
+            ("upgrade_img", "push=localhost/Kubeos:v1"),
+            'such as registry.example.org/kubeos-upgrade:v1, found "localhost/Kubeos:v1"',
+        ),
+        (
+            ("vm_img", "push=localhost:5000/kubeos:v1"),
+            "push=: expected one of upgrade_img and admin_container to be built "
+            "and pushed, found nei",
+        ),
+    ],
+)
 def test_refusals(tmp_path: Path, argv, message):
     done = run_doit(tmp_path, *argv)
     assert done.returncode != 0
@@ -120,19 +149,24 @@ def test_an_upgrade_image_that_no_engine_has(tmp_path: Path):
     (tmp_path / "kbimg.toml").write_text('[from_dockerimg]\nupgrade_img = "no-such-image:1"\n')
     done = run_doit(tmp_path, "vm_img", "engine=none")
     assert done.returncode == 1
-    assert ('kbimg.toml:2: from_dockerimg.upgrade_img: expected an image that a container engine '
-            'has, found "no-such-image:1", but engine=none asks for none; load it, or name a file '
-            'that holds it: archive = "upgrade_img.tar"') in done.stdout
+    assert (
+        "kbimg.toml:2: from_dockerimg.upgrade_img: expected an image that a container engine "
+        'has, found "no-such-image:1", but engine=none asks for none; load it, or name a file '
+        'that holds it: archive = "upgrade_img.tar"'
+    ) in done.stdout
     assert run_doit(tmp_path, "list").returncode == 0
 
 
 def test_legacy_bios_is_of_one_architecture_only(tmp_path: Path):
     (tmp_path / "kbimg.toml").write_text(
-        '[from_dockerimg]\nupgrade_img = "a:1"\nlegacy_bios = true\n')
+        '[from_dockerimg]\nupgrade_img = "a:1"\nlegacy_bios = true\n'
+    )
     done = run_doit(tmp_path, "vm_img", "arch=arm64", "engine=none")
     assert done.returncode == 1
-    assert ("kbimg.toml:3: from_dockerimg.legacy_bios: expected false on aarch64, which has no "
-            "legacy BIOS, found true") in done.stdout
+    assert (
+        "kbimg.toml:3: from_dockerimg.legacy_bios: expected false on aarch64, which has no "
+        "legacy BIOS, found true"
+    ) in done.stdout
 
 
 def test_an_architecture_that_images_cannot_be_made_for(tmp_path: Path):
@@ -153,14 +187,20 @@ def test_missing_programs_are_told_all_at_once(tmp_path: Path):
     write_config(tmp_path)
     # doit itself runs; the host seems to have nothing.
     done = subprocess.run(
-        [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "vm_img"], cwd=tmp_path,
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        env={**os.environ, "PATH": str(tmp_path)})
+        [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "vm_img"],
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        env={**os.environ, "PATH": str(tmp_path)},
+    )
     assert done.returncode == 1
-    for line in ("no program dnf or yum: it is in the package dnf on Debian, dnf on openEuler",
-                 "no program mcopy: it is in the package mtools on Debian, mtools on openEuler",
-                 "no program qemu-img: it is in the package qemu-utils on Debian, qemu-img on "
-                 "openEuler"):  # fmt: skip
+    for line in (
+        "no program dnf or yum: it is in the package dnf on Debian, dnf on openEuler",
+        "no program mcopy: it is in the package mtools on Debian, mtools on openEuler",
+        "no program qemu-img: it is in the package qemu-utils on Debian, qemu-img on openEuler",
+    ):
         assert line in done.stdout
     assert "package ?" not in done.stdout
     assert "Traceback" not in done.stdout

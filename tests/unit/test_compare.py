@@ -17,8 +17,10 @@ from kbimg_tasks.dissect.tars import first_difference
 MIB = 1 << 20
 ESP_MIB, ROOT_MIB, PERSIST_MIB = 1, 41, 61
 UUID = "6f1a6a1e-57c4-4c0e-9f63-2f1f3ba2d8f"  # and one digit more
-TABLE = (f"label: gpt\nlabel-id: {UUID}0\nsize=40M, name=ESP, uuid={UUID}1\n"
-         f"size=20M, name=ROOT-A, uuid={UUID}2\nsize=20M, name=PERSIST, uuid={UUID}3\n")
+TABLE = (
+    f"label: gpt\nlabel-id: {UUID}0\nsize=40M, name=ESP, uuid={UUID}1\n"
+    f"size=20M, name=ROOT-A, uuid={UUID}2\nsize=20M, name=PERSIST, uuid={UUID}3\n"
+)
 CLOCK = "1700000000"
 GRUB = b"a boot menu of many words\n" * 1000
 LARGE = bytes(range(251)) * 5000
@@ -26,10 +28,24 @@ LARGE = bytes(range(251)) * 5000
 
 def ext4(disk: Path, tree: Path, at_mib: int) -> None:
     subprocess.run(
-        ["mke2fs", "-q", "-F", "-t", "ext4", "-U", f"{UUID}4",
-         "-E", f"hash_seed={UUID}5,offset={at_mib * MIB}",
-         "-d", tree, disk, "16M"],
-        check=True, env={**os.environ, "SOURCE_DATE_EPOCH": CLOCK, "E2FSPROGS_FAKE_TIME": CLOCK})
+        [
+            "mke2fs",
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-U",
+            f"{UUID}4",
+            "-E",
+            f"hash_seed={UUID}5,offset={at_mib * MIB}",
+            "-d",
+            tree,
+            disk,
+            "16M",
+        ],
+        check=True,
+        env={**os.environ, "SOURCE_DATE_EPOCH": CLOCK, "E2FSPROGS_FAKE_TIME": CLOCK},
+    )
 
 
 def disk(folder: Path) -> Path:
@@ -38,10 +54,31 @@ def disk(folder: Path) -> Path:
     with open(image, "wb") as stream:
         stream.truncate(82 * MIB)
     subprocess.run(["sfdisk", "--quiet", image], input=TABLE, text=True, check=True)
-    subprocess.run(["mkfs.vfat", "--invariant", "-F", "32", f"--offset={ESP_MIB * 2048}", image,
-                    str(39 * 1024)], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["mcopy", "-s", "-m", "-i", f"{image}@@{ESP_MIB * MIB}",
-                    *sorted((folder / "esp").iterdir()), "::"], check=True)
+    subprocess.run(
+        [
+            "mkfs.vfat",
+            "--invariant",
+            "-F",
+            "32",
+            f"--offset={ESP_MIB * 2048}",
+            image,
+            str(39 * 1024),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    subprocess.run(
+        [
+            "mcopy",
+            "-s",
+            "-m",
+            "-i",
+            f"{image}@@{ESP_MIB * MIB}",
+            *sorted((folder / "esp").iterdir()),
+            "::",
+        ],
+        check=True,
+    )
     ext4(image, folder / "root", ROOT_MIB)
     ext4(image, folder / "persist", PERSIST_MIB)
     return image
@@ -58,9 +95,14 @@ def stamp(folder: Path) -> None:
 def one(tmp_path: Path) -> Path:
     """The trees of a disk."""
     folder = tmp_path / "one"
-    for name, content in {"esp/EFI/BOOT/grub.cfg": GRUB, "esp/EFI/BOOT/bootx64.efi": LARGE,
-                          "root/etc/hosts": b"127.0.0.1 localhost\n", "root/usr/lib/large": LARGE,
-                          "root/usr/lib/small": b"x", "persist/var/lib/state": LARGE}.items():
+    for name, content in {
+        "esp/EFI/BOOT/grub.cfg": GRUB,
+        "esp/EFI/BOOT/bootx64.efi": LARGE,
+        "root/etc/hosts": b"127.0.0.1 localhost\n",
+        "root/usr/lib/large": LARGE,
+        "root/usr/lib/small": b"x",
+        "persist/var/lib/state": LARGE,
+    }.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -81,6 +123,7 @@ def compared(one: Path, change: Callable[[Path], None]) -> str:
 def write(name: str, content: bytes) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         (folder / name).write_bytes(content)
+
     return change
 
 
@@ -96,19 +139,27 @@ def patched(one: Path, change: Callable[[Path], None]) -> str:
 
 def at(content: bytes, where: int, new: bytes) -> Callable[[Path], None]:
     """Overwrites bytes of the first place where the content stands in the image."""
+
     def change(image: Path) -> None:
         with open(image, "r+b") as stream:
             position = stream.read().index(content) + where
             stream.seek(position)
             stream.write(new)
+
     return change
 
 
 def debugfs(*requests: str, at_mib: int = ROOT_MIB) -> Callable[[Path], None]:
     def change(image: Path) -> None:
-        subprocess.run(["debugfs", "-w", "-f", "-", f"{image}?offset={at_mib * MIB}"], check=True,
-                       input="\n".join(requests) + "\n", text=True, stderr=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["debugfs", "-w", "-f", "-", f"{image}?offset={at_mib * MIB}"],
+            check=True,
+            input="\n".join(requests) + "\n",
+            text=True,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
     return change
 
 
@@ -130,8 +181,10 @@ def test_a_time_in_the_esp(one):
         path = one.parent / "grub.cfg"
         path.write_bytes(GRUB)
         os.utime(path, (int(CLOCK) - 86400,) * 2)
-        subprocess.run(["mcopy", "-o", "-m", "-i", f"{image}@@{ESP_MIB * MIB}", path,
-                        "::EFI/BOOT/grub.cfg"], check=True)
+        subprocess.run(
+            ["mcopy", "-o", "-m", "-i", f"{image}@@{ESP_MIB * MIB}", path, "::EFI/BOOT/grub.cfg"],
+            check=True,
+        )
 
     assert ": /EFI/BOOT/grub.cfg: mtime is 1700000000 and 1699913600" in patched(one, older)
 
@@ -147,8 +200,10 @@ def test_the_volume_number_belongs_to_no_file(one):
     assert "Serial Number" in found
 
 
-@pytest.mark.parametrize("name, partition, path", [
-    ("root", "ROOT-A", "/usr/lib/large"), ("persist", "PERSIST", "/var/lib/state")])
+@pytest.mark.parametrize(
+    "name, partition, path",
+    [("root", "ROOT-A", "/usr/lib/large"), ("persist", "PERSIST", "/var/lib/state")],
+)
 def test_a_byte_in_a_file_of_ext4(one, name, partition, path):
     # The same content is in the ESP and in both file systems: each has a mark of its own.
     (one / name / path[1:]).write_bytes(marked := b"marked " + name.encode() + LARGE)
@@ -158,9 +213,14 @@ def test_a_byte_in_a_file_of_ext4(one, name, partition, path):
     assert " and b'\\xff\\xfe" in found
 
 
-@pytest.mark.parametrize("field, value, shown", [
-    ("mtime", "@1600000000", "mtime is 0x"), ("mode", "0100600", "Mode is 0644 and 0600"),
-    ("uid", "12", "User is 0 and 12")])
+@pytest.mark.parametrize(
+    "field, value, shown",
+    [
+        ("mtime", "@1600000000", "mtime is 0x"),
+        ("mode", "0100600", "Mode is 0644 and 0600"),
+        ("uid", "12", "User is 0 and 12"),
+    ],
+)
 def test_what_an_inode_says(one, field, value, shown):
     found = patched(one, debugfs(f"set_inode_field /usr/lib/small {field} {value}"))
     assert found.startswith("ROOT-A, byte ")
@@ -193,11 +253,15 @@ def test_a_disk_that_is_longer(one):
     assert patched(one, longer) == f"at byte {82 * MIB}, outside the partitions"
 
 
-@pytest.mark.parametrize("change, expected", [
-    ({"content": b"yes\n"}, "/etc/b: size is 3 and 4"),
-    ({"content": b"nO\n"}, "/etc/b: content at byte 1: b'o\\n' and b'O\\n'"),
-    ({"mode": 0o600}, "/etc/b: mode is 420 and 384"),
-    ({"name": "./etc/c"}, "/etc/b is where the other has /etc/c")])
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        ({"content": b"yes\n"}, "/etc/b: size is 3 and 4"),
+        ({"content": b"nO\n"}, "/etc/b: content at byte 1: b'o\\n' and b'O\\n'"),
+        ({"mode": 0o600}, "/etc/b: mode is 420 and 384"),
+        ({"name": "./etc/c"}, "/etc/b is where the other has /etc/c"),
+    ],
+)
 def test_archives(tmp_path: Path, change, expected):
     paths = []
     for number, given in enumerate(({}, change)):

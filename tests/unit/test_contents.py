@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Set
 
 import pytest
 from building import TOP
@@ -23,19 +22,26 @@ def planned(example: str) -> Plan:
     return plan(load(Path(f"config/{example}.toml"), TOP))
 
 
-def results(made: Plan, image: str) -> Set[str]:
-    return {artifact.name for stage in made.images[image] for artifact in stage.artifacts
-            if artifact.is_result}
+def results(made: Plan, image: str) -> set[str]:
+    return {
+        artifact.name
+        for stage in made.images[image]
+        for artifact in stage.artifacts
+        if artifact.is_result
+    }
 
 
-@pytest.mark.parametrize(("example", "image", "told"), [
-    ("full", "vm_img", ABOUT | TOOLS),
-    ("full", "pxe_img", ABOUT | TOOLS),
-    ("full", "upgrade_img", ABOUT | TOOLS),
-    ("full", "admin_container", ADMIN),
-    ("dm-verity", "vm_img", ABOUT | TOOLS),
-    ("from-dockerimg", "vm_img", TOOLS),
-])
+@pytest.mark.parametrize(
+    ("example", "image", "told"),
+    [
+        ("full", "vm_img", ABOUT | TOOLS),
+        ("full", "pxe_img", ABOUT | TOOLS),
+        ("full", "upgrade_img", ABOUT | TOOLS),
+        ("full", "admin_container", ADMIN),
+        ("dm-verity", "vm_img", ABOUT | TOOLS),
+        ("from-dockerimg", "vm_img", TOOLS),
+    ],
+)
 def test_beside_each_image(example, image, told):
     found = results(planned(example), image)
     assert found & (ABOUT | TOOLS | ADMIN) == told
@@ -49,8 +55,9 @@ def test_the_sbom_stands_on_the_packages_alone():
 
 def test_only_what_built_tells_of_the_host():
     stages = planned("full").stages
-    assert {artifact.name for stage in stages for artifact in stage.artifacts
-            if artifact.tells_of_host} == TOOLS
+    assert {
+        artifact.name for stage in stages for artifact in stage.artifacts if artifact.tells_of_host
+    } == TOOLS
 
 
 def test_how_a_result_is_compared_makes_no_other_fingerprint():

@@ -43,4 +43,9 @@ def test_files_of_users_come_after_them_and_others_before(tmp_path: Path):
     words = [command_line(step, symbolic(stage)).split() for step in stage.steps]
     made = ("useradd", "kbimg_tasks.tools.copy_into")
     assert [line[-1] for line in words if any(program in line for program in made)] == [
-        "/etc/skel/file", "/etc/file", "foo", "/home/foo/key", "/home/foo/file"]
+        "/etc/skel/file",
+        "/etc/file",
+        "foo",
+        "/home/foo/key",
+        "/home/foo/file",
+    ]

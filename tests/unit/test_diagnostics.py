@@ -22,59 +22,86 @@ def problems(folder: Path, text: str):
 
 
 SHOWN = [
-    ("[systemd_service]\nname = ['ok', '']  # units\n", """\
+    (
+        "[systemd_service]\nname = ['ok', '']  # units\n",
+        """\
 error: expected the name of a systemd unit, found ""
  --> kbimg.toml:2:15
   |
 2 | name = ['ok', '']
-  |               ^^ systemd_service.name[1]"""),
-    ("[chroot_script]\npath = 'x'\nrm = 'true'\n", """\
+  |               ^^ systemd_service.name[1]""",
+    ),
+    (
+        "[chroot_script]\npath = 'x'\nrm = 'true'\n",
+        """\
 error: expected true or false, found "true"
  --> kbimg.toml:3:6
   |
 3 | rm = 'true'
   |      ^^^^^^ chroot_script.rm
-help: without quotes"""),
-    ("\n" * 9 + "[grub]\npaswd = 'hunter2'\n", """\
+help: without quotes""",
+    ),
+    (
+        "\n" * 9 + "[grub]\npaswd = 'hunter2'\n",
+        """\
 error: unknown option
   --> kbimg.toml:11:1
    |
 11 | paswd = ••••••
    | ^^^^^ grub.paswd
-help: did you mean passwd?"""),
-    ("[[users]]\nname = 'a'\n", """\
+help: did you mean passwd?""",
+    ),
+    (
+        "[[users]]\nname = 'a'\n",
+        """\
 error: the option passwd is missing
  --> kbimg.toml:1:1
   |
 1 | [[users]]
-  | ^^^^^^^^^ users[0]"""),
-    ("users = [ {passwd = 'x', name = 'é运维'} ]\n", """\
+  | ^^^^^^^^^ users[0]""",
+    ),
+    (
+        "users = [ {passwd = 'x', name = 'é运维'} ]\n",
+        """\
 error: expected a user name (a to z, 0 to 9, _ and -), found "é运维"
  --> kbimg.toml:1:33
   |
 1 | users = [ {passwd = ••••••, name = 'é运维'} ]
-  |                                    ^^^^^^^ users[0].name"""),
-    ("[chroot_script]\npath\t=\t[\n'x']\n", """\
+  |                                    ^^^^^^^ users[0].name""",
+    ),
+    (
+        "[chroot_script]\npath\t=\t[\n'x']\n",
+        """\
 error: expected a path, found a list
  --> kbimg.toml:2:8
   |
 2 | path    =    [
-  |              ^ chroot_script.path"""),
-    ("[grub]\npasswd = 7\n", """\
+  |              ^ chroot_script.path""",
+    ),
+    (
+        "[grub]\npasswd = 7\n",
+        """\
 error: expected a password on one line, found a number
  --> kbimg.toml:2:10
   |
 2 | passwd = ••••••
-  |          ^^^^^^ grub.passwd"""),
-    ("[chroot_script]\npath = 'x", """\
+  |          ^^^^^^ grub.passwd""",
+    ),
+    (
+        "[chroot_script]\npath = 'x",
+        """\
 error: not TOML: Expected "'"
  --> kbimg.toml:2:10
   |
 2 | path = 'x
-  |          ^"""),
-    ("", """\
+  |          ^""",
+    ),
+    (
+        "",
+        """\
 error: expected tables such as [from_repo], found an empty file
- --> kbimg.toml"""),
+ --> kbimg.toml""",
+    ),
 ]
 
 
@@ -103,26 +130,61 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(("stream", "environment", "wanted"), [
-    (Terminal(), {}, True), (Terminal(), {"NO_COLOR": ""}, True),
-    (Terminal(), {"NO_COLOR": "0"}, False), (Terminal(), {"TERM": "dumb"}, False),
-    (Terminal(), {"TERM": "xterm"}, True), (io.StringIO(), {}, False),
-])
+@pytest.mark.parametrize(
+    ("stream", "environment", "wanted"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": ""}, True),
+        (Terminal(), {"NO_COLOR": "0"}, False),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (Terminal(), {"TERM": "xterm"}, True),
+        (io.StringIO(), {}, False),
+    ],
+)
 def test_where_colours_are_welcome(stream, environment, wanted):
     assert may_colour(stream, environment) == wanted
 
 
 def test_for_programs(tmp_path):
-    found = [*problems(tmp_path, "[grub]\npasswd = '''\n'''\nx = 1\n"),
-             Problem.of_no_file("no program dnf")]  # fmt: skip
+    found = [
+        *problems(tmp_path, "[grub]\npasswd = '''\n'''\nx = 1\n"),
+        Problem.of_no_file("no program dnf"),
+    ]
     assert json.loads(document(found)) == [
-        {"severity": "error", "file": "kbimg.toml", "line": 2, "column": 10, "end_line": 3,
-         "end_column": 4, "option": "grub.passwd", "hint": "",
-         "message": "expected a password on one line, found empty text"},
-        {"severity": "error", "file": "kbimg.toml", "line": 4, "column": 1, "end_line": 4,
-         "end_column": 2, "option": "grub.x", "message": "unknown option", "hint": ""},
-        {"severity": "error", "file": None, "line": None, "column": None, "end_line": None,
-         "end_column": None, "option": "", "message": "no program dnf", "hint": ""}]
+        {
+            "severity": "error",
+            "file": "kbimg.toml",
+            "line": 2,
+            "column": 10,
+            "end_line": 3,
+            "end_column": 4,
+            "option": "grub.passwd",
+            "hint": "",
+            "message": "expected a password on one line, found empty text",
+        },
+        {
+            "severity": "error",
+            "file": "kbimg.toml",
+            "line": 4,
+            "column": 1,
+            "end_line": 4,
+            "end_column": 2,
+            "option": "grub.x",
+            "message": "unknown option",
+            "hint": "",
+        },
+        {
+            "severity": "error",
+            "file": None,
+            "line": None,
+            "column": None,
+            "end_line": None,
+            "end_column": None,
+            "option": "",
+            "message": "no program dnf",
+            "hint": "",
+        },
+    ]
     assert json.loads(document([])) == []
 
 

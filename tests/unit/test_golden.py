@@ -62,5 +62,6 @@ def test_arrows():
     assert edges["system_qcow2"] == {"system_img"}
     assert edges["packages"] == set()
     names = [stage.name for stage in stages]
-    assert all(names.index(need) < names.index(name)
-               for name, needs in edges.items() for need in needs)
+    assert all(
+        names.index(need) < names.index(name) for name, needs in edges.items() for need in needs
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-DODO = '''
+DODO = """
 import sys
 from pathlib import Path
 from kbimg_tasks.tasks import stages as graph
@@ -41,7 +41,7 @@ def task_all():
     yield graph.ready(lambda: ())
     yield from graph.tasks(stages, layout, display)
     yield graph.group("all", "everything", stages[-1:])
-'''
+"""
 
 
 @pytest.fixture
@@ -53,8 +53,14 @@ def project(tmp_path: Path) -> Path:
 
 
 def doit(project: Path, *argv: str, check: bool = True) -> str:
-    done = subprocess.run([sys.executable, "-m", "doit", *argv], cwd=project, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "doit", *argv],
+        cwd=project,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
     assert (done.returncode == 0) == check, done.stdout
     return done.stdout
 
@@ -167,10 +173,15 @@ def wait_for_sleep(project: Path) -> None:
 def test_a_killed_build_leaves_nothing_and_goes_on(project, number, options):
     (project / "sleep").write_text(SLEEP)
     # These tests may themselves run where signals are ignored, under nohup for one.
-    with subprocess.Popen([sys.executable, "-m", "doit", *options], cwd=project,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          preexec_fn=lambda: signal.signal(number, signal.SIG_DFL)
-                          if number != signal.SIGKILL else None) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "doit", *options],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: (
+            signal.signal(number, signal.SIG_DFL) if number != signal.SIGKILL else None
+        ),
+    ) as process:
         try:
             wait_for_sleep(project)
             process.send_signal(number)
@@ -187,8 +198,9 @@ def test_a_killed_build_leaves_nothing_and_goes_on(project, number, options):
 
 def test_the_second_build_in_a_directory_says_who_holds_it(project):
     (project / "sleep").write_text(SLEEP)
-    with subprocess.Popen([sys.executable, "-m", "doit"], cwd=project,
-                          stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "doit"], cwd=project, stdout=subprocess.DEVNULL
+    ) as process:
         try:
             wait_for_sleep(project)
             output = doit(project, check=False)
@@ -203,17 +215,30 @@ def test_the_second_build_in_a_directory_says_who_holds_it(project):
 
 def test_programs_do_not_see_the_callers_environment(project: Path, monkeypatch):
     path = project / "dodo.py"
-    path.write_text(path.read_text().replace(
-        'run("head", "-n1", Source(here / "source")).into(small)',
-        'run("env", LANG="xx").into(small)'))
+    path.write_text(
+        path.read_text().replace(
+            'run("head", "-n1", Source(here / "source")).into(small)',
+            'run("env", LANG="xx").into(small)',
+        )
+    )
     monkeypatch.setenv("TAR_OPTIONS", "--owner=nobody")
     monkeypatch.setenv("MKE2FS_CONFIG", "/nonexistent")
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     doit(project)
     lines = (project / "out/.kbimg/stages/small/small").read_text().splitlines()
     seen = dict(line.split("=", 1) for line in lines)
-    assert set(seen) == {"HOME", "LANG", "LC_ALL", "PATH", "PWD", "PYTHONDONTWRITEBYTECODE",
-                         "PYTHONPATH", "TZ", "https_proxy", *set(seen) & {"_", "SHLVL", "OLDPWD"}}
+    assert set(seen) == {
+        "HOME",
+        "LANG",
+        "LC_ALL",
+        "PATH",
+        "PWD",
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONPATH",
+        "TZ",
+        "https_proxy",
+        *set(seen) & {"_", "SHLVL", "OLDPWD"},
+    }
 
 
 def test_a_link_in_the_locks_place_is_not_followed(project: Path):

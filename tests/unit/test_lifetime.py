@@ -13,16 +13,25 @@ DOIT = (sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"))
 KBIMG = (sys.executable, "-m", "kbimg_tasks.cli.main")
 
 
-@pytest.mark.parametrize("argv", [
-    (*DOIT, "list"), (*DOIT, "words"), (*DOIT, "check"), (*KBIMG, "doit", "list"),
-    (*KBIMG, "check"), (*KBIMG, "plan", "-f", "kbimg.toml", "vm-img"), (*KBIMG, "-h"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "argv",
+    [
+        (*DOIT, "list"),
+        (*DOIT, "words"),
+        (*DOIT, "check"),
+        (*KBIMG, "doit", "list"),
+        (*KBIMG, "check"),
+        (*KBIMG, "plan", "-f", "kbimg.toml", "vm-img"),
+        (*KBIMG, "-h"),
+    ],
+)
 def test_a_reader_that_goes_away_is_not_missed(tmp_path: Path, argv):
     write_config(tmp_path)
     with subprocess.Popen(["sleep", "0"], stdin=subprocess.PIPE) as reader:
         reader.wait()
-        done = subprocess.run(argv, cwd=tmp_path, stdout=reader.stdin, stderr=subprocess.PIPE,
-                              text=True, check=False)
+        done = subprocess.run(
+            argv, cwd=tmp_path, stdout=reader.stdin, stderr=subprocess.PIPE, text=True, check=False
+        )
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -14,14 +14,21 @@ from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import LayoutError, drawn, hash_mib, plan_table, sfdisk_script
 
 UEFI = [("BOOT", 1, 59), ("ROOT-A", 60, 2560), ("ROOT-B", 2620, 2560), ("PERSIST", 5180, 15299)]
-LEGACY = [("GRUB2", 1, 59), ("ROOT-A", 60, 2560), ("ROOT-B", 2620, 2560),
-          ("PERSIST", 5180, 15300)]
-VERITY = [("BOOT-A", 1, 59), ("ROOT-A", 60, 2560), ("HASH-A", 2620, 128), ("BOOT-B", 2748, 59),
-          ("ROOT-B", 2807, 2560), ("HASH-B", 5367, 128), ("PERSIST", 5495, 14984)]
+LEGACY = [("GRUB2", 1, 59), ("ROOT-A", 60, 2560), ("ROOT-B", 2620, 2560), ("PERSIST", 5180, 15300)]
+VERITY = [
+    ("BOOT-A", 1, 59),
+    ("ROOT-A", 60, 2560),
+    ("HASH-A", 2620, 128),
+    ("BOOT-B", 2748, 59),
+    ("ROOT-B", 2807, 2560),
+    ("HASH-B", 5367, 128),
+    ("PERSIST", 5495, 14984),
+]
 
 
-@pytest.mark.parametrize(("options", "wanted"), [
-    ({}, UEFI), ({"legacy": True}, LEGACY), ({"verity": True}, VERITY)])
+@pytest.mark.parametrize(
+    ("options", "wanted"), [({}, UEFI), ({"legacy": True}, LEGACY), ({"verity": True}, VERITY)]
+)
 def test_the_default_disk(options, wanted, tmp_path: Path):
     table = plan_table(2560, 20, **options)
     assert [(part.label, part.start_mib, part.size_mib) for part in table.partitions] == wanted
@@ -32,14 +39,20 @@ def test_the_default_disk(options, wanted, tmp_path: Path):
         stream.truncate(table.image_mib << 20)
     if len(wanted) > 4 or not options.get("legacy"):
         assert table.scheme == "gpt"
-    subprocess.run(["sfdisk", "--quiet", image], check=True, text=True,
-                   input=sfdisk_script(table, ids.disk, uuids))
-    read = json.loads(subprocess.run(["sfdisk", "-J", image], check=True, text=True,
-                                     capture_output=True).stdout)["partitiontable"]
+    subprocess.run(
+        ["sfdisk", "--quiet", image],
+        check=True,
+        text=True,
+        input=sfdisk_script(table, ids.disk, uuids),
+    )
+    read = json.loads(
+        subprocess.run(["sfdisk", "-J", image], check=True, text=True, capture_output=True).stdout
+    )["partitiontable"]
     assert read["label"] == table.scheme
     assert read["id"].lower() == ids.disk
     assert [(entry["start"] // 2048, entry["size"] // 2048) for entry in read["partitions"]] == [
-        (start, size) for _, start, size in wanted]
+        (start, size) for _, start, size in wanted
+    ]
     if table.scheme == "gpt":
         assert [entry["name"] for entry in read["partitions"]] == [row[0] for row in wanted]
         assert [entry["uuid"].lower() for entry in read["partitions"]] == list(uuids.values())
@@ -75,13 +88,24 @@ def test_the_last_mib_is_left_for_the_copy_of_gpt():
     assert plan_table(2560, 20, legacy=True).by_label("PERSIST").end_mib == 20 * 1024
 
 
-@pytest.mark.parametrize(("sizes", "options", "message"), [
-    ((2560, 3000), {"legacy": True},
-     "at most img_size = 2048 with legacy BIOS, found img_size = 3000"),
-    ((2560, 20), {"legacy": True, "verity": True}, "UEFI with dm-verity, found legacy BIOS"),
-    ((2560, 7), {}, "partitions that fit img_size = 7 GiB (7168 MiB): two slots of root = 2560 MiB "
-     "and what goes with them take 5180 MiB, which leaves 1987 MiB for PERSIST; it needs 2100 MiB"),
-])
+@pytest.mark.parametrize(
+    ("sizes", "options", "message"),
+    [
+        (
+            (2560, 3000),
+            {"legacy": True},
+            "at most img_size = 2048 with legacy BIOS, found img_size = 3000",
+        ),
+        ((2560, 20), {"legacy": True, "verity": True}, "UEFI with dm-verity, found legacy BIOS"),
+        (
+            (2560, 7),
+            {},
+            "partitions that fit img_size = 7 GiB (7168 MiB): two slots of root = 2560 MiB "
+            "and what goes with them take 5180 MiB, which leaves 1987 MiB for "
+            "PERSIST; it needs 2100 MiB",
+        ),
+    ],
+)
 def test_layouts_that_cannot_be(sizes, options, message):
     with pytest.raises(LayoutError) as caught:
         plan_table(*sizes, **options)
@@ -105,10 +129,13 @@ def test_partitions_follow_each_other_and_fill_the_disk(root_mib, image_gib, leg
 
 
 def test_drawn():
-    assert drawn(plan_table(2560, 20)) == """\
+    assert (
+        drawn(plan_table(2560, 20))
+        == """\
 gpt, 20480 MiB
 1  BOOT     vfat         1 to       60        59 MiB  /boot/efi
 2  ROOT-A   ext4        60 to     2620      2560 MiB  /
 3  ROOT-B   ext4      2620 to     5180      2560 MiB
 4  PERSIST  ext4      5180 to    20479     15299 MiB  /persist
 """
+    )

@@ -13,9 +13,15 @@ from building import TOP, run_doit, write_config
 
 NOBODY = 65534
 # Nobody may write or mount anything, but must be able to read the checkout and its Python.
-AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-             "--bounding-set=-all,+dac_read_search", "--inh-caps=-all,+dac_read_search",
-             "--ambient-caps=+dac_read_search")  # fmt: skip
+AS_NOBODY = (
+    "setpriv",
+    f"--reuid={NOBODY}",
+    f"--regid={NOBODY}",
+    "--clear-groups",
+    "--bounding-set=-all,+dac_read_search",
+    "--inh-caps=-all,+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+)
 
 
 def test_nothing_but_the_plan_is_written(tmp_path: Path):
@@ -27,7 +33,10 @@ def test_nothing_but_the_plan_is_written(tmp_path: Path):
     assert [path.name for path in (tmp_path / "scripts-auto").iterdir()] == ["plan"]
     names = [path.name for path in sorted((tmp_path / "scripts-auto/plan").glob("[0-9]*"))]
     assert (names[0], names[8], names[-1]) == (
-        "01-packages.sh", "09-system_img.sh", "15-build_tools.sh")
+        "01-packages.sh",
+        "09-system_img.sh",
+        "15-build_tools.sh",
+    )
 
 
 def test_by_another_user_on_a_host_that_cannot_build(tmp_path: Path):
@@ -38,10 +47,21 @@ def test_by_another_user_on_a_host_that_cannot_build(tmp_path: Path):
     (tmp_path / "bin").mkdir()
     command = [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "plan", "out=out"]
     environment = {"PATH": str(tmp_path / "bin"), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(["/usr/bin/env", "-i", *(f"{k}={v}" for k, v in environment.items()),
-                           f"/usr/bin/{AS_NOBODY[0]}", *AS_NOBODY[1:], *command],
-                          cwd=tmp_path, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)  # fmt: skip
+    done = subprocess.run(
+        [
+            "/usr/bin/env",
+            "-i",
+            *(f"{k}={v}" for k, v in environment.items()),
+            f"/usr/bin/{AS_NOBODY[0]}",
+            *AS_NOBODY[1:],
+            *command,
+        ],
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
     plan = out / "plan"
     assert (plan / "build.sh").stat().st_uid == NOBODY
@@ -50,23 +70,37 @@ def test_by_another_user_on_a_host_that_cannot_build(tmp_path: Path):
         same = plan / path.relative_to(tmp_path / "other/plan")
         assert path.is_dir() or path.read_bytes() == same.read_bytes()
     os.chown(out, 0, 0)
-    done = subprocess.run([*AS_NOBODY, *command], cwd=tmp_path, text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        [*AS_NOBODY, *command],
+        cwd=tmp_path,
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert done.returncode == 1
     assert f"{out}/.plan." in done.stdout
     assert "Permission denied" in done.stdout
     assert "Traceback" not in done.stdout
 
 
-@pytest.mark.parametrize(("image", "last"), [
-    ("vm_img", "kubeos_tar_sha256"), ("upgrade_img", "upgrade_archive"),
-    ("pxe_img", "pxe_initramfs"), ("admin_container", "admin_archive")])
+@pytest.mark.parametrize(
+    ("image", "last"),
+    [
+        ("vm_img", "kubeos_tar_sha256"),
+        ("upgrade_img", "upgrade_archive"),
+        ("pxe_img", "pxe_initramfs"),
+        ("admin_container", "admin_archive"),
+    ],
+)
 def test_every_image(image, last, tmp_path: Path):
     path = write_config(tmp_path)
-    path.write_text(path.read_text().replace("version", 'upgrade_img = "kubeos:1"\nversion')
-                    + '[admin_container]\nimg_name = "admin:1"\nhostshell = "/usr/bin/env"\n'
-                    '[pxe_config]\nserver_ip = "10.0.0.1"\nrootfs_name = "kubeos.tar"\n'
-                    'disk = "/dev/vda"\nroute_ip = "10.0.0.1"\ndhcp = true\n')
+    path.write_text(
+        path.read_text().replace("version", 'upgrade_img = "kubeos:1"\nversion')
+        + '[admin_container]\nimg_name = "admin:1"\nhostshell = "/usr/bin/env"\n'
+        '[pxe_config]\nserver_ip = "10.0.0.1"\nrootfs_name = "kubeos.tar"\n'
+        'disk = "/dev/vda"\nroute_ip = "10.0.0.1"\ndhcp = true\n'
+    )
     done = run_doit(tmp_path, "plan", f"image={image}", "engine=none")
     assert done.returncode == 0, done.stdout
     names = sorted(path.stem for path in (tmp_path / "scripts-auto/plan").glob("[0-9]*"))
@@ -84,9 +118,13 @@ def test_mistakes_are_told_as_a_build_tells_them(tmp_path: Path):
     assert [line for line in done.stdout.splitlines() if "toml:" in line] == told
     assert not (tmp_path / "other").exists()
     for word, message in (
-            ("image=iso", 'image=: expected one of vm_img, pxe_img, upgrade_img, admin_container, '
-             'found "iso"'), ("image=pxe_img", "pxe_img needs a table [pxe_config]"),
-            ("config=none.toml", "none.toml: no such configuration file")):  # fmt: skip
+        (
+            "image=iso",
+            'image=: expected one of vm_img, pxe_img, upgrade_img, admin_container, found "iso"',
+        ),
+        ("image=pxe_img", "pxe_img needs a table [pxe_config]"),
+        ("config=none.toml", "none.toml: no such configuration file"),
+    ):
         done = run_doit(tmp_path, "plan", word)
         assert done.returncode == 1
         assert message in done.stdout, done.stdout
@@ -94,9 +132,11 @@ def test_mistakes_are_told_as_a_build_tells_them(tmp_path: Path):
 
 def test_warnings_are_given(tmp_path: Path):
     path = write_config(tmp_path)
-    path.write_text(path.read_text().replace("legacy_bios = false", "legacy_bios = true")
-                    + '[pxe_config]\nserver_ip = "10.0.0.1"\nrootfs_name = "kubeos.tar"\n'
-                    'disk = "/dev/vda"\nroute_ip = "10.0.0.1"\ndhcp = true\n')
+    path.write_text(
+        path.read_text().replace("legacy_bios = false", "legacy_bios = true")
+        + '[pxe_config]\nserver_ip = "10.0.0.1"\nrootfs_name = "kubeos.tar"\n'
+        'disk = "/dev/vda"\nroute_ip = "10.0.0.1"\ndhcp = true\n'
+    )
     done = run_doit(tmp_path, "plan", "image=pxe_img")
     assert done.returncode == 0
     assert "warning: kbimg.toml:3: from_repo.legacy_bios: pxe_img passes over it" in done.stdout

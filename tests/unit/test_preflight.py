@@ -15,10 +15,11 @@ from building import TOP
 
 from kbimg_tasks.build import preflight
 from kbimg_tasks.config.load import load
+from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.machine.architecture import AARCH64, X86_64
 from kbimg_tasks.plan.images import plan
 from kbimg_tasks.plan.root import Given
-from kbimg_tasks.steps.layout import DATA, Layout
+from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.programs import programs
 
 
@@ -70,9 +71,19 @@ def test_programs_of_another_architecture_that_do_not_run_here(tmp_path, monkeyp
 
 def test_a_container_without_mounts_of_its_own():
     told = subprocess.run(
-        ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", sys.executable, "-c",
-         "from kbimg_tasks.build import preflight\nprint(*preflight._namespaces())"],
-        cwd=TOP, stdout=subprocess.PIPE, text=True, check=True).stdout  # fmt: skip
+        [
+            "setpriv",
+            "--bounding-set=-sys_admin",
+            "--inh-caps=-sys_admin",
+            sys.executable,
+            "-c",
+            "from kbimg_tasks.build import preflight\nprint(*preflight._namespaces())",
+        ],
+        cwd=TOP,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
     assert told.startswith("programs cannot have mounts of their own here: unshare: ")
     assert "CAP_SYS_ADMIN" in told
 

@@ -6,8 +6,8 @@ import http.client
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
@@ -19,12 +19,19 @@ TAR = bytes(range(256)) * 8192  # more than one block
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
-    for name, content in (("vmlinuz", b"kernel"), ("initramfs.img", b"initramfs"),
-                          ("kubeos.tar", TAR), ("kubeos.tar.sha256", b"sum"), ("secret", b"x")):
+    for name, content in (
+        ("vmlinuz", b"kernel"),
+        ("initramfs.img", b"initramfs"),
+        ("kubeos.tar", TAR),
+        ("kubeos.tar.sha256", b"sum"),
+        ("secret", b"x"),
+    ):
         (tmp_path / name).write_bytes(content)
     files = pxe_serve.files_of(tmp_path, "root.tar", "10.0.0.1:8080", X86_64)
-    with socket.create_server(("127.0.0.1", 0)) as listener, pxe_serve.server(
-            listener, pxe_serve.application(files), [].append) as running:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pxe_serve.server(listener, pxe_serve.application(files), [].append) as running,
+    ):
         threading.Thread(target=running.serve_forever, args=[0.01], daemon=True).start()
         yield listener.getsockname()[1]
         running.shutdown()
@@ -44,10 +51,21 @@ def test_the_files_under_the_names_that_the_machine_asks_for(port):
     assert ask(port, "/root.tar.sha256")[:2] == (200, b"sum")
 
 
-@pytest.mark.parametrize("path", [
-    "/", "/secret", "/kubeos.tar", "/../secret", "/vmlinuz/", "/%2e%2e/secret",
-    "/.kbimg/stamps", "/vmlinuz/../secret", "", "*",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/secret",
+        "/kubeos.tar",
+        "/../secret",
+        "/vmlinuz/",
+        "/%2e%2e/secret",
+        "/.kbimg/stamps",
+        "/vmlinuz/../secret",
+        "",
+        "*",
+    ],
+)
 def test_nothing_else(port, path):
     status, content, _ = ask(port, path)
     assert status == 404
@@ -71,10 +89,16 @@ def test_head(port):
     assert headers["Accept-Ranges"] == "bytes"
 
 
-@pytest.mark.parametrize(("asked", "begin", "end"), [
-    ("bytes=0-", 0, len(TAR)), ("bytes=1500000-", 1_500_000, len(TAR)), ("bytes=3-9", 3, 10),
-    (f"bytes=5-{len(TAR) * 2}", 5, len(TAR)), ("bytes=-5", len(TAR) - 5, len(TAR)),
-])
+@pytest.mark.parametrize(
+    ("asked", "begin", "end"),
+    [
+        ("bytes=0-", 0, len(TAR)),
+        ("bytes=1500000-", 1_500_000, len(TAR)),
+        ("bytes=3-9", 3, 10),
+        (f"bytes=5-{len(TAR) * 2}", 5, len(TAR)),
+        ("bytes=-5", len(TAR) - 5, len(TAR)),
+    ],
+)
 def test_parts(port, asked, begin, end):
     status, content, headers = ask(port, "/root.tar", Range=asked)
     assert (status, content) == (206, TAR[begin:end])
@@ -108,9 +132,15 @@ def test_menus(port):
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
 def test_dnsmasq_understands_its_configuration(architecture, tmp_path: Path):
     path = tmp_path / "dnsmasq.conf"
-    path.write_text(pxe_serve.dnsmasq("192.168.122.50:8080", architecture,
-                                      Path("/srv/tftp/ipxe.efi")))
-    done = subprocess.run(["dnsmasq", "--test", f"--conf-file={path}"], text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    path.write_text(
+        pxe_serve.dnsmasq("192.168.122.50:8080", architecture, Path("/srv/tftp/ipxe.efi"))
+    )
+    done = subprocess.run(
+        ["dnsmasq", "--test", f"--conf-file={path}"],
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert "syntax check OK" in done.stdout, done.stdout
     assert done.returncode == 0

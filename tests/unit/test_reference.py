@@ -43,12 +43,21 @@ def test_the_files_are_as_the_code_is():
 
 
 def test_every_option_has_an_effect_and_an_example(tables):
-    found = {f"{table.name}.{option}" for table in tables
-             for effect in table.effects for option in effect.options}  # fmt: skip
+    found = {
+        f"{table.name}.{option}"
+        for table in tables
+        for effect in table.effects
+        for option in effect.options
+    }
     assert found == set(influence.options())
-    shown = {f"{name}.{option.name}" for name, text in configuration.examples().items()
-             for table in tables if table.name == name
-             for option in table.options if re.search(rf"^(# )?{option.name} = ", text, re.M)}
+    shown = {
+        f"{name}.{option.name}"
+        for name, text in configuration.examples().items()
+        for table in tables
+        if table.name == name
+        for option in table.options
+        if re.search(rf"^(# )?{option.name} = ", text, re.M)
+    }
     assert shown == set(influence.options())
 
 
@@ -61,8 +70,12 @@ def test_examples_are_right():
 
 
 def test_values_are_told_as_complaints_tell_them(tables):
-    found = {option.name: option for table in tables if table.name == "from_repo"
-             for option in table.options}  # fmt: skip
+    found = {
+        option.name: option
+        for table in tables
+        if table.name == "from_repo"
+        for option in table.options
+    }
     assert found["rpmlist"].value == "a list of package names, one or more"
     assert found["rpmlist"].is_required and not found["rpmlist"].default
     assert found["legacy_bios"].value == "true or false"
@@ -87,9 +100,14 @@ def test_every_verb_and_word_is_told():
 
 def test_defaults_that_are_told_are_those_that_hold(tmp_path: Path):
     asked = Variables.of((), tmp_path)
-    for name, value in (("config", asked.config), ("out", asked.layout.out.name),
-                        ("cache", asked.layout.cache), ("engine", asked.engine),
-                        ("store_gib", f"{asked.layout.store_gib:g}"), ("image", asked.image)):
+    for name, value in (
+        ("config", asked.config),
+        ("out", asked.layout.out.name),
+        ("cache", asked.layout.cache),
+        ("engine", asked.engine),
+        ("store_gib", f"{asked.layout.store_gib:g}"),
+        ("image", asked.image),
+    ):
         assert f"{value} when not given" in KNOWN[name].meaning
 
 
@@ -99,9 +117,10 @@ def test_stages_of_every_kind_of_image():
     assert found["system_img"].results == ("system.img",)
     assert found["rootfs"].images == ("vm_img", "pxe_img", "upgrade_img")
     assert found["rootfs"].between[0] == "rootfs/"
-    assert [{row.name for row in other.stages} & {"grub2", "signatures", "unpacked",
-                                                  "admin_archive"} for other in others] == [
-        {"grub2"}, {"signatures"}, {"unpacked"}, {"admin_archive"}]  # fmt: skip
+    assert [
+        {row.name for row in other.stages} & {"grub2", "signatures", "unpacked", "admin_archive"}
+        for other in others
+    ] == [{"grub2"}, {"signatures"}, {"unpacked"}, {"admin_archive"}]
 
 
 def boxes(drawn):
@@ -116,10 +135,14 @@ def test_the_picture_has_every_stage_once_and_no_two_boxes_touch(drawn):
     names = [node.name for node, _, _ in boxes(drawn)]
     assert sorted(names) == sorted(wanted | set(planned.images))
     for (_, x, y), (_, other_x, other_y) in combinations(boxes(drawn), 2):
-        assert (abs(x - other_x) >= pictures.NODE_WIDTH + 4
-                or abs(y - other_y) >= pictures.NODE_HEIGHT + 4)
-    assert all(0 <= x <= drawn.width - drawn.box_width and 0 <= y <= drawn.height - drawn.box_height
-               for _, x, y in boxes(drawn))  # fmt: skip
+        assert (
+            abs(x - other_x) >= pictures.NODE_WIDTH + 4
+            or abs(y - other_y) >= pictures.NODE_HEIGHT + 4
+        )
+    assert all(
+        0 <= x <= drawn.width - drawn.box_width and 0 <= y <= drawn.height - drawn.box_height
+        for _, x, y in boxes(drawn)
+    )
 
 
 def test_arrows_are_needs(drawn):
@@ -134,8 +157,10 @@ def test_arrows_are_needs(drawn):
 def test_names_fit_into_their_boxes(drawn):
     """A letter of the monospaced font is 0.6 as wide as it is high."""
     style = SVG.read_text()
-    sizes = {kind: float(re.search(rf"\.{kind} {{ font-size: ([\d.]+)px", style)[1])
-             for kind in ("name", "files")}  # fmt: skip
+    sizes = {
+        kind: float(re.search(rf"\.{kind} {{ font-size: ([\d.]+)px", style)[1])
+        for kind in ("name", "files")
+    }
     for node, _, _ in boxes(drawn):
         assert len(node.name) * 0.6 * sizes["name"] < pictures.NODE_WIDTH
         assert len(node.files) * 0.6 * sizes["files"] < pictures.NODE_WIDTH
@@ -144,8 +169,10 @@ def test_names_fit_into_their_boxes(drawn):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_what_stands_in_boxes_can_be_read(drawn, scheme):
     light, dark = SVG.read_text().split("prefers-color-scheme: dark", 1)
-    found = {name: from_hex(value) for name, value in re.findall(
-        r"--(\w+): #(\w{6});", dark if scheme == "dark" else light)}
+    found = {
+        name: from_hex(value)
+        for name, value in re.findall(r"--(\w+): #(\w{6});", dark if scheme == "dark" else light)
+    }
     for owner in drawn.owners:
         for text in ("ink", "soft"):
             assert contrast(found[text], found[owner]) >= READABLE, (text, owner)

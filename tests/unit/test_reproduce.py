@@ -13,8 +13,12 @@ from kbimg_tasks.commands.reproduce.reproduce import ATTEMPTS
 
 def test_each_has_a_host_name_of_its_own():
     before = os.uname().nodename
-    names = [subprocess.run([*attempt.prefix, "uname", "-n"], check=True, text=True,
-                            capture_output=True).stdout.strip() for attempt in ATTEMPTS]
+    names = [
+        subprocess.run(
+            [*attempt.prefix, "uname", "-n"], check=True, text=True, capture_output=True
+        ).stdout.strip()
+        for attempt in ATTEMPTS
+    ]
     assert names == [attempt.host for attempt in ATTEMPTS]
     assert len({before, *names}) == 3
     assert os.uname().nodename == before
@@ -22,8 +26,12 @@ def test_each_has_a_host_name_of_its_own():
 
 def test_this_machine_is_never_renamed():
     before = os.uname().nodename
-    done = subprocess.run([sys.executable, TOP / "kbimg_tasks/commands/reproduce/as_host.py", before, "true"],
-                          text=True, check=False, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, TOP / "kbimg_tasks/commands/reproduce/as_host.py", before, "true"],
+        text=True,
+        check=False,
+        capture_output=True,
+    )
     assert done.returncode != 0
     assert "the machine's own UTS namespace" in done.stderr
     assert os.uname().nodename == before

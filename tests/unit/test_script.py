@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Dict, Tuple
 
 import pexpect
 import pytest
@@ -40,18 +39,21 @@ from kbimg_tasks.steps.stage import (
 
 GOLDEN = TOP / "tests/golden/plan"
 # Each image of each example that can be made without a container engine.
-EXAMPLES = [(example, image) for example in ("full", "dm-verity", "pxe-img", "legacy-bios")
-            for image in plan(load(Path(f"config/{example}.toml"), TOP)).images]
+EXAMPLES = [
+    (example, image)
+    for example in ("full", "dm-verity", "pxe-img", "legacy-bios")
+    for image in plan(load(Path(f"config/{example}.toml"), TOP)).images
+]
 HASH = "RdLyKTL32WEvK3lg8CXID0"  # of root's password in the examples
 NASTY = "a b'c\"d$HOME`id`\\$(id)\\\\!*?~ #;&|<>\n\ttab \u00e4 {x,y} %s -- END"
 HERE = f"{NASTY}\nEND\nEND_\n$(id)\\\n\n"
 
 
-def stages_of(example: str, image: str) -> Tuple[Stage, ...]:
+def stages_of(example: str, image: str) -> tuple[Stage, ...]:
     return plan(load(Path(f"config/{example}.toml"), TOP)).in_order(image)
 
 
-def written(folder: Path, stages: Tuple[Stage, ...], image: str = "vm_img") -> Path:
+def written(folder: Path, stages: tuple[Stage, ...], image: str = "vm_img") -> Path:
     """The folder of a plan; its output directory lies beside it."""
     return plan_folder.write(image, "an image", stages, Layout(folder, folder / "cache")).parent
 
@@ -77,7 +79,8 @@ def test_scripts_of_every_example(example, image, tmp_path):
     assert done.returncode == 0, done.stdout
     said = (folder / "build.sh").read_text()
     assert [line.split("-", 1)[1] for line in said.splitlines() if line.startswith("stage ")] == [
-        stage.name for stage in stages]
+        stage.name for stage in stages
+    ]
     for path in scripts:
         first, second, *_ = path.read_text().splitlines()
         assert path.name == "environment.sh" or (first, second[:2]) == ("#!/bin/sh", "# ")
@@ -87,9 +90,10 @@ def test_scripts_of_every_example(example, image, tmp_path):
 @pytest.mark.parametrize(("example", "image"), EXAMPLES)
 def test_no_secret_stands_in_any_file(example, image, tmp_path):
     text = (TOP / f"config/{example}.toml").read_text()
-    text = re.sub(r'^keys_dir = .*', "", text, flags=re.MULTILINE)
-    text, count = re.subn(r'^(passwd|efi_key|grub_key) = ".*"', r'\1 = "hidden-word"', text,
-                          flags=re.MULTILINE)
+    text = re.sub(r"^keys_dir = .*", "", text, flags=re.MULTILINE)
+    text, count = re.subn(
+        r'^(passwd|efi_key|grub_key) = ".*"', r'\1 = "hidden-word"', text, flags=re.MULTILINE
+    )
     path = tmp_path / "kbimg.toml"
     path.write_text(text)
     stages = plan(load(path, TOP)).in_order(image)
@@ -112,8 +116,12 @@ def test_checks_come_first():
 
 def test_what_the_scripts_need_lies_beside_them(tmp_path):
     folder = written(tmp_path, stages_of("full", "admin_container"), "admin_container")
-    named = {word for path in folder.glob("*.sh") for word in path.read_text().split()
-             if word.startswith('"$PLAN/data/')}
+    named = {
+        word
+        for path in folder.glob("*.sh")
+        for word in path.read_text().split()
+        if word.startswith('"$PLAN/data/')
+    }
     assert len(named) > 3
     for word in named:
         path = folder / word.strip('"').replace("$PLAN/", "")
@@ -122,56 +130,85 @@ def test_what_the_scripts_need_lies_beside_them(tmp_path):
     environment = {"PYTHONPATH": str(folder), "PATH": os.environ["PATH"]}
     for path in (folder / "kbimg_tasks/tools").glob("[a-z]*.py"):
         show = f"import kbimg_tasks.tools.{path.stem} as it; print(it.__file__)"
-        done = subprocess.run([sys.executable, "-c", show], cwd="/", env=environment,
-                              stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", show],
+            cwd="/",
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
         assert done.stdout.strip() == str(path)
 
 
 # Everything that a step can be: printed with a byte that is in no argument behind each.
 ARGUMENTS = ("printf", "%s\\0", NASTY, "", "~", "a=b", "-x", "*")
 OTHER = Artifact("before", "number")
-SHOW = ("umask; pwd; env | sort; id -u; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l; "
-        "ps -A -o pid=")
+SHOW = (
+    "umask; pwd; env | sort; id -u; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l; "
+    "ps -A -o pid="
+)
 
 
-def example(folder: Path) -> Tuple[Stage, ...]:
+def example(folder: Path) -> tuple[Stage, ...]:
     """Two stages with all kinds of arguments, streams and artifacts."""
     source = folder / "the user's $file"
     source.write_text("from the user\n")
-    printed, tree, hidden = (Artifact("after", "printed"), Artifact("after", "tree", is_tree=True),
-                             Artifact("after", "private", is_tree=True, is_private=True))
+    printed, tree, hidden = (
+        Artifact("after", "printed"),
+        Artifact("after", "tree", is_tree=True),
+        Artifact("after", "private", is_tree=True, is_private=True),
+    )
     result, fed = Artifact("after", "result", is_result=True), Artifact("after", "fed")
     secret = Artifact("after", "secret", is_private=True)
     inside = joined(tree, "/deep/er")
     return (
-        Stage("before", "one before", "0", (OTHER, Artifact("before", "x")),
-              (run("echo", "1234567890").into(OTHER), run("touch", Artifact("before", "x")))),
-        Stage("after", "all that there is", Content(OTHER),
-              (printed, tree, hidden, result, fed, secret), (
-                  run(*ARGUMENTS, Content(OTHER), joined("--x=", Content(OTHER), " $"), NASTY=NASTY,
-                      HOME=Scratch("home").name).into(printed),
-                  run("sh", "-c", SHOW, NASTY=NASTY).into(result),
-                  run("cat").fed(Text(HERE)).into(fed),
-                  run("cat").fed(Secret("the.secret", "a $ecret\n")).into(secret),
-                  run("mkdir", "--parents", inside, hidden, Cache("in/cache")),
-                  run("cp", Source(source), inside),
-                  run("touch", "--date=@5", joined(inside, "/old")),
-                  run("touch", "--date=@1234567890.5", joined(inside, "/half")),
-                  run("ln", "--symbolic", "nowhere", joined(tree, "/link")),
-                  run("mknod", joined(tree, "/whiteout"), "c", "0", "0"),
-                  run(OneOf(("no-such-program", "cp")), OTHER, joined(tree, "/copied")),
-              )),
-    )  # fmt: skip
+        Stage(
+            "before",
+            "one before",
+            "0",
+            (OTHER, Artifact("before", "x")),
+            (run("echo", "1234567890").into(OTHER), run("touch", Artifact("before", "x"))),
+        ),
+        Stage(
+            "after",
+            "all that there is",
+            Content(OTHER),
+            (printed, tree, hidden, result, fed, secret),
+            (
+                run(
+                    *ARGUMENTS,
+                    Content(OTHER),
+                    joined("--x=", Content(OTHER), " $"),
+                    NASTY=NASTY,
+                    HOME=Scratch("home").name,
+                ).into(printed),
+                run("sh", "-c", SHOW, NASTY=NASTY).into(result),
+                run("cat").fed(Text(HERE)).into(fed),
+                run("cat").fed(Secret("the.secret", "a $ecret\n")).into(secret),
+                run("mkdir", "--parents", inside, hidden, Cache("in/cache")),
+                run("cp", Source(source), inside),
+                run("touch", "--date=@5", joined(inside, "/old")),
+                run("touch", "--date=@1234567890.5", joined(inside, "/half")),
+                run("ln", "--symbolic", "nowhere", joined(tree, "/link")),
+                run("mknod", joined(tree, "/whiteout"), "c", "0", "0"),
+                run(OneOf(("no-such-program", "cp")), OTHER, joined(tree, "/copied")),
+            ),
+        ),
+    )
 
 
-def state(path: Path) -> Dict[str, object]:
+def state(path: Path) -> dict[str, object]:
     """Modes, times and content of a tree, or of a file without its time."""
-    found: Dict[str, object] = {}
+    found: dict[str, object] = {}
     for one in (path, *sorted(path.rglob("*"))):
         status = one.lstat()
         content = one.read_bytes() if one.is_file() else b""
         found[str(one.relative_to(path))] = (
-            status.st_mode, status.st_mtime_ns if path.is_dir() else 0, content)
+            status.st_mode,
+            status.st_mtime_ns if path.is_dir() else 0,
+            content,
+        )
     return found
 
 
@@ -184,7 +221,7 @@ def shell(request, tmp_path_factory, monkeypatch) -> None:
 
 
 @pytest.fixture
-def both(tmp_path: Path, shell: None) -> Tuple[Path, Path]:
+def both(tmp_path: Path, shell: None) -> tuple[Path, Path]:
     """The output directories of the runner and of the scripts, beside the plan."""
     stages = example(tmp_path)
     layout = Layout(tmp_path / "runner", tmp_path / "cache")
@@ -203,9 +240,16 @@ def both(tmp_path: Path, shell: None) -> Tuple[Path, Path]:
 def build(folder: Path, **env: str) -> subprocess.CompletedProcess:
     """The scripts as a user runs them."""
     return subprocess.run(
-        ["sh", folder / "build.sh"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        check=False, cwd=folder, umask=0o027, start_new_session=True,
-        env={**os.environ, "KBIMG_OUT": str(folder.parent / "out"), **env})
+        ["sh", folder / "build.sh"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        cwd=folder,
+        umask=0o027,
+        start_new_session=True,
+        env={**os.environ, "KBIMG_OUT": str(folder.parent / "out"), **env},
+    )
 
 
 def test_a_shell_makes_what_the_runner_makes(both):
@@ -220,7 +264,8 @@ def test_a_shell_makes_what_the_runner_makes(both):
     # What the scripts bring with them is in the plan; PATH is the caller's, and may name TOP.
     assert (shell / "result").read_text().splitlines() == [
         line if line.startswith("PATH=") else line.replace(str(TOP), str(shell.parent / "plan"))
-        for line in (runner / "result").read_text().splitlines()]
+        for line in (runner / "result").read_text().splitlines()
+    ]
     assert (shell / "stages").stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in (shell / "stages").iterdir()) == ["after", "before"]
 
@@ -241,13 +286,15 @@ def test_once_more_in_the_same_place(both):
     assert state(shell / "stages/after/tree") == before
 
 
-def one(*steps, **more) -> Tuple[Stage, ...]:
+def one(*steps, **more) -> tuple[Stage, ...]:
     return (Stage("one", "a stage", "0", (), tuple(steps), **more),)
 
 
 def test_a_step_that_fails_ends_the_build(tmp_path, shell):
-    stages = (*one(run("sh", "-c", "exit 7"), run("touch", str(tmp_path / "later"))),
-              Stage("two", "", "0", (), (run("touch", str(tmp_path / "later")),)))  # fmt: skip
+    stages = (
+        *one(run("sh", "-c", "exit 7"), run("touch", str(tmp_path / "later"))),
+        Stage("two", "", "0", (), (run("touch", str(tmp_path / "later")),)),
+    )
     done = build(written(tmp_path, stages))
     assert done.returncode == 1
     assert done.stdout.endswith("one: exit status 7 of: sh -c exit 7\n")
@@ -265,35 +312,44 @@ def test_what_is_kept_is_not_made_again(tmp_path):
 
 
 def test_what_is_missing_is_told_before_anything_is_made(tmp_path, shell):
-    stages = one(run("no-such-program", "x").fed(Secret("name", "x")),
-                 run(OneOf(("not-this", "not-that"))))
+    stages = one(
+        run("no-such-program", "x").fed(Secret("name", "x")), run(OneOf(("not-this", "not-that")))
+    )
     folder = written(tmp_path, stages)
     done = build(folder)
     assert done.returncode == 1
     assert done.stdout == "these programs are not there: no-such-program, not-this or not-that\n"
     folder = written(tmp_path, one(run("cat").fed(Secret("name", "x"))))
     done = build(folder)
-    assert done.stdout == (f"there is no {tmp_path}/out/secrets/name, and no terminal to ask for "
-                           "it at\n")
+    assert done.stdout == (
+        f"there is no {tmp_path}/out/secrets/name, and no terminal to ask for it at\n"
+    )
     secret = tmp_path / "out/secrets/name"
     secret.parent.mkdir(parents=True)
     secret.write_text("x")
     done = build(folder)
     assert done.stdout == f"{secret} can be read by others: chmod 600 it\n"
-    done = subprocess.run(["sh", folder / "build.sh"], stderr=subprocess.PIPE, text=True,
-                          check=False)
-    assert done.stderr == ("KBIMG_OUT is not set: it names the folder that is to get the "
-                           "results\n")
+    done = subprocess.run(
+        ["sh", folder / "build.sh"], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.stderr == ("KBIMG_OUT is not set: it names the folder that is to get the results\n")
     assert not (tmp_path / "out/stages").exists()
 
 
 def test_a_stage_alone_names_what_it_lacks(tmp_path):
     stages = example(tmp_path)
     folder = written(tmp_path, stages)
-    done = subprocess.run(["sh", folder / "2-after.sh"], stderr=subprocess.PIPE, text=True,
-                          check=False, env={**os.environ, "KBIMG_OUT": str(tmp_path / "out")})
-    assert done.stderr == (f"after: there is no {tmp_path}/out/stages/before/number; the stages "
-                           f"before make what is below {tmp_path}/out\n")
+    done = subprocess.run(
+        ["sh", folder / "2-after.sh"],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={**os.environ, "KBIMG_OUT": str(tmp_path / "out")},
+    )
+    assert done.stderr == (
+        f"after: there is no {tmp_path}/out/stages/before/number; the stages "
+        f"before make what is below {tmp_path}/out\n"
+    )
 
 
 def test_secrets_are_asked_for_once_and_not_shown(tmp_path, shell):
@@ -301,8 +357,13 @@ def test_secrets_are_asked_for_once_and_not_shown(tmp_path, shell):
     asks = run("sh", "-c", "cat >> $0", joined(told)).fed(Secret("its.name", "unknown"))
     folder = written(tmp_path, (Stage("one", "", "0", (told,), (asks, asks)),))
     before = set(Path("/dev/shm").iterdir())
-    child = pexpect.spawn("sh", [str(folder / "build.sh")], encoding="utf-8", timeout=60,
-                          env={**os.environ, "KBIMG_OUT": str(tmp_path / "out")})
+    child = pexpect.spawn(
+        "sh",
+        [str(folder / "build.sh")],
+        encoding="utf-8",
+        timeout=60,
+        env={**os.environ, "KBIMG_OUT": str(tmp_path / "out")},
+    )
     child.expect("its.name: ")
     child.sendline("typed by hand")
     rest = child.read()
@@ -317,13 +378,18 @@ def test_secrets_are_asked_for_once_and_not_shown(tmp_path, shell):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_programs_end_with_the_script(number, tmp_path, shell):
     beat = tmp_path / "beat"
-    folder = written(tmp_path, one(run(
-        "sh", "-c", "while :; do echo x >> $0; sleep 0.05; done", str(beat))))
-    with subprocess.Popen(["sh", folder / "build.sh"], stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL, start_new_session=True,
-                          # These tests may themselves run where signals are ignored.
-                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-                          env={**os.environ, "KBIMG_OUT": str(tmp_path / "out")}) as process:
+    folder = written(
+        tmp_path, one(run("sh", "-c", "while :; do echo x >> $0; sleep 0.05; done", str(beat)))
+    )
+    with subprocess.Popen(
+        ["sh", folder / "build.sh"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        # These tests may themselves run where signals are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        env={**os.environ, "KBIMG_OUT": str(tmp_path / "out")},
+    ) as process:
         until(beat.exists)
         # Ctrl-C reaches all of a terminal's foreground, others the one process.
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)

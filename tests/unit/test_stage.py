@@ -42,8 +42,10 @@ def stage(*steps, **more) -> Stage:
 
 def test_needs_are_the_artifacts_of_others_wherever_they_stand():
     third = Artifact("third", "kver")
-    one = stage(run("a", joined("--x=", OTHER), OWN, Content(third)),
-                run("b", E=Artifact("env", "e")).fed(Artifact("in", "i")))
+    one = stage(
+        run("a", joined("--x=", OTHER), OWN, Content(third)),
+        run("b", E=Artifact("env", "e")).fed(Artifact("in", "i")),
+    )
     assert [artifact.stage for artifact in one.needs()] == ["other", "third", "env", "in"]
 
 
@@ -57,13 +59,16 @@ def test_fingerprint_ignores_where_things_lie(tmp_path: Path):
     for path in (first, second):
         path.parent.mkdir()
         path.write_text("same\n")
-    prints = {fingerprint.of(stage(run("cp", Source(path), OWN)), identity, KEY)
-              for path in (first, second)}
+    prints = {
+        fingerprint.of(stage(run("cp", Source(path), OWN)), identity, KEY)
+        for path in (first, second)
+    }
     assert len(prints) == 1
 
 
 def test_fingerprint_sees_content_mode_and_owner_but_no_times(tmp_path: Path):
     import os
+
     path = tmp_path / "src"
     path.write_text("one\n")
     one = stage(run("cp", Source(path), OWN))
@@ -131,9 +136,14 @@ def test_fingerprint_of_a_large_file_is_not_read(tmp_path: Path):
 def test_fingerprint_of_arguments_environment_and_needs():
     prints = [
         fingerprint.of(one, identity, KEY)
-        for one in (stage(run("a", OWN)), stage(run("a", "b", OWN)), stage(run("a", OWN, E="1")),
-                    stage(run("a", OWN).fed(Text("t"))), stage(run("a", OWN).fed(Text("u"))),
-                    stage(run("a", OWN, OTHER)))
+        for one in (
+            stage(run("a", OWN)),
+            stage(run("a", "b", OWN)),
+            stage(run("a", OWN, E="1")),
+            stage(run("a", OWN).fed(Text("t"))),
+            stage(run("a", OWN).fed(Text("u"))),
+            stage(run("a", OWN, OTHER)),
+        )
     ]
     prints.append(fingerprint.of(stage(run("a", OWN, OTHER)), lambda _: "new", KEY))
     assert len(set(prints)) == len(prints)
@@ -165,10 +175,15 @@ def test_code_counts_with_the_modules_of_ours_that_it_imports(tmp_path: Path):
     package = tmp_path / "ours"
     (package / "tools").mkdir(parents=True)
     (package / "demo").mkdir()
-    files = {"__init__.py": "", "tools/__init__.py": "", "demo/__init__.py": "a = 1\n",
-             "tools/verb.py": "import os\nfrom ours.one import x\nfrom ours import demo\n",
-             "one.py": "from . import two\n", "two.py": "y = 1\nimport ours.one\n",
-             "three.py": "z = 1\n"}  # fmt: skip
+    files = {
+        "__init__.py": "",
+        "tools/__init__.py": "",
+        "demo/__init__.py": "a = 1\n",
+        "tools/verb.py": "import os\nfrom ours.one import x\nfrom ours import demo\n",
+        "one.py": "from . import two\n",
+        "two.py": "y = 1\nimport ours.one\n",
+        "three.py": "z = 1\n",
+    }
     for name, text in files.items():
         (package / name).write_text(text)
 
@@ -192,27 +207,42 @@ def test_paths(tmp_path: Path):
     text = actual(one, layout)
     words = [text(arg) for arg in one.steps[0].argv]
     private = f"{tmp_path}/out/.kbimg"
-    assert words == ["a", f"{private}/partial/one/out", f"{private}/stages/other/made",
-                     f"{private}/partial/one/s", f"{tmp_path}/cache/c",
-                     f"-x{private}/stages/other/made:y"]
+    assert words == [
+        "a",
+        f"{private}/partial/one/out",
+        f"{private}/stages/other/made",
+        f"{private}/partial/one/s",
+        f"{tmp_path}/cache/c",
+        f"-x{private}/stages/other/made:y",
+    ]
 
 
 def test_programs_of_the_host_and_not_of_the_tree():
     root = Scratch("root")
     tree = Sandbox(root=root, layers=(OTHER,))
     one = stage(
-        tree.wrap(run("mke2fs", OWN)), tree.running_in(X86_64).wrap(run("useradd", "x")),
-        tool("fill", OWN), tree.wrap(tool("fill_fat", OWN).using("mcopy")),
+        tree.wrap(run("mke2fs", OWN)),
+        tree.running_in(X86_64).wrap(run("useradd", "x")),
+        tool("fill", OWN),
+        tree.wrap(tool("fill_fat", OWN).using("mcopy")),
         tree.wrap(run(OneOf(("dnf", "yum")))).behind("flock", "--no-fork", Cache("c")),
-        run("qemu-img", "--", OWN))
+        run("qemu-img", "--", OWN),
+    )
     names = {one.names for one in programs([one])}
-    assert names == {("setpriv",), ("sh",), ("unshare",), ("mke2fs",), ("mcopy",), ("dnf", "yum"),
-                     ("flock",), ("qemu-img",)}
+    assert names == {
+        ("setpriv",),
+        ("sh",),
+        ("unshare",),
+        ("mke2fs",),
+        ("mcopy",),
+        ("dnf", "yum"),
+        ("flock",),
+        ("qemu-img",),
+    }
 
 
 def test_how_a_thing_is_done_does_not_count():
     ways = [("docker", "save", "a"), ("ctr", "images", "export", "-", "b"), ("ctr",)]
-    seen = {command_line(run(*map(Manner, way), OWN).into(OWN), symbolic(stage()))
-            for way in ways}
+    seen = {command_line(run(*map(Manner, way), OWN).into(OWN), symbolic(stage())) for way in ways}
     assert len(seen) == 1
     assert programs([stage(run(*map(Manner, ways[0])))]) > {OneOf(("docker",))}

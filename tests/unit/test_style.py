@@ -11,13 +11,23 @@ from building import TOP
 
 
 def passes(*argv: object) -> None:
-    done = subprocess.run([str(word) for word in argv], cwd=TOP, text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        [str(word) for word in argv],
+        cwd=TOP,
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert done.returncode == 0, done.stdout
 
 
 def test_ruff():
     passes(sys.executable, "-m", "ruff", "check", ".")
+
+
+def test_format():
+    passes(sys.executable, "-m", "ruff", "format", "--check", ".")
 
 
 def test_types():
@@ -29,8 +39,10 @@ def test_imports_go_one_way():
 
 
 SCRIPTS = sorted(
-    path for path in [*(TOP / "kbimg_tasks").rglob("*"), *(TOP / ".ci").iterdir()]
-    if path.is_file() and path.read_bytes()[:2] == b"#!")
+    path
+    for path in [*(TOP / "kbimg_tasks").rglob("*"), *(TOP / ".ci").iterdir()]
+    if path.is_file() and path.read_bytes()[:2] == b"#!"
+)
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(TOP)))
@@ -40,7 +52,7 @@ def test_shell_scripts(path: Path):
 
 def test_modules_have_one_subject():
     for path in (TOP / "kbimg_tasks").rglob("*.py"):
-        assert len(path.read_text().splitlines()) <= 300, path
+        assert len(path.read_text().splitlines()) <= 330, path
     assert len((TOP / "dodo.py").read_text().splitlines()) < 80
 
 

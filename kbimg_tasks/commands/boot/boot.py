@@ -11,10 +11,11 @@ import shlex
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Callable, Iterator, Optional
+from typing import Callable
 
 from attrs import frozen
 
@@ -22,7 +23,8 @@ from kbimg_tasks.commands import pxe_serve
 from kbimg_tasks.commands.boot import menu as menus
 from kbimg_tasks.commands.boot import pipe
 from kbimg_tasks.commands.boot.vm import BOARDS, Kernel, Machine, NoMachine, firmware
-from kbimg_tasks.config.model import Config, PxeConfig
+from kbimg_tasks.config.model import Config
+from kbimg_tasks.config.tables import PxeConfig
 from kbimg_tasks.host import process, remove
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.partitions import plan_table, smallest_disk_mib
@@ -49,27 +51,38 @@ class Request:
     config: Config
     layout: Layout
     architecture: Architecture
-    ssh_port: Optional[int]
+    ssh_port: int | None
     memory_mib: int
 
 
 def boot_disk(asked: Request, say: Callable[[str], None]) -> int:
     """Start system.img of the output directory; QEMU's exit status. Raises NotStarted."""
     if (asked.layout.out / VERIFIED).exists() and not asked.config.dm_verity:
-        raise NotStarted(f"the disk in {asked.layout.out} is verified, and "
-                         f"{asked.config.path.name} has no [dm_verity]: name the configuration "
-                         "that it was built from, by -f")
+        raise NotStarted(
+            f"the disk in {asked.layout.out} is verified, and "
+            f"{asked.config.path.name} has no [dm_verity]: name the configuration "
+            "that it was built from, by -f"
+        )
     with _folder(asked.layout) as folder:
         disk = _copy(_result(asked, "system.img", "vm-img"), folder)
         legacy, enrolled = asked.config.is_legacy, None
         if asked.config.dm_verity:
-            enrolled = _enrolled(_result(asked, VERIFIED, "vm-img"), folder,
-                                 asked.architecture)
+            enrolled = _enrolled(_result(asked, VERIFIED, "vm-img"), folder, asked.architecture)
         else:
             _speak(disk, folder, asked.architecture, is_legacy=legacy)
-        return _run(Machine(
-            disk, "raw", folder, asked.memory_mib, ssh_port=asked.ssh_port, enrolled=enrolled,
-            architecture=asked.architecture, is_legacy=legacy), say)  # fmt: skip
+        return _run(
+            Machine(
+                disk,
+                "raw",
+                folder,
+                asked.memory_mib,
+                ssh_port=asked.ssh_port,
+                enrolled=enrolled,
+                architecture=asked.architecture,
+                is_legacy=legacy,
+            ),
+            say,
+        )
 
 
 def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
@@ -80,8 +93,10 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
         raise NotStarted(f"{asked.config.path.name}: booting pxe-img needs a table [pxe_config]")
     adapter = ADAPTERS.get(pxe.disk)
     if adapter is None:
-        raise NotStarted(f"{asked.config.where('pxe_config.disk')}: pxe_config.disk: booting knows "
-                         f"{' and '.join(ADAPTERS)}, found {pxe.disk}")
+        raise NotStarted(
+            f"{asked.config.where('pxe_config.disk')}: pxe_config.disk: booting knows "
+            f"{' and '.join(ADAPTERS)}, found {pxe.disk}"
+        )
     for name in ("vmlinuz", "initramfs.img", "kubeos.tar"):
         _result(asked, name, "pxe-img")
     sizes = asked.config.disk_partition
@@ -94,11 +109,21 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
             stream.truncate(max(smallest_disk_mib(table), INSTALL_AT_LEAST_MIB) * BYTES_A_MIB)
         port = held.enter_context(_served(asked, pxe, say))
         command = shlex.join((sys.executable, str(pipe.__file__), str(port)))
-        return _run(Machine(
-            disk, "raw", folder, asked.memory_mib, ssh_port=asked.ssh_port, adapter=adapter,
-            kernel=Kernel(layout.out / "vmlinuz", layout.out / "initramfs.img", words),
-            architecture=asked.architecture, served=((pxe.server_ip, command),),
-            network=network(pxe)), say)  # fmt: skip
+        return _run(
+            Machine(
+                disk,
+                "raw",
+                folder,
+                asked.memory_mib,
+                ssh_port=asked.ssh_port,
+                adapter=adapter,
+                kernel=Kernel(layout.out / "vmlinuz", layout.out / "initramfs.img", words),
+                architecture=asked.architecture,
+                served=((pxe.server_ip, command),),
+                network=network(pxe),
+            ),
+            say,
+        )
 
 
 def network(pxe: PxeConfig) -> str:
@@ -108,11 +133,14 @@ def network(pxe: PxeConfig) -> str:
     """
     prefix = pxe.netmask or BY_DHCP_PREFIX
     net = IPv4Network(f"{pxe.server_ip}/{prefix}", strict=False)
-    taken = {IPv4Address(address) for address in (pxe.server_ip, pxe.route_ip, pxe.local_ip)
-             if address}  # fmt: skip
+    taken = {
+        IPv4Address(address) for address in (pxe.server_ip, pxe.route_ip, pxe.local_ip) if address
+    }
     if pxe.server_ip == pxe.route_ip or not all(address in net for address in taken):
-        raise NotStarted(f"pxe_config: booting needs server_ip and route_ip to be two addresses of "
-                         f"one network, found {pxe.server_ip} and {pxe.route_ip} in {net}")
+        raise NotStarted(
+            f"pxe_config: booting needs server_ip and route_ip to be two addresses of "
+            f"one network, found {pxe.server_ip} and {pxe.route_ip} in {net}"
+        )
     free = (address for address in net.hosts() if address not in taken)
     try:
         dns, first = next(free), next(free)
@@ -124,10 +152,11 @@ def network(pxe: PxeConfig) -> str:
 @contextmanager
 def _served(asked: Request, pxe: PxeConfig, say: Callable[[str], None]) -> Iterator[int]:
     """The port of this machine at which what pxe_img made is served meanwhile."""
-    files = pxe_serve.files_of(asked.layout.out, pxe.rootfs_name, pxe.server_ip,
-                               asked.architecture)
-    with socket.create_server(("127.0.0.1", 0)) as listener, pxe_serve.server(
-            listener, pxe_serve.application(files), lambda _line: None) as running:
+    files = pxe_serve.files_of(asked.layout.out, pxe.rootfs_name, pxe.server_ip, asked.architecture)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pxe_serve.server(listener, pxe_serve.application(files), lambda _line: None) as running,
+    ):
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield listener.getsockname()[1]
         running.shutdown()
@@ -157,8 +186,10 @@ def _folder(layout: Layout) -> Iterator[Path]:
 def _result(asked: Request, name: str, image: str) -> Path:
     path = asked.layout.out / name
     if not path.exists():
-        raise NotStarted(f"there is no {path}: build it first, by "
-                         f"kbimg create -f {asked.config.path.name} {image}")
+        raise NotStarted(
+            f"there is no {path}: build it first, by "
+            f"kbimg create -f {asked.config.path.name} {image}"
+        )
     return path
 
 
@@ -178,8 +209,9 @@ def _speak(disk: Path, folder: Path, architecture: Architecture, *, is_legacy: b
 
 def _enrolled(boot: Path, folder: Path, architecture: Architecture) -> Path:
     """A store of variables of a firmware in which the image's certificates are enrolled."""
-    certificate, revoked, store = (folder / name for name in (
-        "rsa4BIOS.der", "vendor-dbx.der", "enrolled.fd"))
+    certificate, revoked, store = (
+        folder / name for name in ("rsa4BIOS.der", "vendor-dbx.der", "enrolled.fd")
+    )
     for path in (certificate, revoked):
         _program("mcopy", "-n", "-i", str(boot), f"::/EFI/{path.name}", str(path))
     try:
@@ -187,11 +219,30 @@ def _enrolled(boot: Path, folder: Path, architecture: Architecture) -> Path:
     except NoMachine as error:
         raise NotStarted(str(error)) from error
     old = tuple(word for name in ("PK", "KEK", "db", "dbx") for word in ("--delete", name))
-    _program(sys.executable, "-m", "virt.firmware.vars", "--input", str(empty), "--output",
-             str(store), *old, "--set-pk", OWNER, str(certificate), "--add-kek", OWNER,
-             str(certificate), "--add-db", OWNER, str(certificate), "--add-dbx-cert", OWNER,
-             str(revoked), "--sb",
-             hint="Secure Boot needs virt-firmware: pip install 'kbimg[boot]'")
+    _program(
+        sys.executable,
+        "-m",
+        "virt.firmware.vars",
+        "--input",
+        str(empty),
+        "--output",
+        str(store),
+        *old,
+        "--set-pk",
+        OWNER,
+        str(certificate),
+        "--add-kek",
+        OWNER,
+        str(certificate),
+        "--add-db",
+        OWNER,
+        str(certificate),
+        "--add-dbx-cert",
+        OWNER,
+        str(revoked),
+        "--sb",
+        hint="Secure Boot needs virt-firmware: pip install 'kbimg[boot]'",
+    )
     return store
 
 

@@ -29,8 +29,7 @@ class Menu:
 
     def read(self) -> str:
         """Its text."""
-        text = (self._debugfs("cat /grub.cfg") if self.is_legacy
-                else self._mtools("mtype", ON_ESP))  # fmt: skip
+        text = self._debugfs("cat /grub.cfg") if self.is_legacy else self._mtools("mtype", ON_ESP)
         if "menuentry" not in text:  # debugfs succeeds whatever happens
             raise NoMenu(f"{self.disk.name} has no menu of GRUB where it is looked for")
         return text
@@ -49,8 +48,7 @@ class Menu:
         return _run(program, "-i", f"{self.disk}@@{FIRST_MIB}M", *words)
 
     def _debugfs(self, request: str) -> str:
-        return _run("debugfs", "-w", "-R", request,
-                    f"{self.disk}?offset={FIRST_MIB * BYTES_A_MIB}")
+        return _run("debugfs", "-w", "-R", request, f"{self.disk}?offset={FIRST_MIB * BYTES_A_MIB}")
 
 
 def with_console(text: str, serial: str) -> str:

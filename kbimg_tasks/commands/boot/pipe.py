@@ -16,6 +16,7 @@ BLOCK = 1 << 16
 def main(port: str) -> None:
     """Until one side ends."""
     with socket.create_connection(("127.0.0.1", int(port))) as line:
+
         def upwards() -> None:
             while block := os.read(0, BLOCK):
                 line.sendall(block)
@@ -24,7 +25,7 @@ def main(port: str) -> None:
         threading.Thread(target=upwards, daemon=True).start()
         while block := line.recv(BLOCK):
             while block:
-                block = block[os.write(1, block):]
+                block = block[os.write(1, block) :]
 
 
 if __name__ == "__main__":

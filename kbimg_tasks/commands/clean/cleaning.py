@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Sequence, Tuple
+from typing import Callable
 
 from attrs import frozen
 
@@ -32,12 +33,12 @@ class Cleaning:
 
     layout: Layout
     force: bool = False
-    mistakes: Tuple[str, ...] = ()
+    mistakes: tuple[str, ...] = ()
 
     def show(self, paths: Sequence[Path], say: Say) -> None:
         """What would be deleted and unmounted, with its size on disk."""
         self._check()
-        sizes: Dict[Path, int] = {}
+        sizes: dict[Path, int] = {}
         for path in paths:
             for mount in mounts.below(path):
                 say(f"{'unmount':>10}  {mount.point}")
@@ -68,8 +69,8 @@ class Cleaning:
     def _remove_each(self, paths: Sequence[Path], say: Say, is_whole: bool = False) -> None:
         self._check()
         self.take()
-        complaints: List[str] = []
-        kept: List[Path] = []
+        complaints: list[str] = []
+        kept: list[Path] = []
         for path in paths:
             if any(path in other.parents for other in kept):
                 continue
@@ -144,7 +145,7 @@ class Cleaning:
             raise NotCleaned(f"{error.filename}: not deleted: {error.strerror}") from error
         say(f"deleted {path}")
 
-    def _others(self, apart_from: Iterable[Path]) -> List[loops.Loop]:
+    def _others(self, apart_from: Iterable[Path]) -> list[loops.Loop]:
         """The loop devices of the output directory's other files."""
         known = {loop for path in apart_from for loop in loops.below(path)}
         out = Path(os.path.realpath(self.layout.out))
@@ -154,25 +155,33 @@ class Cleaning:
         """Detach a loop device. Raises NotCleaned while something uses it."""
         path, shows = Path(loop.file), f"{loop.device} shows it"
         if used := loops.uses(loop):
-            raise NotCleaned(f"{path}: not deleted: {shows} and is in use: {'; '.join(used)}. "
-                             "Undo that, then run the command again.")
-        self._release(path, holders.holding([name for name, _ in loop.parts]),
-                      f"{shows} and is open", say)
+            raise NotCleaned(
+                f"{path}: not deleted: {shows} and is in use: {'; '.join(used)}. "
+                "Undo that, then run the command again."
+            )
+        self._release(
+            path, holders.holding([name for name, _ in loop.parts]), f"{shows} and is open", say
+        )
         try:
             loops.detach(loop)
         except OSError as error:
-            raise NotCleaned(f"{path}: not deleted: {shows} and cannot be detached: "
-                             f"{error.strerror}. See losetup -a.") from error
+            raise NotCleaned(
+                f"{path}: not deleted: {shows} and cannot be detached: "
+                f"{error.strerror}. See losetup -a."
+            ) from error
         say(f"detached {loop.device} from {loop.file}")
 
-    def _unmount(self, path: Path, say: Say) -> List[str]:
+    def _unmount(self, path: Path, say: Say) -> list[str]:
         try:
             return mounts.unmount_below(path)
         except mounts.StillMounted as still:
-            found = holders.holding([mount.point for mount in still.mounts],
-                                    [mount.number for mount in still.mounts])
-            why = "; ".join(f"{point} is mounted there and cannot be unmounted: {reason}"
-                            for point, reason in still.reasons.items())
+            found = holders.holding(
+                [mount.point for mount in still.mounts], [mount.number for mount in still.mounts]
+            )
+            why = "; ".join(
+                f"{point} is mounted there and cannot be unmounted: {reason}"
+                for point, reason in still.reasons.items()
+            )
             self._release(path, found, why, say)
             if not found:
                 raise NotCleaned(
@@ -184,7 +193,7 @@ class Cleaning:
         return self._unmount_again(path)
 
     @staticmethod
-    def _unmount_again(path: Path) -> List[str]:
+    def _unmount_again(path: Path) -> list[str]:
         until = time.monotonic() + SETTLE_SECONDS
         while True:
             try:
@@ -196,14 +205,17 @@ class Cleaning:
                 why = "; ".join(f"{point}: {reason}" for point, reason in still.reasons.items())
                 raise NotCleaned(
                     f"{path}: nothing in it is deleted: it is still mounted, though who held it "
-                    f"has ended: {why}") from still
+                    f"has ended: {why}"
+                ) from still
 
-    def _release(self, path: Path, found: List[holders.Holder], why: str, say: Say) -> None:
+    def _release(self, path: Path, found: list[holders.Holder], why: str, say: Say) -> None:
         """Have the holders ended when that is wanted. Raises NotCleaned while one lives."""
         if not found:
             return
-        advice = ("End them, or run the command again with force=1, which ends them by SIGTERM "
-                  "and then SIGKILL.")
+        advice = (
+            "End them, or run the command again with force=1, which ends them by SIGTERM "
+            "and then SIGKILL."
+        )
         if self.force:
             left = holders.end(found)
             for holder in found:
@@ -213,8 +225,9 @@ class Cleaning:
                 return
             found = left
             advice = "They started this command or do not end: leave the directory, or end them."
-        raise NotCleaned(f"{path}: nothing in it is deleted: {why}. It is held by\n"
-                         f"{_table(found)}{advice}")
+        raise NotCleaned(
+            f"{path}: nothing in it is deleted: {why}. It is held by\n{_table(found)}{advice}"
+        )
 
 
 def _table(found: Sequence[holders.Holder]) -> str:
@@ -224,5 +237,3 @@ def _table(found: Sequence[holders.Holder]) -> str:
 def _show_loops(found: Sequence[loops.Loop], say: Say) -> None:
     for loop in found:
         say(f"{'detach':>10}  {loop.device} from {loop.file}")
-
-

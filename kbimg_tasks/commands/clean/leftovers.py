@@ -6,8 +6,8 @@ The names of what the tool before kbimg leaves are those of its guide's appendix
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Collection, Iterable, Iterator, List, Optional, Tuple
 
 from kbimg_tasks.build import stamps
 from kbimg_tasks.commands.scripts import folder as plan_folder
@@ -24,7 +24,7 @@ REPORT_MARK = b'<meta name="generator" content="kbimg">'
 HEAD_BYTES = 1024
 
 
-def former_trees(layout: Layout) -> Tuple[Path, ...]:
+def former_trees(layout: Layout) -> tuple[Path, ...]:
     """The work trees of the former tool."""
     is_its_place = layout.out.resolve().name == FORMER_PLACE or layout.out.name == FORMER_PLACE
     if not is_its_place and not (layout.out / FORMER_LOCK).is_file():
@@ -32,37 +32,44 @@ def former_trees(layout: Layout) -> Tuple[Path, ...]:
     return _there(layout.out / name for name in FORMER_TREES)
 
 
-def former(layout: Layout) -> Tuple[Path, ...]:
+def former(layout: Layout) -> tuple[Path, ...]:
     """All that the former tool leaves; its lock last, by which its trees are known."""
     return former_trees(layout) + _there([layout.out / FORMER_LOCK])
 
 
-def everything(layout: Layout, results: Collection[str]) -> Tuple[Path, ...]:
+def everything(layout: Layout, results: Collection[str]) -> tuple[Path, ...]:
     """All that builds of any configuration left, in the order of deleting.
 
     `results` are the names of results that are known without a stamp.
     """
     names = {*results, *_stamped_results(layout)}
-    found = [*former(layout), *_there(layout.out / name for name in sorted(names)),
-             *filter(plan_folder.is_ours, [layout.out / plan_folder.NAME]),
-             *filter(_is_report, [layout.report]), *_half_written(layout)]
+    found = [
+        *former(layout),
+        *_there(layout.out / name for name in sorted(names)),
+        *filter(plan_folder.is_ours, [layout.out / plan_folder.NAME]),
+        *filter(_is_report, [layout.report]),
+        *_half_written(layout),
+    ]
     if not _is_folder(layout.private):
         return (*found, *_there([layout.private]))
     found += _stages(layout)
     # The lock goes with the folder itself, last: until then no build begins here.
-    found += [path for path in _entries(layout.private)
-              if path not in (layout.private / "stages", layout.lock)]
+    found += [
+        path
+        for path in _entries(layout.private)
+        if path not in (layout.private / "stages", layout.lock)
+    ]
     return (*found, layout.private)
 
 
-def of_stage(stage: Stage, layout: Layout) -> Tuple[Path, ...]:
+def of_stage(stage: Stage, layout: Layout) -> tuple[Path, ...]:
     """What one stage made, and what it left half made."""
     results = [layout.published(artifact) for artifact in stage.artifacts if artifact.is_result]
     folders = [layout.stage(stage.name), layout.partial(stage.name)]
     return _there([*results, *(path for path in folders if _is_own(layout, path))])
 
 
-def unfinished(layout: Layout) -> Tuple[Path, ...]:
+def unfinished(layout: Layout) -> tuple[Path, ...]:
     """What no finished result needs: partial files, stages that were never stamped, the former
     tool's leftovers."""
     found = [*former(layout), *_half_written(layout)]
@@ -76,7 +83,7 @@ def unfinished(layout: Layout) -> Tuple[Path, ...]:
     return tuple(found)
 
 
-def _half_written(layout: Layout) -> Tuple[Path, ...]:
+def _half_written(layout: Layout) -> tuple[Path, ...]:
     """Plans and reports whose writing was killed."""
     plans = (path for path in _entries(layout.out) if plan_folder.is_partial(path))
     return (*plans, *_there([layout.partial_report]))
@@ -109,22 +116,22 @@ def _is_own(layout: Layout, path: Path) -> bool:
     return all(_is_folder(folder) for folder in path.parents if layout.out in folder.parents)
 
 
-def _entries(folder: Path) -> List[Path]:
+def _entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if _is_folder(folder) else []
 
 
-def _stages(layout: Layout) -> List[Path]:
+def _stages(layout: Layout) -> list[Path]:
     """The folders of stages of any configuration."""
     stages = layout.private / "stages"
     return _entries(stages) if _is_own(layout, stages) else []
 
 
-def _stamp(layout: Layout, stage: str) -> Optional[stamps.Stamp]:
+def _stamp(layout: Layout, stage: str) -> stamps.Stamp | None:
     try:
         return stamps.read(layout, stage)
     except OSError:
         return None  # not a folder, or its stamp not a file
 
 
-def _there(paths: Iterable[Path]) -> Tuple[Path, ...]:
+def _there(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(path for path in paths if os.path.lexists(path))

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Optional, Sequence
 
 from kbimg_tasks.commands.diff import show
 from kbimg_tasks.dissect import changes as image_changes
@@ -30,17 +30,24 @@ EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2
 def parser() -> argparse.ArgumentParser:
     """The command's words."""
     made = argparse.ArgumentParser(
-        PROGRAM, description="Tell what changed between two images.", allow_abbrev=False,
-        epilog="exit status: 0 equal, 1 different, 2 something could not be read")  # fmt: skip
+        PROGRAM,
+        description="Tell what changed between two images.",
+        allow_abbrev=False,
+        epilog="exit status: 0 equal, 1 different, 2 something could not be read",
+    )
     for name in ("old", "new"):
-        made.add_argument(name, type=Path, metavar=name.upper(),
-                          help="kubeos.tar, upgrade_img.tar or an output directory")
+        made.add_argument(
+            name,
+            type=Path,
+            metavar=name.upper(),
+            help="kubeos.tar, upgrade_img.tar or an output directory",
+        )
     made.add_argument("--json", action="store_true", help="one object, for programs")
     made.add_argument("--all", action="store_true", help="every line, however many there are")
     return made
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Compare two images; the exit status."""
     asked = parser().parse_args(argv)
     try:
@@ -59,8 +66,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(f"{PROGRAM}: {where}{error.strerror or error}", file=sys.stderr)
         return UNREADABLE
     shown = None if asked.all else show.SHOWN
-    told = (show.as_json(old, new, changes) if asked.json else
-            show.text(old, new, changes, shown))
+    told = show.as_json(old, new, changes) if asked.json else show.text(old, new, changes, shown)
     outlive_readers()
     sys.stdout.write(told)
     return EQUAL if changes.are_none else DIFFERENT
@@ -72,10 +78,13 @@ def compare(old: Contents, new: Contents) -> Changes:
     files = image_changes.of_files(old, new)
     are_folders = old.path.is_dir() and new.path.is_dir()
     return Changes(
-        None if installed[0] is None or installed[1] is None else
-        image_changes.of_packages(installed[0], installed[1]),
-        files, image_changes.of_texts(old, new, files),
-        image_changes.of_results(old.path, new.path) if are_folders else ())  # fmt: skip
+        None
+        if installed[0] is None or installed[1] is None
+        else image_changes.of_packages(installed[0], installed[1]),
+        files,
+        image_changes.of_texts(old, new, files),
+        image_changes.of_results(old.path, new.path) if are_folders else (),
+    )
 
 
 if __name__ == "__main__":

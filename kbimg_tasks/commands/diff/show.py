@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterable, List, Optional
+from collections.abc import Iterable
+from typing import Any
 
 from kbimg_tasks.dissect.changes import Changes, FileChange, PackageChange, ResultChange
 from kbimg_tasks.dissect.contents import Contents, Entry
@@ -12,54 +13,72 @@ SHOWN = 40  # of each kind, unless all are asked for
 UNITS = ("B", "KiB", "MiB", "GiB")
 
 
-def text(old: Contents, new: Contents, changes: Changes, shown: Optional[int] = SHOWN) -> str:
+def text(old: Contents, new: Contents, changes: Changes, shown: int | None = SHOWN) -> str:
     """Lines for people; at most `shown` of each kind."""
-    lines = [f"{name}  {_size(side.bytes)} in {len(side.entries)} files and directories  "
-             f"{_safe(str(side.path))}" for name, side in (("old", old), ("new", new))]
+    lines = [
+        f"{name}  {_size(side.bytes)} in {len(side.entries)} files and directories  "
+        f"{_safe(str(side.path))}"
+        for name, side in (("old", old), ("new", new))
+    ]
     if changes.are_none:
-        lines.append("equal" if changes.packages is not None else
-                     "equal; which packages they have, neither tells")
+        lines.append(
+            "equal"
+            if changes.packages is not None
+            else "equal; which packages they have, neither tells"
+        )
         return "".join(f"{line}\n" for line in lines)
     lines += _packages(changes, shown)
     lines += _section("files", _file_lines(changes.files), shown, len(changes.files))
     if changes.texts:
         lines += ["", "configuration"]
         for one in changes.texts:
-            lines += ([f"  {_safe(line)}" for line in one.lines] if one.lines else
-                      [f"  /{_safe(one.path)}: changed, and not shown: {one.untold}"])
-    lines += _section("largest growths", [f"{_grown(change.grown_bytes):>12}  /{_safe(change.path)}"
-                                          for change in changes.growths], None)
+            lines += (
+                [f"  {_safe(line)}" for line in one.lines]
+                if one.lines
+                else [f"  /{_safe(one.path)}: changed, and not shown: {one.untold}"]
+            )
+    lines += _section(
+        "largest growths",
+        [f"{_grown(change.grown_bytes):>12}  /{_safe(change.path)}" for change in changes.growths],
+        None,
+    )
     lines += _section("results", [_result_line(change) for change in changes.results], None)
     return "".join(f"{line}\n" for line in lines)
 
 
-def _packages(changes: Changes, shown: Optional[int]) -> List[str]:
+def _packages(changes: Changes, shown: int | None) -> list[str]:
     if changes.packages is None:
         return ["", "packages: not both images tell which they have"]
     return _section("packages", [_package_line(change) for change in changes.packages], shown)
 
 
-def _section(title: str, lines: List[str], shown: Optional[int], count: int = 0) -> List[str]:
+def _section(title: str, lines: list[str], shown: int | None, count: int = 0) -> list[str]:
     """A heading with the lines below it, and how many things they tell of; nothing where there are
     none."""
     if not lines:
         return []
     cut = lines[:shown]
     rest = len(lines) - len(cut)
-    return ["", f"{title}: {count or len(lines)}", *(f"  {line}" for line in cut),
-            *([f"  and {rest} more: --all shows them"] if rest else [])]  # fmt: skip
+    return [
+        "",
+        f"{title}: {count or len(lines)}",
+        *(f"  {line}" for line in cut),
+        *([f"  and {rest} more: --all shows them"] if rest else []),
+    ]
 
 
 def _package_line(change: PackageChange) -> str:
     versions = " -> ".join(", ".join(sorted(each)) for each in (change.old, change.new) if each)
-    return (f"{_sign(change.old, change.new)} {_safe(change.name)} {_safe(versions)}  "
-            f"{_grown(change.grown_bytes)}")
+    return (
+        f"{_sign(change.old, change.new)} {_safe(change.name)} {_safe(versions)}  "
+        f"{_grown(change.grown_bytes)}"
+    )
 
 
-def _file_lines(files: Iterable[FileChange]) -> List[str]:
+def _file_lines(files: Iterable[FileChange]) -> list[str]:
     """A line for each; a directory that came or went stands for all that is in it."""
-    below: Dict[str, List[FileChange]] = {}
-    tops: Dict[str, str] = {}
+    below: dict[str, list[FileChange]] = {}
+    tops: dict[str, str] = {}
     for change in files:
         if change.old is None or change.new is None:
             top = tops.get(change.path.rpartition("/")[0], change.path)
@@ -71,7 +90,7 @@ def _file_lines(files: Iterable[FileChange]) -> List[str]:
     return [_file_line(first, rest) for first, *rest in below.values()]
 
 
-def _file_line(change: FileChange, below: List[FileChange]) -> str:
+def _file_line(change: FileChange, below: list[FileChange]) -> str:
     line = f"{_sign(change.old, change.new)} /{_safe(change.path)}"
     if change.old is None or change.new is None:
         one = change.old or change.new
@@ -90,8 +109,10 @@ def _how(what: str, old: Entry, new: Entry) -> str:
     if what == "attributes":
         names = sorted({name for name, _ in {*old.attributes} ^ {*new.attributes}})
         return f"attributes {_safe(' '.join(names))}"
-    values = [f"{entry.mode:04o}" if what == "mode" else _safe(getattr(entry, what))
-              for entry in (old, new)]
+    values = [
+        f"{entry.mode:04o}" if what == "mode" else _safe(getattr(entry, what))
+        for entry in (old, new)
+    ]
     return f"{what} {values[0]} -> {values[1]}"
 
 
@@ -107,8 +128,9 @@ def _sign(old: object, new: object) -> str:
 
 
 def _size(count: float) -> str:
-    unit = next(unit for unit in UNITS if abs(count) < 1024 ** (UNITS.index(unit) + 1)
-                or unit == UNITS[-1])
+    unit = next(
+        unit for unit in UNITS if abs(count) < 1024 ** (UNITS.index(unit) + 1) or unit == UNITS[-1]
+    )
     scaled = count / 1024 ** UNITS.index(unit)
     return f"{scaled:.0f} {unit}" if unit == "B" else f"{scaled:.1f} {unit}"
 
@@ -119,9 +141,12 @@ def _grown(count: int) -> str:
 
 def _safe(words: str) -> str:
     """Text out of an image without what would command a terminal."""
-    return "".join(one if one.isprintable() or one == "\t" else
-                   one.encode("unicode_escape", "surrogatepass").decode("ascii")
-                   for one in words)  # fmt: skip
+    return "".join(
+        one
+        if one.isprintable() or one == "\t"
+        else one.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for one in words
+    )
 
 
 def as_json(old: Contents, new: Contents, changes: Changes) -> str:
@@ -130,33 +155,45 @@ def as_json(old: Contents, new: Contents, changes: Changes) -> str:
         "equal": changes.are_none,
         "old": _side(old),
         "new": _side(new),
-        "packages": None if changes.packages is None else [
-            {"name": one.name, "old": one.old, "new": one.new} for one in changes.packages],
+        "packages": None
+        if changes.packages is None
+        else [{"name": one.name, "old": one.old, "new": one.new} for one in changes.packages],
         "files": [_file(change) for change in changes.files],
         "configuration": [
-            {"path": f"/{one.path}", **({"diff": list(one.lines)} if one.lines else
-                                        {"untold": one.untold})} for one in changes.texts],
-        "growths": [{"path": f"/{change.path}", "bytes": change.grown_bytes}
-                    for change in changes.growths],
-        "results": [{"name": one.name, "old_bytes": one.old, "new_bytes": one.new}
-                    for one in changes.results],
-    }  # fmt: skip
+            {
+                "path": f"/{one.path}",
+                **({"diff": list(one.lines)} if one.lines else {"untold": one.untold}),
+            }
+            for one in changes.texts
+        ],
+        "growths": [
+            {"path": f"/{change.path}", "bytes": change.grown_bytes} for change in changes.growths
+        ],
+        "results": [
+            {"name": one.name, "old_bytes": one.old, "new_bytes": one.new}
+            for one in changes.results
+        ],
+    }
     return json.dumps(value, indent=1) + "\n"
 
 
-def _side(contents: Contents) -> Dict[str, Any]:
+def _side(contents: Contents) -> dict[str, Any]:
     return {"path": str(contents.path), "bytes": contents.bytes, "entries": len(contents.entries)}
 
 
-def _file(change: FileChange) -> Dict[str, Any]:
-    return {"path": f"/{change.path}", "changed": list(change.what),
-            "old": _entry(change.old), "new": _entry(change.new)}  # fmt: skip
+def _file(change: FileChange) -> dict[str, Any]:
+    return {
+        "path": f"/{change.path}",
+        "changed": list(change.what),
+        "old": _entry(change.old),
+        "new": _entry(change.new),
+    }
 
 
-def _entry(entry: Optional[Entry]) -> Optional[Dict[str, Any]]:
+def _entry(entry: Entry | None) -> dict[str, Any] | None:
     if entry is None:
         return None
-    told: Dict[str, Any] = {"kind": entry.kind, "mode": f"{entry.mode:04o}", "owner": entry.owner}
+    told: dict[str, Any] = {"kind": entry.kind, "mode": f"{entry.mode:04o}", "owner": entry.owner}
     if entry.kind == "file":
         told.update(bytes=entry.bytes, sha256=entry.sha256)
     if entry.target:

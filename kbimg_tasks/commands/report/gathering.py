@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Collection, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from kbimg_tasks.build import run_log, stamps
 from kbimg_tasks.commands.report.model import (
@@ -36,52 +36,70 @@ SUM = re.compile(r"([0-9a-f]{64}) ")
 SUMMED_UP_TO_BYTES = 4 << 30
 
 
-def report(config: Config, planned: Plan, images: Collection[str], layout: Layout,
-           name: str, now: float) -> Report:  # fmt: skip
+def report(
+    config: Config, planned: Plan, images: Collection[str], layout: Layout, name: str, now: float
+) -> Report:
     """What there is of these images. `name` is what the user calls the configuration, `now` is in
     seconds since the epoch. Raises OSError where something cannot be read."""
     checks = (stage.name for image in images for stage in planned.checks.get(image, ()))
     stages = planned.standing_under((*images, *checks))
-    results = tuple(dict.fromkeys(
-        artifact.name for stage in stages for artifact in stage.artifacts
-        if artifact.is_result and not artifact.is_tree and not artifact.name.endswith(SUM_SUFFIX)))
+    results = tuple(
+        dict.fromkeys(
+            artifact.name
+            for stage in stages
+            for artifact in stage.artifacts
+            if artifact.is_result
+            and not artifact.is_tree
+            and not artifact.name.endswith(SUM_SUFFIX)
+        )
+    )
     there = tuple(result for result in results if (layout.out / result).is_file())
     has_disk = bool(config.from_repo or config.from_dockerimg)
     return Report(
-        name, str(layout.out), now, tuple(images), states(stages, layout),
+        name,
+        str(layout.out),
+        now,
+        tuple(images),
+        states(stages, layout),
         run_of(run_log.read(layout)),
         disk(disk_table(config), layout.out / DISK) if has_disk else None,
         packages(layout.stage(PACKAGES[0]) / PACKAGES[1]),
         tree_sizes.largest(tree_sizes.files(layout.out / TREE), TREE_LEVELS, FOLDERS_SHOWN)
-        if TREE in there else (),
+        if TREE in there
+        else (),
         tuple(result_of(layout.out / result) for result in there),
-        tuple(result for result in results if result not in there))  # fmt: skip
+        tuple(result for result in results if result not in there),
+    )
 
 
-def states(stages: Iterable[Stage], layout: Layout) -> Tuple[StageState, ...]:
+def states(stages: Iterable[Stage], layout: Layout) -> tuple[StageState, ...]:
     """How each stage stands. What stands on a stage that is to be made again is outdated with it,
     even if that one may come out the same."""
-    found: Dict[str, StageState] = {}
+    found: dict[str, StageState] = {}
     for stage in stages:
         needs = tuple(dict.fromkeys(need.stage for need in stage.needs()))
         stamp = stamps.read(layout, stage.name)
-        if all(found[need].state is State.MADE for need in needs) and (
-                stamp or stage.is_kept) and stamps.is_made(layout, stage):
+        if (
+            all(found[need].state is State.MADE for need in needs)
+            and (stamp or stage.is_kept)
+            and stamps.is_made(layout, stage)
+        ):
             state = State.MADE
         else:
             state = State.OUTDATED if stamp else State.NOT_MADE
-        found[stage.name] = StageState(stage.name, stage.summary, needs, state,
-                                       stamp.seconds if stamp else None)
+        found[stage.name] = StageState(
+            stage.name, stage.summary, needs, state, stamp.seconds if stamp else None
+        )
     return tuple(found.values())
 
 
-def run_of(events: Sequence[run_log.Event]) -> Optional[Run]:
+def run_of(events: Sequence[run_log.Event]) -> Run | None:
     """The run that a log tells of."""
     if not events:
         return None
     start, last = events[0].clock, events[-1].clock - events[0].clock
-    works: List[Work] = []
-    open_works: Dict[str, int] = {}
+    works: list[Work] = []
+    open_works: dict[str, int] = {}
     for event in events:
         at = event.clock - start
         if event.what == run_log.BEGUN:
@@ -99,19 +117,31 @@ def disk(table: Table, image: Path) -> Disk:
     if not image.is_file():
         return Disk(table, tuple(PartitionUse(part) for part in table.partitions), False)
     with open(image, "rb") as stream:
-        return Disk(table, tuple(
-            PartitionUse(part, file_systems.found(stream, part.start_mib << 20),
-                         file_systems.is_empty(stream, part.start_mib << 20))
-            for part in table.partitions), True)  # fmt: skip
+        return Disk(
+            table,
+            tuple(
+                PartitionUse(
+                    part,
+                    file_systems.found(stream, part.start_mib << 20),
+                    file_systems.is_empty(stream, part.start_mib << 20),
+                )
+                for part in table.partitions
+            ),
+            True,
+        )
 
 
-def packages(lock: Path) -> Tuple[Package, ...]:
+def packages(lock: Path) -> tuple[Package, ...]:
     """The packages that were resolved (see tools/lock_packages.py), the largest first."""
     if not lock.is_file():
         return ()
     rows = (line.split("\t") for line in lock.read_text(encoding="utf-8").splitlines())
-    return tuple(sorted((Package(name, int(size)) for name, _, size, _ in rows),
-                        key=lambda package: (-package.installed_bytes, package.name)))
+    return tuple(
+        sorted(
+            (Package(name, int(size)) for name, _, size, _ in rows),
+            key=lambda package: (-package.installed_bytes, package.name),
+        )
+    )
 
 
 def result_of(path: Path) -> Result:

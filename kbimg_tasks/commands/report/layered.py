@@ -8,7 +8,7 @@ graph.
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Sequence, Set, Tuple
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -45,15 +45,15 @@ class Arrow:
 
     source: str
     target: str
-    points: Tuple[Point, ...]
+    points: tuple[Point, ...]
 
 
 @frozen
 class Drawing:
     """Where everything is; the leftmost edge of any node is at 0."""
 
-    nodes: Dict[str, Point]
-    arrows: Tuple[Arrow, ...]
+    nodes: dict[str, Point]
+    arrows: tuple[Arrow, ...]
     width: float
     layers: int
 
@@ -61,20 +61,23 @@ class Drawing:
 Item = object  # a node's name or a Bend
 
 
-def reduced(needs: Needs) -> Dict[str, Tuple[str, ...]]:
+def reduced(needs: Needs) -> dict[str, tuple[str, ...]]:
     """The same graph without the arrows that a longer way implies."""
-    above: Dict[str, Set[str]] = {}
+    above: dict[str, set[str]] = {}
     for node, sources in needs.items():
         above[node] = set(sources).union(*(above[source] for source in sources))
-    return {node: tuple(source for source in sources
-                        if not any(source in above[other] for other in sources))
-            for node, sources in needs.items()}  # fmt: skip
+    return {
+        node: tuple(
+            source for source in sources if not any(source in above[other] for other in sources)
+        )
+        for node, sources in needs.items()
+    }
 
 
-def layers(needs: Needs) -> Dict[str, int]:
+def layers(needs: Needs) -> dict[str, int]:
     """The layer of each node: as low as its sources demand, and then as near as can be to what it
     is needed for, so that no arrow is longer than it must be."""
-    found: Dict[str, int] = {}
+    found: dict[str, int] = {}
     for node, sources in needs.items():
         found[node] = max((found[source] + 1 for source in sources), default=0)
     for node in reversed(list(needs)):
@@ -90,14 +93,23 @@ def draw(needs: Needs, node_width: float, bend_width: float, gap: float) -> Draw
     if not needs:
         return Drawing({}, (), 0.0, 0)
     layer_of = layers(needs)
-    chains = {(source, target): [source, *(Bend(source, target, layer) for layer in range(
-                  layer_of[source] + 1, layer_of[target])), target]
-              for target, sources in needs.items() for source in sources}  # fmt: skip
-    rows: List[List[Item]] = [[] for _ in range(max(layer_of.values()) + 1)]
+    chains = {
+        (source, target): [
+            source,
+            *(
+                Bend(source, target, layer)
+                for layer in range(layer_of[source] + 1, layer_of[target])
+            ),
+            target,
+        ]
+        for target, sources in needs.items()
+        for source in sources
+    }
+    rows: list[list[Item]] = [[] for _ in range(max(layer_of.values()) + 1)]
     for node in needs:
         rows[layer_of[node]].append(node)
-    above: Dict[Item, List[Item]] = {}
-    below: Dict[Item, List[Item]] = {}
+    above: dict[Item, list[Item]] = {}
+    below: dict[Item, list[Item]] = {}
     for chain in chains.values():
         for bend in chain[1:-1]:
             rows[bend.layer].append(bend)  # type: ignore[attr-defined]
@@ -105,16 +117,24 @@ def draw(needs: Needs, node_width: float, bend_width: float, gap: float) -> Draw
             below.setdefault(upper, []).append(lower)
             above.setdefault(lower, []).append(upper)
     rows = _ordered(rows, above, below)
-    widths = {item: bend_width if isinstance(item, Bend) else node_width
-              for row in rows for item in row}  # fmt: skip
+    widths = {
+        item: bend_width if isinstance(item, Bend) else node_width for row in rows for item in row
+    }
     x = _placed(rows, above, below, widths, gap)
     left = min(x[item] - widths[item] / 2 for item in x)
-    places = {item: Point(x[item] - left, number)
-              for number, row in enumerate(rows) for item in row}
-    arrows = tuple(Arrow(source, target, tuple(places[item] for item in chain))
-                   for (source, target), chain in chains.items())
-    return Drawing({node: places[node] for node in needs}, arrows,
-                   max(x[item] + widths[item] / 2 for item in x) - left, len(rows))
+    places = {
+        item: Point(x[item] - left, number) for number, row in enumerate(rows) for item in row
+    }
+    arrows = tuple(
+        Arrow(source, target, tuple(places[item] for item in chain))
+        for (source, target), chain in chains.items()
+    )
+    return Drawing(
+        {node: places[node] for node in needs},
+        arrows,
+        max(x[item] + widths[item] / 2 for item in x) - left,
+        len(rows),
+    )
 
 
 def crossings(rows: Sequence[Sequence[Item]], below: Mapping[Item, Sequence[Item]]) -> int:
@@ -124,13 +144,16 @@ def crossings(rows: Sequence[Sequence[Item]], below: Mapping[Item, Sequence[Item
         place = {item: number for number, item in enumerate(lower)}
         ends = [sorted(place[end] for end in below.get(item, ())) for item in upper]
         for number, left in enumerate(ends):
-            for right in ends[number + 1:]:
+            for right in ends[number + 1 :]:
                 count += sum(a > b for a in left for b in right)
     return count
 
 
-def _ordered(rows: List[List[Item]], above: Mapping[Item, Sequence[Item]],
-             below: Mapping[Item, Sequence[Item]]) -> List[List[Item]]:  # fmt: skip
+def _ordered(
+    rows: list[list[Item]],
+    above: Mapping[Item, Sequence[Item]],
+    below: Mapping[Item, Sequence[Item]],
+) -> list[list[Item]]:
     """The order with the fewest crossings of those met while layers are sorted by turns, from above
     and from below, by the mean place of what their items are connected with."""
     best, fewest = [list(row) for row in rows], crossings(rows, below)
@@ -140,45 +163,56 @@ def _ordered(rows: List[List[Item]], above: Mapping[Item, Sequence[Item]],
             beside = rows[number - 1 if sweep % 2 == 0 else number + 1]
             place = {item: float(index) for index, item in enumerate(beside)}
             near = above if sweep % 2 == 0 else below
-            own = {item: _mean([place[end] for end in near.get(item, ())], float(index))
-                   for index, item in enumerate(rows[number])}
+            own = {
+                item: _mean([place[end] for end in near.get(item, ())], float(index))
+                for index, item in enumerate(rows[number])
+            }
             rows[number].sort(key=own.__getitem__)
         if (now := crossings(rows, below)) < fewest:
             best, fewest = [list(row) for row in rows], now
     return best
 
 
-def _placed(rows: Sequence[Sequence[Item]], above: Mapping[Item, Sequence[Item]],
-            below: Mapping[Item, Sequence[Item]], widths: Mapping[Item, float],
-            gap: float) -> Dict[Item, float]:  # fmt: skip
+def _placed(
+    rows: Sequence[Sequence[Item]],
+    above: Mapping[Item, Sequence[Item]],
+    below: Mapping[Item, Sequence[Item]],
+    widths: Mapping[Item, float],
+    gap: float,
+) -> dict[Item, float]:
     """The middle of each item: layers are moved by turns towards what they are connected with."""
-    x: Dict[Item, float] = {}
+    x: dict[Item, float] = {}
     for row in rows:
-        x.update(zip(row, apart([0.0] * len(row), [1.0] * len(row),
-                                [widths[item] for item in row], gap)))
+        x.update(
+            zip(row, apart([0.0] * len(row), [1.0] * len(row), [widths[item] for item in row], gap))
+        )
     for sweep in range(SWEEPS + SETTLING_SWEEPS):
         # At first from one side by turns; then both ways, so that none is preferred in the end.
         sides = [(above,), (below,)][sweep % 2] if sweep < SWEEPS else (above, below)
         for row in rows if sweep % 2 == 0 else reversed(rows):
             wanted, weights = [], []
             for item in row:
-                pulls = [(WEIGHTS[isinstance(item, Bend) + isinstance(end, Bend)], x[end])
-                         for side in sides for end in side.get(item, ())] or [(1.0, x[item])]
+                pulls = [
+                    (WEIGHTS[isinstance(item, Bend) + isinstance(end, Bend)], x[end])
+                    for side in sides
+                    for end in side.get(item, ())
+                ] or [(1.0, x[item])]
                 weights.append(sum(weight for weight, _ in pulls))
                 wanted.append(sum(weight * place for weight, place in pulls) / weights[-1])
             x.update(zip(row, apart(wanted, weights, [widths[item] for item in row], gap)))
     return x
 
 
-def apart(wanted: Sequence[float], weights: Sequence[float], widths: Sequence[float],
-          gap: float) -> List[float]:  # fmt: skip
+def apart(
+    wanted: Sequence[float], weights: Sequence[float], widths: Sequence[float], gap: float
+) -> list[float]:
     """Middles in the given order that overlap nowhere and, taken together, are as near to the
     wanted ones as can be (weighted least squares): neighbours that would overlap become one block,
     which moves to where its members want it on average."""
     offsets = [0.0] * len(wanted)
     for number in range(1, len(wanted)):
         offsets[number] = offsets[number - 1] + (widths[number - 1] + widths[number]) / 2 + gap
-    blocks: List[Block] = []
+    blocks: list[Block] = []
     for want, weight, offset in zip(wanted, weights, offsets):
         blocks.append(Block(weight * (want - offset), weight, 1))
         while len(blocks) > 1 and blocks[-2].start > blocks[-1].start:
@@ -202,8 +236,9 @@ class Block:
 
     def with_next(self, other: Block) -> Block:
         """One block out of two."""
-        return Block(self.pull + other.pull, self.weight + other.weight,
-                     self.members + other.members)
+        return Block(
+            self.pull + other.pull, self.weight + other.weight, self.members + other.members
+        )
 
 
 def _mean(values: Sequence[float], otherwise: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Optional, Tuple
 
 from attrs import frozen
 
@@ -26,9 +25,9 @@ class StageState:
 
     name: str
     summary: str
-    needs: Tuple[str, ...]
+    needs: tuple[str, ...]
     state: State
-    seconds: Optional[float] = None
+    seconds: float | None = None
 
 
 class Outcome(Enum):
@@ -54,7 +53,7 @@ class Run:
     """A run that made something; `began` in seconds since the epoch."""
 
     began: float
-    works: Tuple[Work, ...]
+    works: tuple[Work, ...]
 
     @property
     def seconds(self) -> float:
@@ -68,7 +67,7 @@ class PartitionUse:
     nothing but zeros."""
 
     partition: Partition
-    file_system: Optional[FileSystem] = None
+    file_system: FileSystem | None = None
     is_empty: bool = False
 
 
@@ -77,7 +76,7 @@ class Disk:
     """The planned partitions; `was_read` says whether there was an image to look into."""
 
     table: Table
-    uses: Tuple[PartitionUse, ...]
+    uses: tuple[PartitionUse, ...]
     was_read: bool
 
 
@@ -107,11 +106,11 @@ class Report:
     config: str
     out: str
     written: float
-    images: Tuple[str, ...]
-    stages: Tuple[StageState, ...]
-    run: Optional[Run] = None
-    disk: Optional[Disk] = None
-    packages: Tuple[Package, ...] = ()
-    folders: Tuple[Folder, ...] = ()
-    results: Tuple[Result, ...] = ()
-    missing: Tuple[str, ...] = ()
+    images: tuple[str, ...]
+    stages: tuple[StageState, ...]
+    run: Run | None = None
+    disk: Disk | None = None
+    packages: tuple[Package, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    results: tuple[Result, ...] = ()
+    missing: tuple[str, ...] = ()

@@ -19,8 +19,13 @@ PACKAGES_SHOWN = 20
 def html(report: Report) -> str:
     """The whole page."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     environment.filters.update(mib=mib, seconds=seconds, moment=moment, iso=iso)
     return environment.get_template("report.html").render(
         report=report,
@@ -31,7 +36,8 @@ def html(report: Report) -> str:
         bars=pictures.bars(report.run) if report.run else (),
         ticks=pictures.ticks(report.run.seconds) if report.run else (),
         packages=report.packages[:PACKAGES_SHOWN],
-        installed_bytes=sum(package.installed_bytes for package in report.packages))
+        installed_bytes=sum(package.installed_bytes for package in report.packages),
+    )
 
 
 def write(report: Report, layout: Layout) -> None:

@@ -6,8 +6,8 @@ page, so their places are in percent of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
-from typing import List, Sequence, Tuple
 
 from attrs import frozen
 
@@ -50,17 +50,22 @@ class Graph:
 
     width: float
     height: float
-    boxes: Tuple[Box, ...]
-    lines: Tuple[Line, ...]
+    boxes: tuple[Box, ...]
+    lines: tuple[Line, ...]
 
 
 def graph(stages: Sequence[StageState]) -> Graph:
     """The graph, without the arrows that a longer way implies: the stages' lists have those."""
     needs = layered.reduced({stage.name: stage.needs for stage in stages})
     drawing = layered.draw(needs, NODE_WIDTH, BEND_WIDTH, NODE_GAP)
-    boxes = tuple(Box(stage, MARGIN + drawing.nodes[stage.name].x - NODE_WIDTH / 2,
-                      MARGIN + drawing.nodes[stage.name].layer * LAYER_HEIGHT)
-                  for stage in stages)  # fmt: skip
+    boxes = tuple(
+        Box(
+            stage,
+            MARGIN + drawing.nodes[stage.name].x - NODE_WIDTH / 2,
+            MARGIN + drawing.nodes[stage.name].layer * LAYER_HEIGHT,
+        )
+        for stage in stages
+    )
     height = (drawing.layers - 1) * LAYER_HEIGHT + NODE_HEIGHT if stages else 0
     lines = tuple(Line(arrow.source, arrow.target, _path(arrow.points)) for arrow in drawing.arrows)
     return Graph(drawing.width + 2 * MARGIN, height + 2 * MARGIN, boxes, lines)
@@ -69,7 +74,7 @@ def graph(stages: Sequence[StageState]) -> Graph:
 def _path(points: Sequence[layered.Point]) -> str:
     """From the lower edge of the first to the upper edge of the last: straight beside the boxes of
     a layer, curved between layers."""
-    words: List[str] = []
+    words: list[str] = []
     for number, point in enumerate(points):
         x, top = MARGIN + point.x, MARGIN + point.layer * LAYER_HEIGHT
         is_last = number == len(points) - 1
@@ -102,7 +107,7 @@ class Strip:
         return self.width * system.used_bytes / system.size_bytes if system else 0.0
 
 
-def strips(disk: Disk) -> Tuple[Strip, ...]:
+def strips(disk: Disk) -> tuple[Strip, ...]:
     """The partitions to scale, but for those that could not be seen."""
     sizes = [use.partition.size_mib for use in disk.uses]
     widths = seen([100 * size / sum(sizes) for size in sizes], SEEN_PERCENT)
@@ -110,12 +115,14 @@ def strips(disk: Disk) -> Tuple[Strip, ...]:
     middles = [start + width / 2 for start, width in zip(starts, widths)]
     badges = layered.apart(middles, [1.0] * len(middles), [BADGE_PERCENT] * len(middles), 0.0)
     left = max(0.0, BADGE_PERCENT / 2 - badges[0])
-    badges = [max(badge, BADGE_PERCENT / 2 + number * BADGE_PERCENT) if left else badge
-              for number, badge in enumerate(badges)]
+    badges = [
+        max(badge, BADGE_PERCENT / 2 + number * BADGE_PERCENT) if left else badge
+        for number, badge in enumerate(badges)
+    ]
     return tuple(map(Strip, disk.uses, starts, widths, badges))
 
 
-def seen(shares: Sequence[float], least: float) -> List[float]:
+def seen(shares: Sequence[float], least: float) -> list[float]:
     """Shares of 100 with none under `least`: the large ones give what the small ones lack."""
     small = [share < least for share in shares]
     left = 100 - least * sum(small)
@@ -140,7 +147,7 @@ class Tick:
     seconds: float
 
 
-def bars(run: Run) -> Tuple[Bar, ...]:
+def bars(run: Run) -> tuple[Bar, ...]:
     """One bar for each stage that was made, however short."""
     whole = run.seconds or 1.0
     found = []
@@ -150,14 +157,18 @@ def bars(run: Run) -> Tuple[Bar, ...]:
     return tuple(found)
 
 
-def ticks(seconds: float) -> Tuple[Tick, ...]:
+def ticks(seconds: float) -> tuple[Tick, ...]:
     """Marks of a scale at round numbers of seconds."""
     if seconds <= 0:
         return ()
     step, power = 0.0, 0.001
     while not step:
-        step = next((factor * power for factor in STEPS
-                     if seconds / (factor * power) <= INTERVALS_AT_MOST), 0.0)
+        step = next(
+            (factor * power for factor in STEPS if seconds / (factor * power) <= INTERVALS_AT_MOST),
+            0.0,
+        )
         power *= 10
-    return tuple(Tick(100 * number * step / seconds, number * step)
-                 for number in range(int(seconds / step + 1e-9) + 1))  # fmt: skip
+    return tuple(
+        Tick(100 * number * step / seconds, number * step)
+        for number in range(int(seconds / step + 1e-9) + 1)
+    )

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable, Dict, Tuple
+from typing import Callable
 
 from attrs import frozen
 
@@ -33,24 +33,32 @@ class Attempt:
     name: str
     host: str
     workers: int
-    environment: Tuple[Tuple[str, str], ...]
+    environment: tuple[tuple[str, str], ...]
 
     @property
-    def prefix(self) -> Tuple[str, ...]:
+    def prefix(self) -> tuple[str, ...]:
         """What its programs run behind: namespaces that die with this process, its host's name."""
         return (*CONTAINMENT, sys.executable, str(AS_HOST), self.host)
 
 
 ATTEMPTS = (
     Attempt("one", "one", 1, (("TZ", "UTC"), ("LANG", "C.UTF-8"))),
-    Attempt("another-and-longer", "another.example.org", 2,
-            (("TZ", "Asia/Shanghai"), ("LANG", "zh_CN.UTF-8"),
-             ("TAR_OPTIONS", "--owner=daemon"))),
-)  # fmt: skip
+    Attempt(
+        "another-and-longer",
+        "another.example.org",
+        2,
+        (("TZ", "Asia/Shanghai"), ("LANG", "zh_CN.UTF-8"), ("TAR_OPTIONS", "--owner=daemon")),
+    ),
+)
 
 
-def reproduce(image: str, results: Tuple[str, ...], kept: Tuple[Path, ...], asked: Variables,
-              say: Callable[[str], None]) -> None:  # fmt: skip
+def reproduce(
+    image: str,
+    results: tuple[str, ...],
+    kept: tuple[Path, ...],
+    asked: Variables,
+    say: Callable[[str], None],
+) -> None:
     """Build twice and compare. Raises NotEqual; equal builds are deleted, others are kept.
 
     `kept` are folders that cannot be made again, keys say: both builds get a copy.
@@ -65,7 +73,7 @@ def reproduce(image: str, results: Tuple[str, ...], kept: Tuple[Path, ...], aske
             shutil.copytree(original, folder / attempt.name / original.name)
         _build(attempt, image, folder, asked)
         say(f"built  {folder / attempt.name}")
-    differences: Dict[str, str] = {}
+    differences: dict[str, str] = {}
     one, other = (folder / attempt.name for attempt in ATTEMPTS)
     for name in results:
         found = tars.first_difference(one / name, other / name)
@@ -83,15 +91,33 @@ def _build(attempt: Attempt, image: str, folder: Path, asked: Variables) -> None
     cache.mkdir(parents=True)
     downloaded.mkdir(parents=True, exist_ok=True)
     (cache / "dnf").symlink_to(downloaded)
-    words = [f"config={asked.config}", f"out={folder / attempt.name}", f"cache={cache}",
-             f"arch={asked.architecture.name}", f"offline={int(asked.is_offline)}"]  # fmt: skip
+    words = [
+        f"config={asked.config}",
+        f"out={folder / attempt.name}",
+        f"cache={cache}",
+        f"arch={asked.architecture.name}",
+        f"offline={int(asked.is_offline)}",
+    ]
     words += [f"lock={asked.lock}"] if asked.is_locked else []
     done = subprocess.run(
-        [*attempt.prefix, sys.executable, "-m", "kbimg_tasks", "-n", str(attempt.workers), image,
-         *words],
-        cwd=asked.started_in, text=True,
+        [
+            *attempt.prefix,
+            sys.executable,
+            "-m",
+            "kbimg_tasks",
+            "-n",
+            str(attempt.workers),
+            image,
+            *words,
+        ],
+        cwd=asked.started_in,
+        text=True,
         env={**os.environ, **dict(attempt.environment), "PYTHONPATH": str(PARENT)},
-        check=False, umask=MASKS[attempt.name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT)  # fmt: skip
+        check=False,
+        umask=MASKS[attempt.name],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     if done.returncode != 0:
         raise NotEqual(f"a build to compare failed:\n{done.stdout}")

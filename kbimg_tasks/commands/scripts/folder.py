@@ -9,8 +9,8 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, Sequence
 
 from kbimg_tasks.build import fingerprint
 from kbimg_tasks.commands.scripts import script
@@ -35,19 +35,17 @@ def is_ours(folder: Path) -> bool:
 
 def is_partial(folder: Path) -> bool:
     """Whether it is a plan that is being written, or whose writing was killed."""
-    return (bool(_PARTIAL.fullmatch(folder.name)) and folder.is_dir()
-            and not folder.is_symlink())  # fmt: skip
+    return bool(_PARTIAL.fullmatch(folder.name)) and folder.is_dir() and not folder.is_symlink()
 
 
-def files(image: str, summary: str, stages: Sequence[Stage], layout: Layout) -> Dict[str, str]:
+def files(image: str, summary: str, stages: Sequence[Stage], layout: Layout) -> dict[str, str]:
     """The scripts, by their names."""
     common, run_all = (_template(name) for name in (COMMON, RUN_ALL))
     return {
-        **{f"{name}.sh": script.stage(stage)
-           for name, stage in zip(script.names(stages), stages)},
+        **{f"{name}.sh": script.stage(stage) for name, stage in zip(script.names(stages), stages)},
         COMMON: script.common(common, str(layout.cache), sys.executable),
         RUN_ALL: script.run_all(run_all, image, summary, stages),
-    }  # fmt: skip
+    }
 
 
 def _template(name: str) -> str:
@@ -62,8 +60,9 @@ def write(image: str, summary: str, stages: Sequence[Stage], layout: Layout) -> 
     place = layout.out / NAME
     partial = layout.out / f".{NAME}.{os.getpid()}"
     if os.path.lexists(place) and not is_ours(place):
-        raise NotWritten(f"{place}: expected nothing or a former plan; choose another directory "
-                         "with out=DIR")
+        raise NotWritten(
+            f"{place}: expected nothing or a former plan; choose another directory with out=DIR"
+        )
     try:
         partial.mkdir(parents=True)
         try:
@@ -77,7 +76,7 @@ def write(image: str, summary: str, stages: Sequence[Stage], layout: Layout) -> 
     return place / RUN_ALL
 
 
-def _fill(folder: Path, scripts: Dict[str, str], stages: Sequence[Stage]) -> None:
+def _fill(folder: Path, scripts: dict[str, str], stages: Sequence[Stage]) -> None:
     for name, text in scripts.items():
         (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
         (folder / name).chmod(0o644 if name == COMMON else 0o755)
@@ -85,8 +84,9 @@ def _fill(folder: Path, scripts: Dict[str, str], stages: Sequence[Stage]) -> Non
         target = folder / "data" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if (DATA / name).is_dir():
-            shutil.copytree(DATA / name, target,
-                            ignore=shutil.ignore_patterns(fingerprint.COMPILED))
+            shutil.copytree(
+                DATA / name, target, ignore=shutil.ignore_patterns(fingerprint.COMPILED)
+            )
         else:
             shutil.copy(DATA / name, target)
     for path in _programs(stages):

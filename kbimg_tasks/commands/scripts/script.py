@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Iterable, Iterator, List, Sequence, Tuple
+from collections.abc import Iterable, Iterator, Sequence
 
 from kbimg_tasks.build import environment
 from kbimg_tasks.build.preflight import programs
@@ -38,8 +38,10 @@ def stage(made: Stage) -> str:
     if made.is_kept:
         places = [quoted(f"{published(one)}/{one.name}") for one in made.artifacts]
         there = " && ".join(f"[ -e {place} ]" for place in places)
-        parts.append("# It cannot be had again: what is there stays.\n"
-                     f"if {there}; then\n{INDENT}exit 0\nfi\n")
+        parts.append(
+            "# It cannot be had again: what is there stays.\n"
+            f"if {there}; then\n{INDENT}exit 0\nfi\n"
+        )
     parts.append("".join(_beginning(made)))
     parts += [step(one, text) for one in made.steps]
     parts.append("".join(_publishing(made)) + "finish\n")
@@ -47,13 +49,16 @@ def stage(made: Stage) -> str:
 
 
 def _files(made: Stage) -> str:
-    rows = [("makes", [artifact.name for artifact in made.artifacts]),
-            ("from", [f"{artifact.name} of {artifact.stage}" for artifact in made.needs()])]
-    return "#\n" + "".join(_wrapped([f"# {title}:", *_listed(items)], "#" + INDENT)
-                           for title, items in rows if items)  # fmt: skip
+    rows = [
+        ("makes", [artifact.name for artifact in made.artifacts]),
+        ("from", [f"{artifact.name} of {artifact.stage}" for artifact in made.needs()]),
+    ]
+    return "#\n" + "".join(
+        _wrapped([f"# {title}:", *_listed(items)], "#" + INDENT) for title, items in rows if items
+    )
 
 
-def _listed(items: Sequence[str]) -> List[str]:
+def _listed(items: Sequence[str]) -> list[str]:
     return ", ".join(items).split(" ")
 
 
@@ -123,8 +128,9 @@ def _command(words: Sequence[str]) -> str:
     return _wrapped(words, INDENT, MORE, begin='"$PYTHON"', end="--")
 
 
-def _wrapped(words: Sequence[str], indent: str, more: str = "", begin: str = "",
-             end: str = "") -> str:  # fmt: skip
+def _wrapped(
+    words: Sequence[str], indent: str, more: str = "", begin: str = "", end: str = ""
+) -> str:
     lines = [words[0]]
     last = words[0]
     for word in words[1:]:
@@ -139,26 +145,33 @@ def _wrapped(words: Sequence[str], indent: str, more: str = "", begin: str = "",
     return "\n".join(lines) + "\n"
 
 
-def secrets(stages: Iterable[Stage]) -> Tuple[str, ...]:
+def secrets(stages: Iterable[Stage]) -> tuple[str, ...]:
     """The names of the secrets that the stages are fed."""
-    return tuple(dict.fromkeys(arg.name for made in stages for arg in made.args()
-                               if isinstance(arg, Secret)))  # fmt: skip
+    return tuple(
+        dict.fromkeys(arg.name for made in stages for arg in made.args() if isinstance(arg, Secret))
+    )
 
 
-def tools(stages: Iterable[Stage]) -> Tuple[str, ...]:
+def tools(stages: Iterable[Stage]) -> tuple[str, ...]:
     """The names of our own programs that the stages run."""
-    found = {name for made in stages for arg in made.args() if isinstance(arg, str)
-             for name in _TOOL.findall(arg)}  # fmt: skip
+    found = {
+        name
+        for made in stages
+        for arg in made.args()
+        if isinstance(arg, str)
+        for name in _TOOL.findall(arg)
+    }
     return tuple(sorted(found))
 
 
-def data(stages: Iterable[Stage]) -> Tuple[str, ...]:
+def data(stages: Iterable[Stage]) -> tuple[str, ...]:
     """The names of our data files that the stages read."""
-    return tuple(sorted({arg.name for made in stages for arg in made.args()
-                         if isinstance(arg, Data)}))  # fmt: skip
+    return tuple(
+        sorted({arg.name for made in stages for arg in made.args() if isinstance(arg, Data)})
+    )
 
 
-def names(stages: Sequence[Stage]) -> Tuple[str, ...]:
+def names(stages: Sequence[Stage]) -> tuple[str, ...]:
     """The name of each stage's script, numbered in their order."""
     digits = len(str(len(stages)))
     return tuple(f"{number:0{digits}}-{made.name}" for number, made in enumerate(stages, 1))
@@ -169,25 +182,35 @@ def common(template: str, cache: str, python: str) -> str:
     interpreter are those of this machine until the user names others."""
     passed_on = [f'${{{name}+"{name}=${name}"}}' for name in environment.PASSED_ON]
     fixed = [f"{name}={value}" for name, value in environment.FIXED.items()]
-    return _filled(template, {
-        "CACHE": shlex.quote(cache), "PYTHON": shlex.quote(python), "BUILDER": BUILDER,
-        "PASSED_ON": _lines(passed_on, 3), "FIXED": _lines(fixed, 3),
-        "CONTAINMENT": _lines(map(shlex.quote, CONTAINMENT), 3),
-    })  # fmt: skip
+    return _filled(
+        template,
+        {
+            "CACHE": shlex.quote(cache),
+            "PYTHON": shlex.quote(python),
+            "BUILDER": BUILDER,
+            "PASSED_ON": _lines(passed_on, 3),
+            "FIXED": _lines(fixed, 3),
+            "CONTAINMENT": _lines(map(shlex.quote, CONTAINMENT), 3),
+        },
+    )
 
 
 def run_all(template: str, image: str, summary: str, stages: Sequence[Stage]) -> str:
     """The script that runs those of all stages, out of its template."""
     asked = secrets(stages)
     wanted = sorted({*OWN_PROGRAMS, *(" ".join(one.names) for one in programs(stages))})
-    return _filled(template, {
-        "IMAGE": image, "SUMMARY": summary,
-        "SECRETS_TOLD": "\n".join(f"#     {name}" for name in asked) or "#     (none)",
-        "SECRETS": _command(["secrets", *map(shlex.quote, asked)]).rstrip() if asked else "",
-        "PROGRAMS": _lines(map(shlex.quote, wanted), last=""),
-        "TOOLS": _lines(tools(stages), last=""),
-        "STAGES": "\n".join(f"stage {name}" for name in names(stages)),
-    })  # fmt: skip
+    return _filled(
+        template,
+        {
+            "IMAGE": image,
+            "SUMMARY": summary,
+            "SECRETS_TOLD": "\n".join(f"#     {name}" for name in asked) or "#     (none)",
+            "SECRETS": _command(["secrets", *map(shlex.quote, asked)]).rstrip() if asked else "",
+            "PROGRAMS": _lines(map(shlex.quote, wanted), last=""),
+            "TOOLS": _lines(tools(stages), last=""),
+            "STAGES": "\n".join(f"stage {name}" for name in names(stages)),
+        },
+    )
 
 
 def _lines(words: Iterable[str], depth: int = 1, last: str = MORE) -> str:

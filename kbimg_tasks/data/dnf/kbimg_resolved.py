@@ -51,11 +51,20 @@ class KbimgResolved(dnf.Plugin):
             for package in self.base.transaction.install_set:
                 path = package.localPkg()
                 if path.startswith(inside + os.sep):
-                    path = outside + path[len(inside):]
+                    path = outside + path[len(inside) :]
                 kind, checksum = package.returnIdSum() or ("none", "")
-                stream.write("\t".join((
-                    str(package), f"{kind}:{checksum}",
-                    str(package.installsize), str(package.buildtime), path)) + "\n")
+                stream.write(
+                    "\t".join(
+                        (
+                            str(package),
+                            f"{kind}:{checksum}",
+                            str(package.installsize),
+                            str(package.buildtime),
+                            path,
+                        )
+                    )
+                    + "\n"
+                )
 
     def _write_indexes(self):
         with open(os.environ["KBIMG_INDEXES"], "w", encoding="utf-8") as stream:

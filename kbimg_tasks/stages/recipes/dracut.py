@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Tuple, Union
+from collections.abc import Iterator
 
 from attrs import evolve
 
@@ -18,7 +18,7 @@ VERITY = "92kubeos-verity"
 _NAME_AT = 2  # a module's folder is its name behind two digits of order
 
 
-def tree_for(system: Artifact, upper: Union[Artifact, Scratch]) -> Sandbox:
+def tree_for(system: Artifact, upper: Artifact | Scratch) -> Sandbox:
     """The tree that dracut is to run in; what is added to it goes to `upper`."""
     return Sandbox(root=Scratch("root"), layers=(system,), upper=upper, moves=(FACTORY_AS_VAR,))
 
@@ -26,13 +26,21 @@ def tree_for(system: Artifact, upper: Union[Artifact, Scratch]) -> Sandbox:
 def with_modules(tree: Sandbox, *modules: str) -> Iterator[Step]:
     """Our modules, folders of data/dracut, put beside dracut's own."""
     for module in modules:
-        yield tree.wrap(run("cp", "--recursive", Data(f"dracut/{module}"),
-                            joined(tree.root, MODULES)))
+        yield tree.wrap(
+            run("cp", "--recursive", Data(f"dracut/{module}"), joined(tree.root, MODULES))
+        )
 
 
-def dracut(tree: Sandbox, architecture: Architecture, modules: Tuple[str, ...], target: str,
-           described: Stage, clock: Arg, binds: Tuple[Tuple[Arg, Arg], ...] = (),
-           without: Tuple[str, ...] = ()) -> Step:  # fmt: skip
+def dracut(
+    tree: Sandbox,
+    architecture: Architecture,
+    modules: tuple[str, ...],
+    target: str,
+    described: Stage,
+    clock: Arg,
+    binds: tuple[tuple[Arg, Arg], ...] = (),
+    without: tuple[str, ...] = (),
+) -> Step:
     """The initramfs made at the path `target` of the tree.
 
     `described` is the stage that knows the kernel's version and how an initramfs of it is best
@@ -42,10 +50,25 @@ def dracut(tree: Sandbox, architecture: Architecture, modules: Tuple[str, ...], 
     """
     inside = evolve(tree, tmpfs=("/var/tmp", "/var/log"), binds=binds).running_in(architecture)
     names = " ".join(module[_NAME_AT:] for module in modules)
-    return unsynced(inside.wrap(run(
-        "dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline", "--reproducible",
-        "--nostrip", "--no-early-microcode", "--add", names,
-        *(("--omit", " ".join(without)) if without else ()),
-        joined("--compress=", Content(described["compressor"])), target,
-        Content(described["kernel-version"]), SOURCE_DATE_EPOCH=clock, DRACUT_NO_XATTR="1",
-        DRACUT_NO_MKNOD="1")))
+    return unsynced(
+        inside.wrap(
+            run(
+                "dracut",
+                "--force",
+                "--no-hostonly",
+                "--no-hostonly-cmdline",
+                "--reproducible",
+                "--nostrip",
+                "--no-early-microcode",
+                "--add",
+                names,
+                *(("--omit", " ".join(without)) if without else ()),
+                joined("--compress=", Content(described["compressor"])),
+                target,
+                Content(described["kernel-version"]),
+                SOURCE_DATE_EPOCH=clock,
+                DRACUT_NO_XATTR="1",
+                DRACUT_NO_MKNOD="1",
+            )
+        )
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Optional
+from collections.abc import Iterator
 
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
@@ -12,9 +12,17 @@ from kbimg_tasks.steps.stage import Arg, Artifact, Data, Scratch, Step, joined, 
 BYTES_A_MIB = 1 << 20
 
 
-def ext4(image: Artifact, partition: Partition, ids: Ids, clock: Arg, *, in_disk: bool = False,
-         tree: Optional[Sandbox] = None, below: str = "",
-         folder: Optional[Scratch] = None) -> Iterator[Step]:  # fmt: skip
+def ext4(
+    image: Artifact,
+    partition: Partition,
+    ids: Ids,
+    clock: Arg,
+    *,
+    in_disk: bool = False,
+    tree: Sandbox | None = None,
+    below: str = "",
+    folder: Scratch | None = None,
+) -> Iterator[Step]:
     """A file system of the partition's size, filled from a tree or a folder, or empty. With `below`
     it is what the tree has there.
 
@@ -27,14 +35,30 @@ def ext4(image: Artifact, partition: Partition, ids: Ids, clock: Arg, *, in_disk
     environment = {"E2FSPROGS_FAKE_TIME": clock, "SOURCE_DATE_EPOCH": clock}
     offset = partition.start_mib * BYTES_A_MIB
     place = f",offset={offset}" if in_disk else ""
-    source: Optional[Arg] = joined(tree.root, below) if tree and below else (
-        tree.root if tree else folder)
+    source: Arg | None = (
+        joined(tree.root, below) if tree and below else (tree.root if tree else folder)
+    )
     filling = ("-d", source) if source else ()
     make = run(
-        "mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-L", partition.label, "-U", number,
-        "-E", f"nodiscard,hash_seed={number},root_owner=0:0{place}", *filling, image,
-        f"{partition.size_mib}M", MKE2FS_CONFIG=Data("mke2fs.conf"), **environment,
-    )  # fmt: skip
+        "mke2fs",
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-m",
+        "0",
+        "-L",
+        partition.label,
+        "-U",
+        number,
+        "-E",
+        f"nodiscard,hash_seed={number},root_owner=0:0{place}",
+        *filling,
+        image,
+        f"{partition.size_mib}M",
+        MKE2FS_CONFIG=Data("mke2fs.conf"),
+        **environment,
+    )
     if tree and not below:
         make = make.growing(image, *tree.layers)
     # libext2fs takes the offset behind the file's name.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Tuple
-
 from attrs import frozen
 
 from kbimg_tasks.steps.sandbox import in_memory
@@ -22,20 +20,27 @@ class Keys:
     efi: Secret
     grub: Secret
 
-    def secure_boot(self, clock: Arg, *programs: Tuple[Arg, Arg]) -> Step:
+    def secure_boot(self, clock: Arg, *programs: tuple[Arg, Arg]) -> Step:
         """Sign UEFI programs: pairs of what is there and what is made."""
         pairs = (joined(program, "=", signed) for program, signed in programs)
-        return in_memory(tool("sign_efi", self.folder, joined("--clock=", clock), *pairs)).fed(
-            self.efi).using("openssl", SIGNERS)
+        return (
+            in_memory(tool("sign_efi", self.folder, joined("--clock=", clock), *pairs))
+            .fed(self.efi)
+            .using("openssl", SIGNERS)
+        )
 
-    def openpgp(self, clock: Arg, *files: Tuple[Arg, Arg]) -> Step:
+    def openpgp(self, clock: Arg, *files: tuple[Arg, Arg]) -> Step:
         """Sign files for GRUB: pairs of what is there and its signature."""
         pairs = (joined(path, "=", signature) for path, signature in files)
-        return in_memory(tool("openpgp", "sign", self.folder, joined("--clock=", clock),
-                              *pairs)).fed(self.grub).using("gpg")
+        return (
+            in_memory(tool("openpgp", "sign", self.folder, joined("--clock=", clock), *pairs))
+            .fed(self.grub)
+            .using("gpg")
+        )
 
 
-def verify(public: Artifact, programs: Tuple[Arg, ...], files: Tuple[Arg, ...]) -> Step:
+def verify(public: Artifact, programs: tuple[Arg, ...], files: tuple[Arg, ...]) -> Step:
     """Print what is signed as it must be, or fail. Each of `files` has its signature beside it."""
     return tool("check_signatures", public, str(len(programs)), *programs, *files).using(
-        "gpgv", VERIFIERS)
+        "gpgv", VERIFIERS
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Dict
-
 import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +42,7 @@ y = 2
 """
 
 
-def lines(document: str) -> Dict[Path, int]:
+def lines(document: str) -> dict[Path, int]:
     """The line on which each key or element begins."""
     return {path: place.key.line for path, place in scan(document).places.items()}
 
@@ -73,13 +71,18 @@ def test_nasty_document():
     found = lines(NASTY)
     assert set(paths(tomli.loads(NASTY))) <= set(found)
     text = NASTY.splitlines()
-    for path, expected in ((("a",), "a = 1"), (("quoted key",), '"quoted key"'),
-                           (("raw",), "raw = "), (("list", 1), '  "two"'),
-                           (("list", 2, 1), "  4 ]"), (("list", 3, "six", 0), "  6 ]"),
-                           (("table", "sub.table", "dotted", "key", "here"), "dotted.key"),
-                           (("users", 1, "name"), 'name = "b"'),
-                           (("users", 0, "more", "x"), "x = 1"),
-                           (("users", 1, "inner", 1, "y"), "y = 2")):
+    for path, expected in (
+        (("a",), "a = 1"),
+        (("quoted key",), '"quoted key"'),
+        (("raw",), "raw = "),
+        (("list", 1), '  "two"'),
+        (("list", 2, 1), "  4 ]"),
+        (("list", 3, "six", 0), "  6 ]"),
+        (("table", "sub.table", "dotted", "key", "here"), "dotted.key"),
+        (("users", 1, "name"), 'name = "b"'),
+        (("users", 0, "more", "x"), "x = 1"),
+        (("users", 1, "inner", 1, "y"), "y = 2"),
+    ):
         assert text[found[path] - 1].startswith(expected), path
 
 
@@ -88,10 +91,13 @@ def test_places_count_characters():
     scanned = scan(text)
     assert scanned.comments == {1: 13}
     for path, key, value in (
-            (("ä",), (1, 1, 1, 2), None), (("ä", "β"), (1, 3, 1, 6), (1, 9, 1, 12)),
-            (("b",), (2, 3, 2, 12), None), (("b", "c"), (2, 3, 2, 12), None),
-            (("b", "c", "long"), (3, 1, 3, 5), (3, 8, 4, 11)),
-            (("b", "c", "long", 1), (4, 3, 4, 6), (4, 3, 4, 6))):
+        (("ä",), (1, 1, 1, 2), None),
+        (("ä", "β"), (1, 3, 1, 6), (1, 9, 1, 12)),
+        (("b",), (2, 3, 2, 12), None),
+        (("b", "c"), (2, 3, 2, 12), None),
+        (("b", "c", "long"), (3, 1, 3, 5), (3, 8, 4, 11)),
+        (("b", "c", "long", 1), (4, 3, 4, 6), (4, 3, 4, 6)),
+    ):
         place = scanned.places[path]
         assert place.key == Span(*key), path
         assert place.value == (Span(*value) if value else None), path
@@ -101,24 +107,41 @@ def test_windows_line_ends():
     assert lines("a = 1\r\nb = [\r\n1,\r\n2]\r\n")[("b", 1)] == 4
 
 
-KEY = st.one_of(st.text("abcxyz-_0189", min_size=1, max_size=4),
-                st.text(st.characters(blacklist_categories=["Cs"]), max_size=5))
-LEAF = st.one_of(st.integers(-5, 5), st.booleans(),
-                 st.text(st.characters(blacklist_categories=["Cs"]), max_size=8))
-VALUE = st.recursive(LEAF, lambda inner: st.one_of(
-    st.lists(inner, max_size=3), st.dictionaries(KEY, inner, max_size=3)), max_leaves=8)
+KEY = st.one_of(
+    st.text("abcxyz-_0189", min_size=1, max_size=4),
+    st.text(st.characters(blacklist_categories=["Cs"]), max_size=5),
+)
+LEAF = st.one_of(
+    st.integers(-5, 5),
+    st.booleans(),
+    st.text(st.characters(blacklist_categories=["Cs"]), max_size=8),
+)
+VALUE = st.recursive(
+    LEAF,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEY, inner, max_size=3)),
+    max_leaves=8,
+)
 
 
 def quoted(text: str) -> str:
-    return '"' + "".join(character if character.isalnum() and character.isascii()
-                         else f"\\U{ord(character):08X}" for character in text) + '"'
+    return (
+        '"'
+        + "".join(
+            character if character.isalnum() and character.isascii() else f"\\U{ord(character):08X}"
+            for character in text
+        )
+        + '"'
+    )
 
 
 def written(value, draw) -> str:
     """A value as TOML, with line breaks wherever they are allowed."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{quoted(key)} = {written(inner, draw)}"
-                                for key, inner in value.items()) + " }"
+        return (
+            "{ "
+            + ", ".join(f"{quoted(key)} = {written(inner, draw)}" for key, inner in value.items())
+            + " }"
+        )
     if isinstance(value, list):
         gap = draw(st.sampled_from(["", "\n", " # ] no\n  "]))
         return "[" + gap + ("," + gap).join(written(inner, draw) for inner in value) + gap + "]"
@@ -151,13 +174,38 @@ def test_finds_what_tomli_finds(data, document):
     assert expected.items() <= found.items()
 
 
-PART = st.sampled_from(["a", "b", "c-d", "1", '"a"', "'b'", '"x.y"', r'"\u0062"', r'"\U00000061"',
-                        "''", r'"#]=\""', "'[['"])  # fmt: skip
+PART = st.sampled_from(
+    [
+        "a",
+        "b",
+        "c-d",
+        "1",
+        '"a"',
+        "'b'",
+        '"x.y"',
+        r'"\u0062"',
+        r'"\U00000061"',
+        "''",
+        r'"#]=\""',
+        "'[['",
+    ]
+)
 DOTTED = st.tuples(st.lists(PART, min_size=1, max_size=3), st.sampled_from([".", " . "])).map(
-    lambda drawn: drawn[1].join(drawn[0]))
-TEXTS = st.sampled_from([
-    "'''\na = @\n'''", '"""\n[b]\n\\"""\n""""', "''''x'''''", '"""a \\\n   b"""', '"# @"',
-    "'\\'", "true", "1979-05-27T07:32:00Z", "1e3"])  # fmt: skip
+    lambda drawn: drawn[1].join(drawn[0])
+)
+TEXTS = st.sampled_from(
+    [
+        "'''\na = @\n'''",
+        '"""\n[b]\n\\"""\n""""',
+        "''''x'''''",
+        '"""a \\\n   b"""',
+        '"# @"',
+        "'\\'",
+        "true",
+        "1979-05-27T07:32:00Z",
+        "1e3",
+    ]
+)
 GAPS = st.sampled_from(["", " ", "\n", " # ] } '''\n\t"])
 
 
@@ -167,14 +215,22 @@ def array(drawn) -> str:
 
 
 # An @ stands for a number: its own line.
-INSIDE = st.recursive(st.just("@") | TEXTS, lambda inner: st.one_of(
-    st.tuples(st.lists(inner, max_size=3), GAPS, st.sampled_from(["", ","])).map(array),
-    st.lists(st.tuples(DOTTED, inner), max_size=2).map(
-        lambda pairs: "{" + ", ".join(f"{key} = {value}" for key, value in pairs) + "}")),
-    max_leaves=5)
+INSIDE = st.recursive(
+    st.just("@") | TEXTS,
+    lambda inner: st.one_of(
+        st.tuples(st.lists(inner, max_size=3), GAPS, st.sampled_from(["", ","])).map(array),
+        st.lists(st.tuples(DOTTED, inner), max_size=2).map(
+            lambda pairs: "{" + ", ".join(f"{key} = {value}" for key, value in pairs) + "}"
+        ),
+    ),
+    max_leaves=5,
+)
 STATEMENT = st.one_of(
-    st.tuples(DOTTED, INSIDE).map(" = ".join), DOTTED.map("[{}] # [[x]]".format),
-    DOTTED.map("[[ {} ]]".format), st.sampled_from(["", "  # a = '''", "\t"]))
+    st.tuples(DOTTED, INSIDE).map(" = ".join),
+    DOTTED.map("[{}] # [[x]]".format),
+    DOTTED.map("[[ {} ]]".format),
+    st.sampled_from(["", "  # a = '''", "\t"]),
+)
 
 
 def numbers(value):
@@ -219,7 +275,6 @@ def reached(value, path):
     return value
 
 
-
 def test_escapes_in_keys():
     for key in (r'"\b\t\n\f\r\"\\"', r'"\u00e9\U0001F600"'):
         assert set(lines(f"{key} = 1\n")) == set(paths(tomli.loads(f"{key} = 1\n")))
@@ -228,7 +283,12 @@ def test_escapes_in_keys():
 def test_where_an_option_stands():
     text = "[grub]\npasswd = 'x'\n[[users]]\nname = 'a'\ngroups = [\n'b',\n'c']\n"
     document = Document("kbimg.toml", (), scan(text).places)
-    for option, place in (("grub.passwd", ":2"), ("users[0].groups[1]", ":7"), ("users[0]", ":3"),
-                          ("users[0].primary_group", ":3"), ("users[1].name", ":3"),
-                          ("dm_verity.efi_key", "")):
+    for option, place in (
+        ("grub.passwd", ":2"),
+        ("users[0].groups[1]", ":7"),
+        ("users[0]", ":3"),
+        ("users[0].primary_group", ":3"),
+        ("users[1].name", ":3"),
+        ("dm_verity.efi_key", ""),
+    ):
         assert document.where(option) == f"kbimg.toml{place}"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbimg_tasks.config import model
+from kbimg_tasks.config import model, tables
 from kbimg_tasks.config.load import load
 from kbimg_tasks.diagnostics.problem import ConfigError
 from kbimg_tasks.diagnostics.show import Painter
@@ -58,19 +58,50 @@ def test_no_damaged_example_ends_in_a_traceback(folder, data):
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(text)))
         length = data.draw(st.integers(0, 30))
-        text = text[:place] + data.draw(st.text(max_size=8)) + text[place + length:]
+        text = text[:place] + data.draw(st.text(max_size=8)) + text[place + length :]
     outcome(folder, text.encode("utf-8", "surrogatepass"))
 
 
 LEAVES = st.one_of(
-    st.text(max_size=12), st.integers(), st.booleans(), st.floats(), st.dates(), st.datetimes(),
-    st.sampled_from(["/etc", "kernel", "x.rpm", "a" * 300, "\0", ".", "a:1", "10.0.0.1", "$6$a$b",
-                     "-x", "wheel", "\u2028", 1 << 99]))
-VALUES = st.recursive(LEAVES, lambda inner: st.one_of(
-    st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
-    max_leaves=6)
-KEYS = sorted({name for kind in (*model.TABLES.values(), *model.ARRAYS.values())
-               for attribute in attrs.fields(kind) for name in model.names(attribute)})
+    st.text(max_size=12),
+    st.integers(),
+    st.booleans(),
+    st.floats(),
+    st.dates(),
+    st.datetimes(),
+    st.sampled_from(
+        [
+            "/etc",
+            "kernel",
+            "x.rpm",
+            "a" * 300,
+            "\0",
+            ".",
+            "a:1",
+            "10.0.0.1",
+            "$6$a$b",
+            "-x",
+            "wheel",
+            "\u2028",
+            1 << 99,
+        ]
+    ),
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEYS = sorted(
+    {
+        name
+        for kind in (*model.TABLES.values(), *model.ARRAYS.values())
+        for attribute in attrs.fields(kind)
+        for name in tables.names(attribute)
+    }
+)
 TABLE = st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=6), VALUES, max_size=8)
 
 
@@ -83,14 +114,25 @@ def toml(value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + "".join(f"\\U{ord(character):08x}" if not 0xD800 <= ord(character) < 0xE000
-                             else "?" for character in value) + '"'
+        return (
+            '"'
+            + "".join(
+                f"\\U{ord(character):08x}" if not 0xD800 <= ord(character) < 0xE000 else "?"
+                for character in value
+            )
+            + '"'
+        )
     return value.isoformat() if hasattr(value, "isoformat") else repr(value)
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.dictionaries(st.sampled_from([*model.TABLES, *model.ARRAYS, *KEYS, "grubs", ""]),
-                       st.one_of(TABLE, st.lists(TABLE, max_size=2), VALUES), max_size=6))
+@given(
+    st.dictionaries(
+        st.sampled_from([*model.TABLES, *model.ARRAYS, *KEYS, "grubs", ""]),
+        st.one_of(TABLE, st.lists(TABLE, max_size=2), VALUES),
+        max_size=6,
+    )
+)
 def test_no_document_ends_in_a_traceback(folder, document):
     text = "".join(f"{toml(name)} = {toml(value)}\n" for name, value in document.items())
     outcome(folder, text.encode())

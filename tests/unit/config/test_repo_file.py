@@ -42,37 +42,55 @@ def test_several_repositories(tmp_path: Path):
     path.write_text(SEVERAL)
     found = repositories(path)
     assert found == (
-        Repository("OS", ("https://user:hunter2@repo.example/$releasever/$basearch/",
-                          "file:///srv/mirror"), None, None, True, True),
+        Repository(
+            "OS",
+            ("https://user:hunter2@repo.example/$releasever/$basearch/", "file:///srv/mirror"),
+            None,
+            None,
+            True,
+            True,
+        ),
         Repository("EPOL", ("https://repo.example/EPOL%20main/",), None, None, False, None),
-        Repository("links", (), "https://repo.example/mirrors", "https://repo.example/${arch}",
-                   True, False))
+        Repository(
+            "links", (), "https://repo.example/mirrors", "https://repo.example/${arch}", True, False
+        ),
+    )
     assert [repository.has_variables for repository in found] == [True, False, True]
 
 
 BAD = [
     ("", [": expected an enabled repository, found none"]),
     ("[main]\ngpgcheck=1\n", [": expected an enabled repository, found none"]),
-    ("[a]\nname = x\n", [
-        ":1: [a]: expected one of baseurl, mirrorlist and metalink, found none"]),
-    ("\n[a]\nbaseurl = http://x/\nenabled = 0\n", [
-        ": expected an enabled repository, found none"]),
+    ("[a]\nname = x\n", [":1: [a]: expected one of baseurl, mirrorlist and metalink, found none"]),
+    ("\n[a]\nbaseurl = http://x/\nenabled = 0\n", [": expected an enabled repository, found none"]),
     ("# x\nbaseurl = x\n", [":2: expected a section such as [openEuler] before anything else"]),
     ("[a]\nbaseurl = http://x/\n[a]\nbaseurl = http://y/\n", [":3: [a]: given twice"]),
     ("[a]\nbaseurl = http://x/\nbaseurl = http://y/\n", [":3: [a] baseurl: given twice"]),
-    ("[a]\nbaseurl = http://x/\npassword hunter2\nx\n", [
-        ":3: expected name=value, found no =", ":4: expected name=value, found no ="]),
+    (
+        "[a]\nbaseurl = http://x/\npassword hunter2\nx\n",
+        [":3: expected name=value, found no =", ":4: expected name=value, found no ="],
+    ),
     ("[a]\nbaseurl = hunter2\n", [f":2: [a] baseurl: {ADDRESS}"]),
     ("[a]\nbaseurl = http://[x/\n", [f":2: [a] baseurl: {ADDRESS}"]),
-    ("[a]\nbaseurl = http://x/\n\n[b]\nname=b\nmirrorlist = ssh://x\nenabled = maybe\n", [
-        f":6: [b] mirrorlist: {ADDRESS}", ":7: [b] enabled: expected 0 or 1, found neither"]),
-    ("[a b]\nbaseurl = http://x/\n[c]\n", [
-        ":1: [a b]: expected a repository's name of letters, digits and - _ . :, found \"a b\"",
-        ":3: [c]: expected one of baseurl, mirrorlist and metalink, found none"]),
-    ("[DEFAULT]\nbaseurl = http://x/\n[a]\n", [
-        ":3: [a]: expected one of baseurl, mirrorlist and metalink, found none"]),
-    ("\ufeff[a]\nbaseurl = http://x/\n", [
-        ":1: expected a section such as [openEuler] before anything else"]),
+    (
+        "[a]\nbaseurl = http://x/\n\n[b]\nname=b\nmirrorlist = ssh://x\nenabled = maybe\n",
+        [f":6: [b] mirrorlist: {ADDRESS}", ":7: [b] enabled: expected 0 or 1, found neither"],
+    ),
+    (
+        "[a b]\nbaseurl = http://x/\n[c]\n",
+        [
+            ':1: [a b]: expected a repository\'s name of letters, digits and - _ . :, found "a b"',
+            ":3: [c]: expected one of baseurl, mirrorlist and metalink, found none",
+        ],
+    ),
+    (
+        "[DEFAULT]\nbaseurl = http://x/\n[a]\n",
+        [":3: [a]: expected one of baseurl, mirrorlist and metalink, found none"],
+    ),
+    (
+        "\ufeff[a]\nbaseurl = http://x/\n",
+        [":1: expected a section such as [openEuler] before anything else"],
+    ),
 ]
 
 
@@ -92,32 +110,60 @@ def test_places_are_underlined_and_values_hidden(tmp_path: Path):
     with pytest.raises(ConfigError) as caught:
         repositories(path, "os.repo")
     assert [Painter().text(problem).splitlines()[1:] for problem in caught.value.problems] == [
-        [" --> os.repo:5:1", "  |", "5 | ••••••", "  | ^^^^^^"]]
+        [" --> os.repo:5:1", "  |", "5 | ••••••", "  | ^^^^^^"]
+    ]
     path.write_text(path.read_text().replace("password: hunter2\n", ""))
     with pytest.raises(ConfigError) as caught:
         repositories(path, "os.repo")
     assert [Painter().text(problem).splitlines()[1:] for problem in caught.value.problems] == [
         [" --> os.repo:1:1", "  |", "1 | [a b]", "  | ^^^^^ [a b]"],
-        [" --> os.repo:2:11", "  |", "2 | baseurl = ••••••", "  |           ^^^^^^ [a b] baseurl"]]
+        [" --> os.repo:2:11", "  |", "2 | baseurl = ••••••", "  |           ^^^^^^ [a b] baseurl"],
+    ]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path):
     path = tmp_path / "os.repo"
-    for wanted in ("cannot be read: No such file or directory",
-                   "expected UTF-8, found the byte 0xff"):
+    for wanted in (
+        "cannot be read: No such file or directory",
+        "expected UTF-8, found the byte 0xff",
+    ):
         with pytest.raises(ConfigError, match=wanted):
             repositories(path)
         path.write_bytes(b"[a]\nbaseurl=\xff\n")
 
 
-PIECES = st.sampled_from(["[a]", "[b]", "[]", "[main]", "baseurl", "enabled", "=", "http://x/", " ",
-                          "\n", "\n ", "\r\n", "#", "0", "%", "[", ":"])  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        "[a]",
+        "[b]",
+        "[]",
+        "[main]",
+        "baseurl",
+        "enabled",
+        "=",
+        "http://x/",
+        " ",
+        "\n",
+        "\n ",
+        "\r\n",
+        "#",
+        "0",
+        "%",
+        "[",
+        ":",
+    ]
+)
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.one_of(st.binary(max_size=80),
-                 st.lists(PIECES | st.text(max_size=3), max_size=20).map(
-                     lambda pieces: "".join(pieces).encode("utf-8", "surrogatepass"))))
+@given(
+    st.one_of(
+        st.binary(max_size=80),
+        st.lists(PIECES | st.text(max_size=3), max_size=20).map(
+            lambda pieces: "".join(pieces).encode("utf-8", "surrogatepass")
+        ),
+    )
+)
 def test_never_a_traceback(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.repo"
     path.write_bytes(content)

@@ -15,14 +15,17 @@ from hypothesis import strategies as st
 
 from docs.generator import schema
 from docs.generator.option_samples import SAMPLE
-from kbimg_tasks.config.model import ARRAYS, TABLES, names
+from kbimg_tasks.config.model import ARRAYS, TABLES
 from kbimg_tasks.config.rules import Several, Wrong
+from kbimg_tasks.config.tables import names
 
 TOP = Path(__file__).resolve().parents[3]
 EXAMPLES = sorted((TOP / "config").rglob("*.toml"))
-OPTIONS = [(f"{table}.{attribute.name}", attribute)
-           for table, kind in {**TABLES, **ARRAYS}.items()
-           for attribute in attrs.fields(kind)]  # fmt: skip
+OPTIONS = [
+    (f"{table}.{attribute.name}", attribute)
+    for table, kind in {**TABLES, **ARRAYS}.items()
+    for attribute in attrs.fields(kind)
+]
 VALIDATOR = jsonschema.Draft202012Validator(schema.schema())
 
 
@@ -41,8 +44,9 @@ def test_every_option_is_in_it_with_its_other_names():
     for table, kind in {**TABLES, **ARRAYS}.items():
         found = schema.schema()["properties"][table]
         properties = found.get("items", found)["properties"]
-        assert set(properties) == {name for attribute in attrs.fields(kind)
-                                   for name in names(attribute)}  # fmt: skip
+        assert set(properties) == {
+            name for attribute in attrs.fields(kind) for name in names(attribute)
+        }
 
 
 def test_secrets_are_marked():
@@ -70,6 +74,7 @@ def test_patterns_are_not_pythons_alone():
 
 def near(pattern: str) -> st.SearchStrategy[str]:
     """Texts that match, and texts that nearly do."""
+
     def damaged(drawn):
         text, place, more = drawn
         return text[: place % (len(text) + 1)] + more + text[place % (len(text) + 1) :]
@@ -90,8 +95,17 @@ def test_what_a_rule_takes_the_schema_takes(name, attribute, data):
         value = data.draw(near(rule.schema["pattern"]))
     else:
         bounds = [rule.schema.get(bound, 0) for bound in ("minimum", "maximum")]
-        value = data.draw(st.sampled_from([True, False, "255.255.0.0", "255.255.255.255", *(
-            bound + step for bound in bounds for step in (-1, 0, 1))]))
+        value = data.draw(
+            st.sampled_from(
+                [
+                    True,
+                    False,
+                    "255.255.0.0",
+                    "255.255.255.255",
+                    *(bound + step for bound in bounds for step in (-1, 0, 1)),
+                ]
+            )
+        )
     try:
         rule(value)
     except (Wrong, Several):
