@@ -120,7 +120,7 @@ class Machine:
     the user network's own, each with a command that answers a connection to its port 80. With
     `enrolled`, a store of variables that knows certificates, the firmware is one with Secure Boot;
     with `is_legacy` it is a BIOS. `network` is what the user network is told in addition, as QEMU
-    spells it.
+    spells it. `more` are further arguments of QEMU.
     """
 
     disk: Path
@@ -138,6 +138,7 @@ class Machine:
     architecture: Architecture = X86_64
     is_legacy: bool = False
     network: str = ""
+    more: tuple[str, ...] = ()
 
     @property
     def board(self) -> Board:
@@ -232,6 +233,7 @@ class Machine:
             "virtio-rng-pci",
             *(["-no-reboot"] if self.ends_at_reboot else []),
             *(("-serial", "mon:stdio") if on_terminal else self._sockets()),
+            *self.more,
         ]
 
     def _sockets(self) -> tuple[str, ...]:
