@@ -1,6 +1,6 @@
-"""The plan of each example, as text: a review sees what a change does to an image.
+"""The plan of each example configuration, as text: a review sees what a change does to an image.
 
-After an intended change: KBIMG_GOLDEN=write python -m pytest tests/unit/test_golden.py
+After an intended change: KBIMG_GOLDEN=write python -m pytest -n 0 tests/unit/test_golden.py
 """
 
 from __future__ import annotations
@@ -17,16 +17,34 @@ from kbimg_tasks.plan.images import plan
 from kbimg_tasks.plan.root import Given
 from kbimg_tasks.steps.render import command_line, symbolic
 
-GOLDEN = TOP / "tests/golden"
-EXAMPLES = ("vm-img", "full", "dm-verity", "legacy-bios", "dm-verity.aarch64")
+CONFIG, GOLDEN = TOP / "config", TOP / "tests/golden"
+CONFIGURATIONS = sorted(
+    str(path.relative_to(CONFIG).with_suffix(""))
+    for folder in (CONFIG, CONFIG / "demo")
+    for path in folder.glob("*.toml")
+)
+# What no example has: another architecture, or one line replaced by another.
+ARCHITECTURE = {"dm-verity.aarch64": "aarch64"}
+CHANGED = {
+    "from-dockerimg.archive": ('upgrade_img = "kubeos-upgrade:v1"', 'archive = "upgrade_img.tar"'),
+    "from-dockerimg.legacy-bios": ("legacy_bios = false", "legacy_bios = true"),
+}
+EXAMPLES = (*CONFIGURATIONS, *ARCHITECTURE, *CHANGED)
 
 
-def text_of(example: str) -> str:
-    """Every command of every stage, with symbols for paths."""
-    name, _, architecture = example.partition(".")
-    config = load(Path(f"config/{name}.toml"), TOP)
+def text_of(example: str, folder: Path) -> str:
+    """Every command of every stage, with symbols for paths. `folder` takes a changed example: of
+    a user's file a plan shows the last part of its path alone."""
+    name = example.partition(".")[0]
+    path = CONFIG / f"{name}.toml"
+    if example in CHANGED:
+        text = path.read_text(encoding="utf-8")
+        assert CHANGED[example][0] in text
+        path = folder / "kbimg.toml"
+        path.write_text(text.replace(*CHANGED[example]), encoding="utf-8")
+    given = Given(ARCHITECTURES[ARCHITECTURE.get(example, "x86_64")])
     parts = []
-    for stage in plan(config, Given(ARCHITECTURES[architecture or "x86_64"])).stages:
+    for stage in plan(load(path, path.parent), given).stages:
         parts.append(f"# {stage.name}: {stage.summary}\n")
         parts += [command_line(step, symbolic(stage)) + "\n" for step in stage.steps]
         parts.append("\n")
@@ -34,23 +52,40 @@ def text_of(example: str) -> str:
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_plan(example):
+def test_plan(example, tmp_path):
     path = GOLDEN / f"{example}.txt"
     if os.environ.get("KBIMG_GOLDEN") == "write":
-        path.write_text(text_of(example))
-    assert text_of(example) == path.read_text()
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text_of(example, tmp_path), encoding="utf-8")
+    assert text_of(example, tmp_path) == path.read_text(encoding="utf-8")
+
+
+def test_each_golden_plan_has_an_example():
+    plans = {
+        str(path.relative_to(GOLDEN).with_suffix(""))
+        for folder in (GOLDEN, GOLDEN / "demo")
+        for path in folder.glob("*.txt")
+    }
+    assert plans == set(EXAMPLES)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_no_secret_stands_in_a_plan(example):
-    text = text_of(example)
+def test_no_path_of_this_machine_stands_in_a_plan(example, tmp_path):
+    text = text_of(example, tmp_path)
+    for path in (TOP, tmp_path):
+        assert f"{path}/" not in text
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_no_secret_stands_in_a_plan(example, tmp_path):
+    text = text_of(example, tmp_path)
     for secret in ("RdLyKTL32WEvK3lg8CXID0", '"foo"', "'foo'\n"):
         assert secret not in text
 
 
 def test_arrows():
     """What a change can reach: the edges of the graph, as the plan derives them."""
-    stages = plan(load(Path("config/full.toml"), TOP)).stages
+    stages = plan(load(CONFIG / "full.toml", CONFIG)).stages
     edges = {stage.name: {need.stage for need in stage.needs()} for stage in stages}
     assert edges["rootfs"] == {"packages"}
     assert edges["initramfs"] == {"rootfs", "packages"}
