@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+import started
 
 from kbimg_tasks.tools.sparse_copy import extents
 
@@ -65,27 +66,22 @@ PXE_PACKAGES = (
 
 def run_doit(cwd: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
     """doit as a user in `cwd` would run it; nothing is checked."""
-    return subprocess.run(
-        [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), *argv],
-        cwd=cwd,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **env},
-    )
+    return started.doit(cwd, "-f", str(TOP / "dodo.py"), *argv, env={**os.environ, **env})
 
 
 def write_config(
-    folder: Path, packages: tuple = PACKAGES, more: str = "", version: str = "v1"
+    folder: Path,
+    packages: tuple = PACKAGES,
+    more: str = "",
+    version: str = "v1",
+    repo: Path = DEMO / "demo.repo",
 ) -> Path:
-    """A configuration that builds from the demonstration's repository."""
+    """A configuration that builds from the demonstration's repository, or from another."""
     names = "".join(f'    "{name}",\n' for name in packages)
     path = folder / "kbimg.toml"
     path.write_text(
         f'[from_repo]\nagent_path = "{DEMO / "os-agent"}"\nlegacy_bios = false\n'
-        f'repo_path = "{DEMO / "demo.repo"}"\nroot_passwd = "{ROOT_HASH}"\nversion = "{version}"\n'
+        f'repo_path = "{repo}"\nroot_passwd = "{ROOT_HASH}"\nversion = "{version}"\n'
         f"rpmlist = [\n{names}]\n{more}"
     )
     return path

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import started
 from building import TOP
 
 
@@ -55,7 +57,17 @@ class Namespace:
         return done.stdout
 
     def doit(self, *argv: object, check: bool = True) -> str:
-        return self.run(sys.executable, "-m", "doit", "-f", TOP / "dodo.py", *argv, check=check)
+        done = started.doit(
+            self.folder,
+            "-f",
+            str(TOP / "dodo.py"),
+            *argv,
+            env=os.environ,
+            namespace=self.keeper.pid,
+        )
+        assert (done.returncode == 0) == check, done.stdout
+        assert "Traceback" not in done.stdout
+        return done.stdout
 
     def python(self, text: str, *argv: object) -> str:
         return self.run("env", f"PYTHONPATH={TOP}", sys.executable, "-c", text, *argv)

@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import sboms
 from building import DEMO, SMALL, build, run_doit, write_config
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from kbimg_tasks.dissect.contents import read
 from kbimg_tasks.dissect.packages import packages
@@ -61,7 +60,7 @@ def test_the_list_is_what_rpm_has_in_the_tree(two, tmp_path):
 
 def test_the_sbom(two, repository):
     text = (two[1] / "sbom.cdx.json").read_text()
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert sboms.flaws(text) is None
     document = json.loads(text)
     names = [line.split("\t")[0] for line in (two[1] / "packages.txt").read_text().splitlines()[1:]]
     assert sorted(each["name"] for each in document["components"]) == sorted(names)
@@ -70,6 +69,7 @@ def test_the_sbom(two, repository):
     assert str(two[1]) not in text
 
 
+@pytest.mark.long
 def test_a_second_build_elsewhere_says_the_same(two, tmp_path):
     (tmp_path / "own.conf").write_text("a = 2\n")
     write_config(tmp_path, (*SMALL, "socat"), SIZES + COPIED)
@@ -133,7 +133,7 @@ def test_the_admin_container_tells_of_itself(repository, tmp_path):
     assert done.returncode == 0, done.stdout
     out = tmp_path / "scripts-auto"
     document = (out / "admin_container.sbom.cdx.json").read_text()
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(document) is None
+    assert sboms.flaws(document) is None
     assert json.loads(document)["metadata"]["component"]["type"] == "container"
     in_tree = packages(read(out / "admin_container.tar", tmp_path))
     listed = (out / "admin_container.packages.txt").read_text().splitlines()[1:]

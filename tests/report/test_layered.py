@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kbimg_tasks.commands.report.layered import Bend, apart, crossings, draw, layers, reduced
@@ -50,7 +50,6 @@ def test_what_is_needed_late_stands_late():
     assert layers(needs) == {"first": 0, "b": 1, "c": 2, "late": 2, "last": 3}
 
 
-@settings(deadline=None, max_examples=50)
 @given(graphs())
 def test_arrows_point_down_and_nothing_overlaps(needs):
     drawing = draw(needs, 100.0, 10.0, 20.0)
@@ -73,7 +72,6 @@ def test_arrows_point_down_and_nothing_overlaps(needs):
         assert 50 - 1e-6 <= node.x <= drawing.width - 50 + 1e-6
 
 
-@settings(deadline=None, max_examples=20)
 @given(graphs())
 def test_the_same_graph_gives_the_same_drawing(needs):
     assert draw(needs, 9, 1, 2) == draw(needs, 9, 1, 2)

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
+import sboms
 from rpms import BUILD_TIME, make_rpm
 
 from kbimg_tasks.stages.contents import HEADERS
@@ -104,7 +103,7 @@ def test_list(rpms, tmp_path):
 
 def test_sbom(rpms, tmp_path):
     _, text = describe(tmp_path, rpms, ["sha256:" + "ab" * 32, "sha1:" + "cd" * 20])
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert sboms.flaws(text) is None
     document = json.loads(text)
     assert document["metadata"]["timestamp"] == "2023-11-14T22:13:20+00:00"
     image = document["metadata"]["component"]
@@ -141,7 +140,7 @@ def test_a_validator_that_finds_something(rpms, tmp_path):
     """The validation above can fail."""
     _, text = describe(tmp_path, rpms, ["none:", "none:"])
     wrong = text.replace("operating-system", "operating system")
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(wrong) is not None
+    assert sboms.flaws(wrong) is not None
 
 
 def test_same_bytes_from_elsewhere_and_in_another_order(rpms, tmp_path):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import started
 
 DODO = """
 import sys
@@ -53,14 +54,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def doit(project: Path, *argv: str, check: bool = True) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "doit", *argv],
-        cwd=project,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
+    done = started.doit(project, *argv, env=os.environ)
     assert (done.returncode == 0) == check, done.stdout
     return done.stdout
 
@@ -188,7 +182,9 @@ def test_a_killed_build_leaves_nothing_and_goes_on(project, number, options):
             process.wait(10)
         finally:
             process.kill()
-    time.sleep(1)
+    gone_by = time.monotonic() + 1
+    while children_in(project) and time.monotonic() < gone_by:
+        time.sleep(0.02)
     assert children_in(project) == []
     assert not (project / "out/.kbimg/stages/big").exists()
     (project / "sleep").write_text("0")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jsonschema
 import pytest
 import tomli
 
@@ -1036,6 +1035,8 @@ def test_the_schema_refuses_what_it_can(text, images, messages):
     is_beyond = all(any(words in message for words in BEYOND_A_SCHEMA) for message in messages)
     if any(words in messages[0] for words in BEYOND_A_VALIDATOR):
         return
+    import jsonschema  # takes seconds: not for every worker to load
+
     is_valid = jsonschema.Draft202012Validator(schema()).is_valid(tomli.loads(text))
     assert is_valid == is_beyond
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kbimg_tasks.config import redaction, spans
@@ -117,7 +117,6 @@ HEADER = st.sampled_from([*TABLES, *ARRAYS, "other", "from_repo.grub", "users.in
 )
 
 
-@settings(deadline=None, max_examples=400)
 @given(st.lists(st.tuples(HEADER, st.lists(PAIR, max_size=3)), min_size=1, max_size=3))
 def test_no_document_gives_a_secret_away(tmp_path_factory, tables):
     text = "".join(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomli
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kbimg_tasks.config.document import Document
@@ -154,7 +154,6 @@ def written(value, draw) -> str:
     return str(value)
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.data(), st.dictionaries(KEY, VALUE, max_size=5))
 def test_finds_what_tomli_finds(data, document):
     parts, expected = [], {}
@@ -241,7 +240,6 @@ def numbers(value):
             yield path, inner
 
 
-@settings(deadline=None, max_examples=1000)
 @given(st.lists(STATEMENT, max_size=7), st.sampled_from(["\n", "\r\n"]))
 def test_every_value_is_found_on_its_line(statements, end):
     rows = "\n".join(statements).split("\n")

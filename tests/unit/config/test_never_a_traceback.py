@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kbimg_tasks.config import model, tables
@@ -39,19 +39,16 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("any")
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=200))
 def test_no_bytes_end_in_a_traceback(folder, content):
     outcome(folder, content)
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.text(max_size=200))
 def test_no_text_ends_in_a_traceback(folder, content):
     outcome(folder, content.encode("utf-8", "surrogatepass"))
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_no_damaged_example_ends_in_a_traceback(folder, data):
     text = (TOP / "config/full.toml").read_text()
@@ -125,7 +122,6 @@ def toml(value) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else repr(value)
 
 
-@settings(deadline=None, max_examples=300)
 @given(
     st.dictionaries(
         st.sampled_from([*model.TABLES, *model.ARRAYS, *KEYS, "grubs", ""]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kbimg_tasks.config.repo_file import Repository, repositories
@@ -155,7 +155,6 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
 @given(
     st.one_of(
         st.binary(max_size=80),

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import attrs
-import jsonschema
 import pytest
 import tomli
 from hypothesis import given, settings
@@ -26,21 +25,34 @@ OPTIONS = [
     for table, kind in {**TABLES, **ARRAYS}.items()
     for attribute in attrs.fields(kind)
 ]
-VALIDATOR = jsonschema.Draft202012Validator(schema.schema())
 
 
-def test_it_is_a_schema():
+@pytest.fixture(scope="module")
+def jsonschema():
+    """The library. It takes seconds to import: not for every worker to load."""
+    import jsonschema
+
+    return jsonschema
+
+
+@pytest.fixture(scope="module")
+def validator(jsonschema):
+    """What says whether a document is of the schema."""
+    return jsonschema.Draft202012Validator(schema.schema())
+
+
+def test_it_is_a_schema(jsonschema):
     jsonschema.Draft202012Validator.check_schema(json.loads(schema.text()))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(TOP)))
-def test_examples_are_valid(path):
-    VALIDATOR.validate(tomli.loads(path.read_text(encoding="utf-8")))
+def test_examples_are_valid(validator, path):
+    validator.validate(tomli.loads(path.read_text(encoding="utf-8")))
 
 
-def test_every_option_is_in_it_with_its_other_names():
-    VALIDATOR.validate(SAMPLE)
-    VALIDATOR.validate({"users": [{"name": "a", "passwd": "x", "primary_groups": "b"}]})
+def test_every_option_is_in_it_with_its_other_names(validator):
+    validator.validate(SAMPLE)
+    validator.validate({"users": [{"name": "a", "passwd": "x", "primary_groups": "b"}]})
     for table, kind in {**TABLES, **ARRAYS}.items():
         found = schema.schema()["properties"][table]
         properties = found.get("items", found)["properties"]
@@ -49,9 +61,9 @@ def test_every_option_is_in_it_with_its_other_names():
         }
 
 
-def test_secrets_are_marked():
-    assert VALIDATOR.schema["properties"]["grub"]["properties"]["passwd"]["writeOnly"]
-    assert "writeOnly" not in VALIDATOR.schema["properties"]["chroot_script"]["properties"]["path"]
+def test_secrets_are_marked(validator):
+    assert validator.schema["properties"]["grub"]["properties"]["passwd"]["writeOnly"]
+    assert "writeOnly" not in validator.schema["properties"]["chroot_script"]["properties"]["path"]
 
 
 @pytest.mark.parametrize(("name", "attribute"), OPTIONS, ids=[name for name, _ in OPTIONS])
@@ -84,10 +96,11 @@ def near(pattern: str) -> st.SearchStrategy[str]:
     return matching | st.tuples(matching, st.integers(0, 99), extra).map(damaged) | st.text()
 
 
-@settings(deadline=None, max_examples=60)
+# There are many options.
+@settings(max_examples=settings.default.max_examples // 5)
 @pytest.mark.parametrize(("name", "attribute"), OPTIONS, ids=[name for name, _ in OPTIONS])
 @given(data=st.data())
-def test_what_a_rule_takes_the_schema_takes(name, attribute, data):
+def test_what_a_rule_takes_the_schema_takes(jsonschema, name, attribute, data):
     rule = attribute.metadata["rule"]
     if rule.schema.get("type") == "array":
         value = data.draw(st.lists(near(rule.schema["items"]["pattern"]), max_size=3))
