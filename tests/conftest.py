@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import engines
+import hypothesis
 import pytest
 import secure_boot
+import shared
+import tiny
 import wheels
 from building import KUBERNETES, PACKAGES, build, write_config, write_custom
 
@@ -27,7 +30,32 @@ REPOSITORIES = Path("/var/cache/kbimg/demo-rpms")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the fault injection goes on."""
-    parser.addoption("--kills", type=int, default=40, help="builds that tests/faults kills")
+    parser.addoption(
+        "--kills", type=int, help="builds that each test of tests/faults/test_kills.py kills"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Property tests get some examples, and in the long run many."""
+    hypothesis.settings.register_profile("some", deadline=None, max_examples=50)
+    hypothesis.settings.register_profile("many", deadline=None, max_examples=2000)
+    hypothesis.settings.load_profile("many" if is_long_run(config) else "some")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Property tests belong to the long run too. The tests of a file run in one worker, for which
+    its fixtures are made once, unless they have groups of their own."""
+    for item in items:
+        if is_long_run(config) and hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("long")
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def is_long_run(config: pytest.Config) -> bool:
+    """Whether this is `pytest -m long`."""
+    return config.getoption("markexpr") == "long"
 
 
 def made_repository(architecture: Architecture) -> Path:
@@ -52,7 +80,8 @@ def made_repository(architecture: Architecture) -> Path:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package, as it is installed from."""
-    return wheels.built(tmp_path_factory.mktemp("wheel"))
+    (made,) = shared.made(tmp_path_factory, "wheel", wheels.build).glob("kbimg-*.whl")
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -68,47 +97,69 @@ def arm_repository() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository file of made-up packages, from which an image is built in seconds."""
+    return tiny.repo_file(shared.made(tmp_path_factory, "tiny", tiny.make))
+
+
+@pytest.fixture(scope="session")
 def custom_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output directory of a build that uses every option of vm_img."""
-    folder = tmp_path_factory.mktemp("custom")
-    write_custom(folder)
-    return build(folder)
+
+    def make(folder: Path) -> None:
+        write_custom(folder)
+        build(folder)
+
+    return shared.made(tmp_path_factory, "custom", make) / "scripts-auto"
 
 
 @pytest.fixture(scope="session")
 def verified_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with dm-verity and Secure Boot."""
-    folder = tmp_path_factory.mktemp("verified")
-    path = write_custom(folder)
-    path.write_text(path.read_text() + secure_boot.DM_VERITY)
-    return build(folder)
+
+    def make(folder: Path) -> None:
+        path = write_custom(folder)
+        path.write_text(path.read_text() + secure_boot.DM_VERITY)
+        build(folder)
+
+    return shared.made(tmp_path_factory, "verified", make) / "scripts-auto"
 
 
 @pytest.fixture(scope="session")
 def legacy_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same for machines with a BIOS."""
-    folder = tmp_path_factory.mktemp("legacy")
-    path = write_custom(folder)
-    path.write_text(path.read_text().replace("legacy_bios = false", "legacy_bios = true"))
-    return build(folder)
+
+    def make(folder: Path) -> None:
+        path = write_custom(folder)
+        path.write_text(path.read_text().replace("legacy_bios = false", "legacy_bios = true"))
+        build(folder)
+
+    return shared.made(tmp_path_factory, "legacy", make) / "scripts-auto"
 
 
 @pytest.fixture(scope="session")
 def arm_image(arm_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same for AArch64."""
-    folder = tmp_path_factory.mktemp("arm")
-    path = write_custom(folder)
-    path.write_text(path.read_text() + WITHOUT_CLOUD_INIT)
-    (folder / "cloud-init.disabled").touch()
-    return build(folder, "arch=aarch64")
+    """The same for AArch64, with the upgrade image of it."""
+
+    def make(folder: Path) -> None:
+        path = write_custom(folder)
+        text = path.read_text().replace("version =", 'upgrade_img = "arm:v1"\nversion =')
+        path.write_text(text + WITHOUT_CLOUD_INIT)
+        (folder / "cloud-init.disabled").touch()
+        build(folder, "arch=arm64", "engine=none", "upgrade_img")
+
+    return shared.made(tmp_path_factory, "arm", make) / "scripts-auto"
 
 
 @pytest.fixture(scope="session")
 def plain_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output directory of a build without Kubernetes and without options."""
-    folder = tmp_path_factory.mktemp("plain")
-    write_config(folder, tuple(name for name in PACKAGES if name not in KUBERNETES))
-    return build(folder)
+
+    def make(folder: Path) -> None:
+        write_config(folder, tuple(name for name in PACKAGES if name not in KUBERNETES))
+        build(folder)
+
+    return shared.made(tmp_path_factory, "plain", make) / "scripts-auto"
 
 
 @pytest.fixture(scope="session")

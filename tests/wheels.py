@@ -33,8 +33,8 @@ def clone(folder: Path) -> Path:
     return source
 
 
-def built(folder: Path) -> Path:
-    """The wheel of what is committed."""
+def build(folder: Path) -> None:
+    """Put the wheel of what is committed into a folder."""
     run(
         sys.executable,
         "-m",
@@ -47,5 +47,3 @@ def built(folder: Path) -> Path:
         clone(folder),
         cwd=folder,
     )
-    (made,) = folder.glob("kbimg-*.whl")
-    return made

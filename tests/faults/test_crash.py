@@ -10,7 +10,8 @@ import uuid
 from pathlib import Path
 
 import pytest
-from building import SMALL, TOP, made, write_config
+from building import TOP, made
+from tiny import configure
 
 pytestmark = pytest.mark.image
 
@@ -56,8 +57,8 @@ def boots(tmp_path: Path) -> list:
     return paths
 
 
-def test_only_what_was_synced_counts_after_a_crash(repository, tmp_path, boots):
-    write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+def test_only_what_was_synced_counts_after_a_crash(tiny_repo, tmp_path, boots):
+    configure(tmp_path, tiny_repo)
     everything = made(in_boot(tmp_path, boots[0]))
     assert len(everything) > 10
     assert set(made(in_boot(tmp_path, boots[1]))) == set(everything)
@@ -72,9 +73,9 @@ def test_only_what_was_synced_counts_after_a_crash(repository, tmp_path, boots):
     assert made(in_boot(tmp_path, boots[2])) == ["esp"]
 
 
-def test_a_stamp_that_never_reached_the_disk(repository, tmp_path, boots):
+def test_a_stamp_that_never_reached_the_disk(tiny_repo, tmp_path, boots):
     """What is left of a file that was renamed into place and not yet written: nothing, or zeros."""
-    write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+    configure(tmp_path, tiny_repo)
     in_boot(tmp_path, boots[0])
     stages = tmp_path / "scripts-auto/.kbimg/stages"
     (stages / "esp/stamp.json").write_bytes(b"")

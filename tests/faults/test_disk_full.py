@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from building import DEMO, SMALL, digest, made, run_doit, write_config
+from building import digest, made, run_doit
+from tiny import configure
 
 from kbimg_tasks.build import store
 from kbimg_tasks.build.runner import StageFailed, perform
@@ -44,16 +45,18 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
-def test_a_full_disk_at_every_stage(repository, disk):
-    path = write_config(disk, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+def test_a_full_disk_at_every_stage(tiny_repo, disk):
+    path = configure(disk, tiny_repo)
     command = ("vm_img", "system_img_sha256", "cache=cache")
     done = run_doit(disk, *command)
     assert done.returncode == 0, done.stdout
     layout = Layout(disk / "scripts-auto", disk / "cache")
     before = results(layout.out)
+    # What was built is there, and no more room than one stage needs: that is soon filled.
+    subprocess.run(["mount", "-o", "remount,size=600m", disk], check=True)
 
     config = load(path, disk, images=("vm_img",))
-    whole = plan(config, Given(repomds=local_indexes(repositories(DEMO / "demo.repo"), X86_64)))
+    whole = plan(config, Given(repomds=local_indexes(repositories(tiny_repo), X86_64)))
     stages = whole.standing_under(["vm_img", "system_img_sha256"])
     for stage in stages:
         layout.stamp(stage.name).unlink()
@@ -74,8 +77,8 @@ def test_a_full_disk_at_every_stage(repository, disk):
     assert made(run_doit(disk, *command).stdout) == []
 
 
-def test_a_build_that_cannot_fit_is_refused_before_it_begins(repository, disk):
-    write_config(disk, SMALL)
+def test_a_build_that_cannot_fit_is_refused_before_it_begins(tiny_repo, disk):
+    configure(disk, tiny_repo)
     ballast = fill(disk)
     os.truncate(ballast, ballast.stat().st_size - (50 << 20))
     done = run_doit(disk, "vm_img", "cache=cache")

@@ -1,6 +1,6 @@
 """Builds that are killed at random moments of every stage, and go on.
 
-pytest -m image tests/faults/test_kills.py --kills 200
+pytest -m long tests/faults/test_kills.py --kills 400
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import pytest
+import tiny
 from building import SMALL, TOP, digest, made, run_doit, write_config
 
 from kbimg_tasks.build import stamps
@@ -30,12 +31,6 @@ pytestmark = [pytest.mark.image, pytest.mark.timeout(3600)]
 
 WAYS = ("SIGKILL", "SIGTERM", "SIGINT", "terminal", "child")
 SHARED = ("rootfs", "initramfs")
-
-
-@pytest.fixture
-def kills(request: pytest.FixtureRequest) -> int:
-    """How many builds to kill."""
-    return int(request.config.getoption("--kills"))
 
 
 def results(out: Path) -> dict[str, str]:
@@ -146,13 +141,21 @@ def check_published(layout: Layout, stages) -> None:
             assert stamp.artifacts[artifact.name]["inode"] == status.st_ino, path
 
 
-def test_killed_builds_go_on(repository, tmp_path, kills, capsys):
+# Each way to kill meets each stage of a tiny tree; real packages take their time.
+@pytest.mark.parametrize(
+    ("source", "kills"), [("tiny", 15), pytest.param("demo", 200, marks=pytest.mark.long)]
+)
+def test_killed_builds_go_on(repository, tiny_repo, tmp_path, source, kills, capsys, request):
+    kills = request.config.getoption("--kills") or kills
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     calm, folder = tmp_path / "calm", tmp_path / "killed"
     for place in (calm, folder):
         place.mkdir()
-        path = write_config(place, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+        if source == "tiny":
+            path = tiny.configure(place, tiny_repo)
+        else:
+            path = write_config(place, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
     done = run_doit(calm, "vm_img", "cache=cache")
     assert done.returncode == 0, done.stdout
     seconds = {

@@ -6,20 +6,20 @@ import shutil
 from pathlib import Path
 
 import pytest
-from building import SMALL, made, run_doit, write_config
+from building import made, run_doit
+from tiny import configure
 
 from kbimg_tasks.build import store
 from kbimg_tasks.steps.layout import Layout
 
 pytestmark = pytest.mark.image
 
-SIZES = "[disk_partition]\nroot = 1024\nimg_size = 5\n"
 ANOTHER_USER = '[[users]]\nname = "foo"\npasswd = "foo"\n'
 
 
-def layer(folder: Path, *options: str, out: str = "scripts-auto") -> str:
-    """Build as far as the configuration's own layer; the output."""
-    done = run_doit(folder, "customised", "initramfs", "cache=cache", f"out={out}", *options)
+def layer(folder: Path, *stages: str, out: str = "scripts-auto") -> str:
+    """Build the configuration's own layer, and other stages; the output."""
+    done = run_doit(folder, "customised", *stages, "cache=cache", f"out={out}")
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -28,13 +28,13 @@ def installed(folder: Path, out: str) -> Path:
     return (folder / out / ".kbimg/stages/rootfs/rootfs").resolve()
 
 
-def test_the_same_packages_are_installed_once(repository, tmp_path):
-    write_config(tmp_path, SMALL, SIZES)
-    layer(tmp_path)
+def test_the_same_packages_are_installed_once(tiny_repo, tmp_path):
+    configure(tmp_path, tiny_repo)
+    layer(tmp_path, "initramfs")
     tree = installed(tmp_path, "scripts-auto")
     before = tree.stat()
-    write_config(tmp_path, SMALL, SIZES + ANOTHER_USER)
-    layer(tmp_path, out="other")
+    configure(tmp_path, tiny_repo, ANOTHER_USER)
+    layer(tmp_path, "initramfs", out="other")
     assert installed(tmp_path, "other") == tree
     assert tree.stat().st_ctime_ns == before.st_ctime_ns
     assert not (tmp_path / "other/.kbimg/logs/rootfs.log").exists()
@@ -44,8 +44,8 @@ def test_the_same_packages_are_installed_once(repository, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["content", "missing", "mode", "stamp", "all"])
-def test_a_damaged_tree_is_made_again(repository, tmp_path, damage):
-    write_config(tmp_path, SMALL, SIZES)
+def test_a_damaged_tree_is_made_again(tiny_repo, tmp_path, damage):
+    configure(tmp_path, tiny_repo)
     layer(tmp_path)
     tree = installed(tmp_path, "scripts-auto")
     victim = tree / "etc/passwd"
@@ -61,7 +61,7 @@ def test_a_damaged_tree_is_made_again(repository, tmp_path, damage):
         victim.unlink()
     else:
         shutil.rmtree(tmp_path / "cache/store")
-    write_config(tmp_path, SMALL, SIZES + ANOTHER_USER)
+    configure(tmp_path, tiny_repo, ANOTHER_USER)
     layer(tmp_path)
     layer(tmp_path, out="other")
     for out in ("scripts-auto", "other"):
@@ -70,9 +70,9 @@ def test_a_damaged_tree_is_made_again(repository, tmp_path, damage):
         assert found.stat().st_mode & 0o777 == 0o644
 
 
-def test_half_written_entries_are_no_entries(repository, tmp_path):
+def test_half_written_entries_are_no_entries(tiny_repo, tmp_path):
     """As a build leaves them that was killed while it made the tree."""
-    write_config(tmp_path, SMALL, SIZES)
+    configure(tmp_path, tiny_repo)
     layer(tmp_path)
     tree = installed(tmp_path, "scripts-auto")
     (tree.parent / "stamp.json").unlink()
@@ -84,8 +84,8 @@ def test_half_written_entries_are_no_entries(repository, tmp_path):
     assert not half.exists()
 
 
-def test_prune_keeps_what_is_in_use(repository, tmp_path):
-    write_config(tmp_path, SMALL, SIZES)
+def test_prune_keeps_what_is_in_use(tiny_repo, tmp_path):
+    configure(tmp_path, tiny_repo)
     layer(tmp_path)
     layout = Layout(tmp_path / "scripts-auto", tmp_path / "cache")
     tree = installed(tmp_path, "scripts-auto")
@@ -100,13 +100,13 @@ def test_prune_keeps_what_is_in_use(repository, tmp_path):
     run_doit(tmp_path, "prune", "cache=cache", "store_gib=0")
     assert not tree.exists()
     # The next build makes what it needs anew.
-    write_config(tmp_path, SMALL, SIZES + ANOTHER_USER)
+    configure(tmp_path, tiny_repo, ANOTHER_USER)
     assert {"rootfs", "customised"} <= set(made(layer(tmp_path)))
 
 
-def test_downloaded_packages_that_are_gone(repository, tmp_path):
+def test_downloaded_packages_that_are_gone(tiny_repo, tmp_path):
     """Somebody emptied the package cache: the packages come again, when they are needed."""
-    write_config(tmp_path, SMALL, SIZES)
+    configure(tmp_path, tiny_repo)
     layer(tmp_path)
     listing = tmp_path / "scripts-auto/.kbimg/stages/packages/packages.list"
     first = Path(listing.read_text().split()[0])

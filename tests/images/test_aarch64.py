@@ -4,16 +4,16 @@ Two builds agree, whatever emulated their programs."""
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
-from building import DEMO, SMALL, digest, made, run_doit, write_config
+from building import DEMO, digest, made, run_doit
 
 pytestmark = pytest.mark.image
 
-SIZES = "[disk_partition]\nroot = 1024\nimg_size = 5\n"
 AARCH64 = 0xB7  # e_machine of an ELF header (elf.h)
 PE_AARCH64 = 0xAA64  # Machine of a PE header (PE format specification)
 
@@ -28,19 +28,9 @@ def machine_of(content: bytes) -> int:
 
 
 @pytest.fixture(scope="module")
-def folder(arm_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the disk, the upgrade image and the tar."""
-    top = tmp_path_factory.mktemp("aarch64")
-    path = write_config(top, SMALL, SIZES)
-    path.write_text(path.read_text().replace("version =", 'upgrade_img = "arm:v1"\nversion ='))
-    done = run_doit(top, "vm_img", "upgrade_img", "engine=none", "arch=arm64")
-    assert done.returncode == 0, done.stdout
-    return top
-
-
-@pytest.fixture(scope="module")
-def out(folder: Path) -> Path:
-    return folder / "scripts-auto"
+def out(arm_image: Path) -> Path:
+    """The output directory with the disk, the upgrade image and the tar."""
+    return arm_image
 
 
 def member(archive: Path, name: str) -> bytes:
@@ -89,24 +79,29 @@ def test_upgrade_image(out):
     assert json.loads(member(archive, described["Config"]))["architecture"] == "arm64"
 
 
+@pytest.mark.long
 def test_another_build_is_equal(out, tmp_path):
     """Emulated programs leave no trace of the machine that emulated them."""
-    write_config(tmp_path, SMALL, SIZES)
+    for path in out.parent.iterdir():
+        if path.is_file():
+            shutil.copy(path, tmp_path)
     done = run_doit(tmp_path, "vm_img", "arch=aarch64", f"cache={tmp_path / 'cache'}")
     assert done.returncode == 0, done.stdout
     assert digest(tmp_path / "scripts-auto/system.img") == digest(out / "system.img")
 
 
-def test_nothing_is_made_twice_and_architectures_do_not_mix(folder):
+def test_nothing_is_made_twice_and_architectures_do_not_mix(out, tmp_path):
+    folder = out.parent
     assert made(run_doit(folder, "vm_img", "arch=aarch64").stdout) == []
-    done = run_doit(folder, "rootfs", "arch=x86_64", "out=other")
+    done = run_doit(folder, "rootfs", "arch=x86_64", f"out={tmp_path}")
     assert done.returncode == 0, done.stdout
     assert made(run_doit(folder, "vm_img", "arch=aarch64").stdout) == []
 
 
 def test_out_of_an_upgrade_image(out, tmp_path):
     (tmp_path / "kbimg.toml").write_text(
-        f'[from_dockerimg]\narchive = "{out / "upgrade_img.tar"}"\n{SIZES}'
+        f'[from_dockerimg]\narchive = "{out / "upgrade_img.tar"}"\n[persist_mkdir]\n'
+        'name = ["data", "deep/er"]\n'
     )
     done = run_doit(tmp_path, "vm_img", "arch=aarch64")
     assert done.returncode == 0, done.stdout
@@ -116,6 +111,7 @@ def test_out_of_an_upgrade_image(out, tmp_path):
     assert "no GRUB (/boot/efi/EFI/openEuler/grubx64.efi)" in done.stdout
 
 
+@pytest.mark.long
 def test_admin_container(out, tmp_path):
     (tmp_path / "hostshell").write_bytes(member(out / "kubeos.tar", "./usr/bin/nsenter"))
     (tmp_path / "hostshell").chmod(0o755)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from building import SMALL, TOP, build, digest, made, run_doit, write_config, write_custom
+from tiny import PACKAGES, configure
 
 pytestmark = pytest.mark.image
 
@@ -34,12 +35,13 @@ def sums(out: Path) -> dict:
 
 
 @pytest.fixture
-def small(repository, tmp_path: Path) -> Path:
+def small(tiny_repo, tmp_path: Path) -> Path:
     """A folder with the smallest configuration that makes a disk."""
-    write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+    configure(tmp_path, tiny_repo)
     return tmp_path
 
 
+@pytest.mark.long
 def test_same_bytes_one_after_the_other_and_at_once(repository, tmp_path):
     """Two directories, two times, and with and without stages at once."""
     folders = [tmp_path / name for name in ("one", "other")]
@@ -107,30 +109,19 @@ def test_other_sizes(small):
     table = subprocess.run(
         ["sfdisk", "-d", out / "system.img"], check=True, text=True, capture_output=True
     ).stdout
-    assert "start=      122880, size=     2097152" in table
-    assert (out / "system.img").stat().st_size == 5 << 30
+    assert "start=      122880, size=      524288" in table
+    assert (out / "system.img").stat().st_size == 3 << 30
 
 
-def test_a_tree_too_large_is_refused_with_both_sizes(repository, tmp_path):
+def test_a_tree_too_large_is_refused_with_both_sizes(tiny_repo, tmp_path):
     with open(tmp_path / "big", "wb") as stream:
-        for _ in range(400):
+        for _ in range(280):
             stream.write(os.urandom(MIB))
-    write_config(
-        tmp_path,
-        SMALL,
-        """
-[disk_partition]
-root = 600
-img_size = 5
-[[copy_files]]
-src = "big"
-dst = "/usr/share/big"
-""",
-    )
+    configure(tmp_path, tiny_repo, '[[copy_files]]\nsrc = "big"\ndst = "/usr/share/big"\n')
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode != 0
     assert "the root tree needs" in done.stdout
-    assert "but a root partition of 600 MiB has room for" in done.stdout
+    assert "but a root partition of 256 MiB has room for" in done.stdout
     assert ": disk_partition.root: " in done.stdout
     left = {path.name for path in (tmp_path / "scripts-auto").iterdir()} - {".kbimg"}
     assert left <= {"packages.txt", "sbom.cdx.json"}
@@ -161,8 +152,8 @@ def test_a_script_without_a_hash_bang_runs(small):
     assert {"./usr/share/ran", "./plain.sh"} <= set(names)
 
 
-def test_a_package_that_does_not_exist(repository, tmp_path):
-    write_config(tmp_path, (*SMALL, "no-such-package"))
+def test_a_package_that_does_not_exist(tiny_repo, tmp_path):
+    configure(tmp_path, tiny_repo, packages=(*PACKAGES, "no-such-package"))
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode != 0
     assert "No match for argument: no-such-package" in done.stdout
@@ -175,7 +166,7 @@ def test_rpmlist_takes_what_dnf_takes(repository, tmp_path, name):
     assert done.returncode == 0, done.stdout
 
 
-def test_a_repository_on_a_server(repository, tmp_path, monkeypatch):
+def test_a_repository_on_a_server(tiny_repo, tmp_path, monkeypatch):
     """Packages come over HTTP once; the next build, in another directory, asks for none of them.
 
     The repository's URL has a variable of dnf's in it, and the server wants a name and a password.
@@ -194,7 +185,7 @@ def test_a_repository_on_a_server(repository, tmp_path, monkeypatch):
         def log_request(self, code="-", size="-"):
             asked.append(self.path)
 
-    serve = functools.partial(Handler, directory=str(repository))
+    serve = functools.partial(Handler, directory=str(tiny_repo.parent / "rpms"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/"
@@ -202,8 +193,8 @@ def test_a_repository_on_a_server(repository, tmp_path, monkeypatch):
             f"[{tmp_path.parent.name}]\nname=x\nbaseurl={url}$basearch/\ngpgcheck=0\n"
             "username=reader\npassword=pass word\n"
         )
-        path = write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
-        path.write_text(path.read_text().replace(str(TOP / "config/demo/demo.repo"), "http.repo"))
+        path = configure(tmp_path, tiny_repo)
+        path.write_text(path.read_text().replace(str(tiny_repo), "http.repo"))
         out = build(tmp_path)
         first = [name for name in asked if name.endswith(".rpm")]
         count = int((out / ".kbimg/stages/packages/count").read_text())
@@ -218,24 +209,22 @@ def test_a_repository_on_a_server(repository, tmp_path, monkeypatch):
         assert "pass word" not in path.read_text()
     # The same packages by another way are the same tree.
     (tmp_path / "local").mkdir()
-    write_config(tmp_path / "local", SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+    configure(tmp_path / "local", tiny_repo)
     assert sums(build(tmp_path / "local")) == sums(out)
 
 
-def test_gpgcheck_is_obeyed(repository, tmp_path):
-    shutil.copy(TOP / "config/demo/demo.repo", tmp_path / "checked.repo")
-    text = (tmp_path / "checked.repo").read_text().replace("gpgcheck=0", "gpgcheck=1")
-    (tmp_path / "checked.repo").write_text(text)
-    path = write_config(tmp_path, SMALL)
-    path.write_text(path.read_text().replace(str(TOP / "config/demo/demo.repo"), "checked.repo"))
+def test_gpgcheck_is_obeyed(tiny_repo, tmp_path):
+    checked = tmp_path / "checked.repo"
+    checked.write_text(tiny_repo.read_text().replace("gpgcheck=0", "gpgcheck=1"))
+    configure(tmp_path, checked)
     done = run_doit(tmp_path, "packages")
     assert done.returncode != 0
     assert "not signed" in done.stdout
 
 
-def test_signed_packages_are_taken(repository, tmp_path):
+def test_signed_packages_are_taken(tiny_repo, tmp_path):
     """The same packages, signed, from a repository that demands it and names the key."""
-    write_config(tmp_path, SMALL)
+    configure(tmp_path, tiny_repo)
     assert run_doit(tmp_path, "packages").returncode == 0
     listing = tmp_path / "scripts-auto/.kbimg/stages/packages/packages.list"
     signed = tmp_path / "signed"
@@ -272,15 +261,14 @@ def test_signed_packages_are_taken(repository, tmp_path):
         f"[signed]\nname=x\nbaseurl=file://{signed}\ngpgcheck=1\ngpgkey=file://{signed}/key\n"
     )
     path = tmp_path / "kbimg.toml"
-    path.write_text(path.read_text().replace(str(TOP / "config/demo/demo.repo"), "signed.repo"))
+    path.write_text(path.read_text().replace(str(tiny_repo), "signed.repo"))
     done = run_doit(tmp_path, "packages")
     assert done.returncode == 0, done.stdout
     assert made(done.stdout) == ["packages"]
 
 
-def test_no_secret_is_left_where_others_can_read(repository, tmp_path):
-    write_custom(tmp_path)
-    out = build(tmp_path)
+def test_no_secret_is_left_where_others_can_read(custom_image):
+    out = custom_image
     secrets = [b"foo's pass word", b"grub-secret"]
     for path in (out / ".kbimg").rglob("*"):
         if path.is_file() and "stages" not in path.parts:

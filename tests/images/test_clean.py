@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
-from building import SMALL, build, run_doit, write_config
+from building import build, run_doit
+from tiny import configure
 
 pytestmark = pytest.mark.image
 
 
-def test_one_stage_and_then_everything(repository, tmp_path: Path):
-    write_config(tmp_path, SMALL, "[disk_partition]\nroot = 1024\nimg_size = 5\n")
+def test_one_stage_and_then_everything(tiny_repo, tmp_path: Path):
+    configure(tmp_path, tiny_repo)
     out = build(tmp_path)
     assert run_doit(tmp_path, "clean", "persist").returncode == 0
     assert not (out / ".kbimg/stages/persist").exists()

@@ -75,13 +75,13 @@ def write(folder: Path, tables: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tiny_repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sample configuration, its files, and the first build."""
     top = tmp_path_factory.mktemp("incremental")
     shutil.copy(DEMO / "os-agent", top / "os-agent")
     (top / "os-agent-2").write_text((DEMO / "os-agent").read_text() + "# another one\n")
     for name in ("one", "two"):
-        shutil.copy(DEMO / "demo.repo", top / f"{name}.repo")
+        shutil.copy(tiny_repo, top / f"{name}.repo")
         (top / f"{name}.sh").write_text(SCRIPT.format(name))
     for name in ("hello.txt", "hello-2.txt", "hostshell"):
         (top / name).write_text(name + "\n")

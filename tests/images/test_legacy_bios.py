@@ -105,6 +105,7 @@ def test_grubs_partition(disk, table, tmp_path):
     assert "Mode:  0600" in output("debugfs", "-R", "stat /user.cfg", part)
 
 
+@pytest.mark.long
 def test_another_build_is_equal(out, tmp_path):
     configure(tmp_path)
     done = run_doit(tmp_path, "vm_img", "engine=none", f"cache={tmp_path / 'cache'}")

@@ -6,12 +6,11 @@ import sys
 import zipfile
 
 import pytest
-from building import SMALL, TOP, digest, run_doit, write_config
+from building import TOP, digest, run_doit, write_config
+from tiny import configure
 from wheels import clone, run
 
 pytestmark = pytest.mark.image
-
-SIZES = "[disk_partition]\nroot = 1024\nimg_size = 5\n"
 
 
 def test_the_wheel_carries_every_file(wheel):
@@ -21,14 +20,14 @@ def test_the_wheel_carries_every_file(wheel):
     assert [name for name in tracked if name not in names] == []
 
 
-def test_an_installed_kbimg_builds(wheel, repository, tmp_path):
+def test_an_installed_kbimg_builds(wheel, tiny_repo, tmp_path):
     environment = tmp_path / "environment"
     run(sys.executable, "-m", "venv", environment, cwd=tmp_path)
     run(environment / "bin/pip", "install", "--quiet", wheel, cwd=tmp_path)
     installed, checkout = tmp_path / "installed", tmp_path / "checkout"
     for folder in (installed, checkout):
         folder.mkdir()
-        write_config(folder, SMALL, SIZES)
+        configure(folder, tiny_repo)
     run(environment / "bin/kbimg", "create", "-f", "kbimg.toml", "vm-img", cwd=installed)
     assert run_doit(checkout, "vm_img").returncode == 0
     assert digest(installed / "scripts-auto/system.img") == digest(
@@ -45,7 +44,7 @@ def test_pipx_gives_a_working_kbimg(tmp_path):
     }
     source, empty = clone(tmp_path), tmp_path / "empty"
     empty.mkdir()
-    write_config(empty, SMALL, SIZES)
+    write_config(empty)
     run(sys.executable, "-m", "pipx", "install", ".", cwd=source, **folders)
     assert [path.name for path in (tmp_path / "bin").iterdir()] == ["kbimg"]
     kbimg = tmp_path / "bin/kbimg"

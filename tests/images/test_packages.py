@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import web
-from building import DEMO, SMALL, digest, made, run_doit, write_config
+from building import digest, made, run_doit
 from rpms import BUILD_TIME
+from tiny import PACKAGES, configure
 
 pytestmark = pytest.mark.image
 
-SIZES = "[disk_partition]\nroot = 1024\nimg_size = 5\n"
 SPEC = """Name: kbimg-test
 Version: {version}
 Release: 1
@@ -34,7 +34,7 @@ echo {content} > %{{buildroot}}/usr/share/kbimg-test
 
 
 class Served(web.Server):
-    """A small repository on a web server of its own, beside the demonstration's."""
+    """A small repository on a web server of its own, beside the tiny one."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -65,16 +65,16 @@ class Served(web.Server):
 
 
 @pytest.fixture
-def served(repository, tmp_path: Path) -> Iterator[Served]:
+def served(tiny_repo, tmp_path: Path) -> Iterator[Served]:
     """A configuration with one package of the served repository."""
     there = Served(tmp_path / "served")
     there.publish("1.0")
-    path = write_config(tmp_path, (*SMALL, "kbimg-test"), SIZES)
+    path = configure(tmp_path, tiny_repo, packages=(*PACKAGES, "kbimg-test"))
     (tmp_path / "two.repo").write_text(
-        (DEMO / "demo.repo").read_text() + f"\n[{tmp_path.parent.name}-served]\nname=served\n"
+        tiny_repo.read_text() + f"\n[{tmp_path.parent.name}-served]\nname=served\n"
         f"baseurl=http://127.0.0.1:{there.port}/\ngpgcheck=0\n"
     )
-    path.write_text(path.read_text().replace(str(DEMO / "demo.repo"), "two.repo"))
+    path.write_text(path.read_text().replace(str(tiny_repo), "two.repo"))
     yield there
     there.stop()
 
@@ -187,8 +187,8 @@ def test_a_package_with_other_content_is_not_the_locked_one(served, tmp_path):
         ("# x\nkernel\n", "exact.lock:2: expected a package, its checksum, "),
     ],
 )
-def test_bad_lock_files(repository, tmp_path, text, message):
-    write_config(tmp_path, SMALL)
+def test_bad_lock_files(tiny_repo, tmp_path, text, message):
+    configure(tmp_path, tiny_repo)
     if text is not None:
         (tmp_path / "exact.lock").write_text(text)
     done = run_doit(tmp_path, "vm_img", "lock=exact.lock")

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import tiny
 from building import PXE_PACKAGES, SMALL, TOP, made, run_doit, write_config
 
 pytestmark = pytest.mark.image
@@ -56,6 +57,7 @@ def folder(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
+@pytest.mark.long
 def test_two_builds_are_equal(folder, tmp_path):
     path = write_config(tmp_path, PXE_PACKAGES, SIZES + BY_DHCP)
     path.write_text(path.read_text().replace("version =", UPGRADE))
@@ -143,8 +145,8 @@ def test_out_of_an_upgrade_image(folder, tmp_path):
     assert names[0] == names[1]
 
 
-def test_an_upgrade_image_without_the_programs(repository, tmp_path):
-    path = write_config(tmp_path, SMALL, SIZES)
+def test_an_upgrade_image_without_the_programs(tiny_repo, tmp_path):
+    path = tiny.configure(tmp_path, tiny_repo)
     path.write_text(path.read_text().replace("version =", UPGRADE))
     assert run_doit(tmp_path, "upgrade_img", "engine=none").returncode == 0
     (tmp_path / "bare").mkdir()

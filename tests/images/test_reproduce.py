@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from building import SMALL, run_doit, write_config
+from building import run_doit, write_custom
+from tiny import configure
 
-SIZES = "[disk_partition]\nroot = 1024\nimg_size = 5\n"
 pytestmark = pytest.mark.image
 
 
 def test_two_builds_are_equal(repository, tmp_path: Path):
-    """Even with a script that writes down what it sees of the host."""
-    (tmp_path / "host.sh").write_text("(uname -n; umask; echo $TZ $LANG) > /usr/share/host\n")
-    write_config(tmp_path, SMALL, SIZES + '[chroot_script]\npath = "host.sh"\n')
+    """With every option, and with a script that writes down what it sees of the host."""
+    write_custom(tmp_path)
+    with (tmp_path / "mark.sh").open("a") as script:
+        script.write("(uname -n; umask; echo $TZ $LANG) > /usr/share/host\n")
     done = run_doit(tmp_path, "reproduce")
     assert done.returncode == 0, done.stdout
     for name in ("kubeos.tar", "system.img", "system.qcow2", "packages.txt", "sbom.cdx.json"):
@@ -23,9 +24,9 @@ def test_two_builds_are_equal(repository, tmp_path: Path):
     assert not (tmp_path / "scripts-auto/.kbimg/reproduce").exists()
 
 
-def test_the_file_that_differs_is_named(repository, tmp_path: Path):
+def test_the_file_that_differs_is_named(tiny_repo, tmp_path: Path):
     (tmp_path / "random.sh").write_text("head -c 16 /dev/urandom > /usr/share/random\n")
-    write_config(tmp_path, SMALL, SIZES + '[chroot_script]\npath = "random.sh"\n')
+    configure(tmp_path, tiny_repo, '[chroot_script]\npath = "random.sh"\n')
     done = run_doit(tmp_path, "reproduce")
     assert done.returncode != 0
     assert "differs  kubeos.tar: /usr/share/random: content at byte 0: " in done.stdout

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import engines
 import pytest
-from building import SMALL, digest, kept, made, run_doit, write_config
+import tiny
+from building import digest, kept, made, run_doit
 
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import plan_table
@@ -19,15 +20,16 @@ from kbimg_tasks.tools import take_from_image
 pytestmark = pytest.mark.image
 
 NAME = "kubeos-upgrade:v1"
-SIZES = '[disk_partition]\nroot = 1024\nimg_size = 5\n[persist_mkdir]\nname = ["data"]\n'
-OTHER_SIZES = "[disk_partition]\nroot = 1100\nimg_size = 6\n"
+MORE = '[persist_mkdir]\nname = ["data"]\n'
+SIZES = tiny.SIZES + MORE
+OTHER_SIZES = "[disk_partition]\nroot = 300\nimg_size = 4\n"
 
 
 @pytest.fixture(scope="module")
-def folder(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tiny_repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an upgrade image and the disk of the same configuration."""
     top = tmp_path_factory.mktemp("upgrade")
-    path = write_config(top, SMALL, SIZES + '[grub]\npasswd = "secret"\n')
+    path = tiny.configure(top, tiny_repo, MORE + '[grub]\npasswd = "secret"\n')
     path.write_text(path.read_text().replace("version =", f'upgrade_img = "{NAME}"\nversion ='))
     done = run_doit(top, "vm_img", "upgrade_img", "engine=none")
     assert done.returncode == 0, done.stdout
@@ -185,7 +187,7 @@ def test_a_disk_of_another_size_starts_its_own_slots(out, tmp_path):
         ],
         check=True,
     )
-    ids = Ids.of(plan_table(1100, 6))
+    ids = Ids.of(plan_table(300, 4))
     menu = (tmp_path / "grub.cfg").read_text()
     shown = subprocess.run(
         ["sfdisk", "--json", str(disk / "system.img")],
