@@ -18,7 +18,7 @@ from kbimg_tasks.config.tables import names
 from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.machine.architecture import ARCHITECTURES
 
-EXAMPLES = DATA / "reference/examples.toml"
+EXAMPLES = DATA / "example.toml"
 # What a path must lead to, by the kind of file that an option names.
 KINDS = {
     "": "",
@@ -155,9 +155,9 @@ def added_packages() -> Iterator[tuple[str, str]]:
 
 
 def examples() -> dict[str, str]:
-    """The text of each table in the file of examples."""
+    """The text of each table in the file of examples, whose first paragraph is a comment."""
     found: dict[str, str] = {}
-    for part in EXAMPLES.read_text(encoding="utf-8").split("\n\n"):
+    for part in EXAMPLES.read_text(encoding="utf-8").split("\n\n")[1:]:
         header = part.partition("\n")[0]
         found[header.strip("[]")] = part.strip()
     return found

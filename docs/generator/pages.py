@@ -8,10 +8,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from docs.generator import commands, configuration, picture, schema, stages
-from kbimg_tasks.host.installation import DATA
 
 DOCS = Path(__file__).resolve().parents[1]
-TEMPLATES = DATA / "reference"
+TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 def pages() -> dict[Path, str]:
@@ -45,7 +44,7 @@ def _rendered(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(cell=cell, named=named)
-    return environment.get_template(template).render(values)
+    return environment.get_template(f"{template}.j2").render(values)
 
 
 def cell(text: str) -> str:

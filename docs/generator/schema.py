@@ -1,4 +1,4 @@
-"""The JSON Schema of kbimg.toml, for editors and other programs: config/kbimg.schema.json.
+"""The JSON Schema of kbimg.toml, for editors and other programs.
 
 It is made of the model: whatever a rule takes, the schema takes too. What options demand of each
 other, and of files, only `doit check` knows. `python -m docs.generator` writes the file.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import inspect
 import json
-from pathlib import Path
 from typing import Any
 
 import attrs
 
 from kbimg_tasks.config.model import ARRAYS, TABLES
 from kbimg_tasks.config.tables import names
+from kbimg_tasks.host.installation import DATA
 
-FILE = Path(__file__).resolve().parents[2] / "config/kbimg.schema.json"
+FILE = DATA / "kbimg.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 
