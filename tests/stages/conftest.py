@@ -1,0 +1,139 @@
+"""A configuration's stages, each performed by itself on a tree of a few files.
+
+What a stage stands on is put where the stage before would have left it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Callable, Union
+
+import pytest
+from building import write_config
+
+from kbimg_tasks.build.runner import perform
+from kbimg_tasks.config.load import load
+from kbimg_tasks.plan.images import plan
+from kbimg_tasks.plan.root import Given
+from kbimg_tasks.steps.layout import Layout
+
+CLOCK = 1700000000
+SIZES = "[disk_partition]\nroot = 256\nimg_size = 3\n"
+EFI_PHRASE, GRUB_PHRASE = "efi phrase", "openpgp phrase"
+# What a file holds, or where a link leads. A file that can be run begins as one.
+Tree = Mapping[str, Union[str, bytes, Path]]
+
+
+class Bench:
+    """The stages of a configuration, in an output directory of their own."""
+
+    def __init__(self, folder: Path, text: str, **given: Any) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "kbimg.toml").write_text(text, encoding="utf-8")
+        planned = plan(load(folder / "kbimg.toml", folder), Given(epoch=str(CLOCK), **given))
+        self.stages = {stage.name: stage for stage in planned.stages}
+        self.layout = Layout(folder / "out", folder / "cache")
+        self.layout.out.mkdir()
+
+    def path(self, stage: str, artifact: str) -> Path:
+        """Where a stage's artifact lies."""
+        return self.layout.published(self.stages[stage][artifact])
+
+    def put(self, stage: str, artifact: str, content: Tree | str | bytes) -> Path:
+        """Put an artifact where its stage would have left it."""
+        place = self.path(stage, artifact)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Mapping):
+            place.mkdir()
+            fill(place, content)
+        else:
+            place.write_bytes(_bytes(content))
+        return place
+
+    def make(self, stage: str) -> dict[str, Path]:
+        """Perform a stage; its artifacts."""
+        perform(self.stages[stage], self.layout)
+        return {
+            artifact.name: self.layout.published(artifact)
+            for artifact in self.stages[stage].artifacts
+        }
+
+
+def fill(top: Path, content: Tree) -> None:
+    """Write a tree; all of it has the clock's time."""
+    for name, what in content.items():
+        path = top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("/"):
+            path.mkdir(exist_ok=True)
+        elif isinstance(what, Path):
+            path.symlink_to(what)
+        else:
+            path.write_bytes(_bytes(what))
+            path.chmod(0o755 if path.read_bytes().startswith((b"#!", b"\x7fELF")) else 0o644)
+    for folder, _, names in os.walk(top):
+        for name in (*names, ""):
+            os.utime(os.path.join(folder, name), (CLOCK, CLOCK), follow_symlinks=False)
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> MakeBench:
+    """Make a bench: of a virtual machine from packages with `more` in its configuration, or of
+    another configuration's `text`. All else is what a plan is given."""
+
+    def make(more: str = "", text: str = "", **given: Any) -> Bench:
+        text = text or write_config(tmp_path, ("kernel",), SIZES + more).read_text()
+        return Bench(tmp_path, text, **given)
+
+    return make
+
+
+VERIFIED = (
+    f'[grub]\npasswd = "foo"\n[dm_verity]\nefi_key = "{EFI_PHRASE}"\ngrub_key = "{GRUB_PHRASE}"\n'
+)
+
+
+@pytest.fixture
+def verified(bench: MakeBench) -> Bench:
+    """The stages of a verified virtual machine."""
+    return bench(VERIFIED)
+
+
+@pytest.fixture(scope="session")
+def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What the stage of the same name leaves, with keys of half the length."""
+    folder = tmp_path_factory.mktemp("signing-keys")
+    key, certificate = folder / "rsa4BIOS.key", folder / "rsa4BIOS.crt"
+    openssl = (
+        ("genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+        + ("-aes-256-cbc", "-pass", f"pass:{EFI_PHRASE}", "-out", key),
+        ("req", "-new", "-x509", "-key", key, "-passin", f"pass:{EFI_PHRASE}", "-subj", "/CN=us")
+        + ("-addext", "extendedKeyUsage=codeSigning", "-out", certificate),
+        ("x509", "-in", certificate, "-outform", "DER", "-out", folder / "rsa4BIOS.der"),
+    )
+    for words in openssl:
+        subprocess.run(["openssl", *words], check=True)
+    home = tempfile.mkdtemp(prefix="gpg")  # a short path: GnuPG's sockets are in it
+    gpg = ("gpg", "--homedir", home, "--batch", "--quiet", "--passphrase", GRUB_PHRASE)
+    loopback = ("--pinentry-mode", "loopback")
+    for arguments in (
+        ("--quick-generate-key", "us", "rsa2048", "sign", "never"),
+        ("--output", folder / "gpg.key", "--export"),
+        ("--output", folder / "gpg.sec", "--export-secret-keys"),
+    ):
+        subprocess.run([*gpg, *loopback, *arguments], check=True)
+    yield folder
+    subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
+    shutil.rmtree(home)
