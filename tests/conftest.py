@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import engines
 import hypothesis
@@ -16,6 +17,7 @@ import shared
 import tiny
 import wheels
 from building import KUBERNETES, PACKAGES, build, write_config, write_custom
+from groups import Groups
 
 from kbimg_tasks.machine.architecture import AARCH64, X86_64, Architecture
 
@@ -42,15 +44,16 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("many" if is_long_run(config) else "some")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Property tests belong to the long run too. The tests of a file run in one worker, for which
-    its fixtures are made once, unless they have groups of their own."""
-    for item in items:
-        if is_long_run(config) and hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
-            item.add_marker("long")
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Property tests belong to the long run too."""
+    if is_long_run(item.config) and hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+        item.add_marker("long")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    """What distributes tests to workers."""
+    return Groups(config, log)
 
 
 def is_long_run(config: pytest.Config) -> bool:
