@@ -86,7 +86,7 @@ def words() -> tuple[tuple[str, Word], ...]:
 def tasks() -> tuple[tuple[str, str], ...]:
     """What doit lists beside the stages; of the tasks that images consist of, the images."""
     loader = Tasks((), DATA)  # a directory without a configuration
-    stages = {stage.name for stage in loader.command.session.plan.stages}
+    stages = {stage.name for stage in loader.command.plan.stages}
     listed = {
         task.name: task.doc or ""
         for task in loader.load_tasks(None, ())

@@ -255,11 +255,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _boot(given: argparse.Namespace) -> int:
     from kbimg_tasks.commands.boot import boot
-    from kbimg_tasks.session.session import Session
+    from kbimg_tasks.session.session import Refused, started
 
-    session = Session.started([given.image.replace("-", "_"), *words_of(given)], Path.cwd())
-    if session.refusals:
-        print("\n".join(map(str, session.refusals)), file=sys.stderr)
+    session = started([given.image.replace("-", "_"), *words_of(given)], Path.cwd())
+    if isinstance(session, Refused):
+        print("\n".join(map(str, session.problems)), file=sys.stderr)
         return FAILED
     asked = boot.Request(
         session.config, session.layout, session.asked.architecture, given.ssh_port, given.memory

@@ -12,8 +12,9 @@ from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.source import name_as_typed
 from kbimg_tasks.diagnostics.problem import ERROR, WARNING, Problem, in_order
 from kbimg_tasks.diagnostics.show import Painter
-from kbimg_tasks.session.request import Variables
-from kbimg_tasks.session.session import DEFAULT_IMAGE, Session, needed_mib
+from kbimg_tasks.session.obstacles import needed_mib, unmade
+from kbimg_tasks.session.request import DEFAULT_IMAGE, Variables
+from kbimg_tasks.session.session import Planned, Refused, session
 from kbimg_tasks.steps.stage import Stage
 
 
@@ -40,27 +41,28 @@ def judge(asked: Variables) -> Judgement:
     """The configuration for every image that it has tables for, each as if it alone were built, and
     this host for all of them."""
     images = configured(asked.config, asked.started_in) or (DEFAULT_IMAGE,)
-    sessions = [(image, Session.of(asked, (image,))) for image in images]
+    sessions = [(image, session(asked, (image,))) for image in images]
     found: list[Problem] = []
     stages: list[Stage] = []
-    unmade: list[Stage] = []
-    for image, session in sessions:
-        found += (*session.refusals, *session.warnings, *_passed_over(session.config))
-        if not session.refusals:
-            to_make = session.unmade((image,))
-            found += session.source.problems(to_make)
-            stages += session.plan.standing_under((image,))
-            unmade += to_make
+    to_make: list[Stage] = []
+    for image, one in sessions:
+        if isinstance(one, Planned):
+            missing = unmade(one, (image,))
+            found += (*one.warnings, *_passed_over(one.config), *one.source.problems(missing))
+            stages += one.plan.standing_under((image,))
+            to_make += missing
+        else:
+            found += one.problems
     wanted = tuple(dict.fromkeys(stages))
     host = preflight.problems(
-        wanted, asked.layout, needed_mib(tuple(dict.fromkeys(unmade)), asked.layout)
+        wanted, asked.layout, needed_mib(tuple(dict.fromkeys(to_make)), asked.layout)
     )
     return Judgement(
         name_as_typed(asked.config, asked.started_in),
         images,
         asked.architecture.name,
         len(preflight.programs(wanted)),
-        not any(session.refusals for _, session in sessions),
+        not any(isinstance(one, Refused) for _, one in sessions),
         (*in_order(found), *map(Problem.of_no_file, host)),
     )
 

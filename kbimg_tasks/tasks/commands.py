@@ -24,7 +24,7 @@ from kbimg_tasks.tasks.images import Command
 
 def tasks(command: Command) -> Iterator[dict[str, Any]]:
     """One task for each."""
-    planned = command.session.plan
+    plan = command.plan
     yield graph.note(
         "check",
         "judge the configuration and this host, and build nothing",
@@ -47,26 +47,26 @@ def tasks(command: Command) -> Iterator[dict[str, Any]]:
         "report",
         "draw the build as it is now, in report.html",
         partial(_report, command),
-        [word for word in command.session.words if word in planned.images],
+        [word for word in command.words if word in plan.images],
         is_aside=True,
     )
     yield graph.note(
         "pxe_serve",
         "serve what pxe_img makes on address=IP[:PORT], with menus",
         partial(_serve, command),
-        _names(planned.images.get(PXE, ())),
+        _names(plan.images.get(PXE, ())),
     )
     yield graph.note(
         WRITE_LOCK,
         "write the exact packages to lock=FILE, for later builds to obey",
         partial(_write_lock, command),
-        [name for name in _names(planned.stages) if name == "packages"],
+        [name for name in _names(plan.stages) if name == "packages"],
     )
     yield graph.note(
         "reproduce",
         "build vm_img twice and compare, by file where they differ",
         partial(_reproduce, command),
-        _names(command.session.kept),
+        _names(_kept(command)),
     )
     yield graph.note(
         "store", "list what all output directories share, with sizes", partial(_show_store, command)
@@ -82,15 +82,16 @@ def _names(stages: Iterable[Stage]) -> tuple[str, ...]:
     return tuple(stage.name for stage in stages)
 
 
+def _kept(command: Command) -> tuple[Stage, ...]:
+    """The stages whose artifacts cannot be made again."""
+    return tuple(stage for stage in command.plan.stages if stage.is_kept)
+
+
 def _check(command: Command) -> None:
-    found = check.judge(command.session.asked)
+    found = check.judge(command.asked)
     stream = command.display.stream
     painter = show.Painter(terminal.may_colour(stream, os.environ))
-    text = (
-        show.document(found.problems)
-        if command.session.asked.is_json
-        else check.report(found, painter)
-    )
+    text = show.document(found.problems) if command.asked.is_json else check.report(found, painter)
     command.display.say(terminal.writable(text, stream))
     if found.has_errors:
         raise graph.Impossible("")
@@ -101,25 +102,22 @@ def _list_words(command: Command) -> None:
 
 
 def _plan(command: Command) -> None:
-    if command.session.refusals:
-        raise graph.Impossible("\n".join(map(str, command.session.refusals)))
+    planned = command.planned
     command.warn()
-    image = command.session.asked.image
+    image = command.asked.image
     try:
-        script = folder.write(
-            image, IMAGES[image], command.session.plan.in_order(image), command.session.layout
-        )
-    except (folder.NotWritten, remove.StillMounted) as complaint:
-        raise graph.Impossible(str(complaint)) from complaint
+        script = folder.write(image, IMAGES[image], planned.plan.in_order(image), command.layout)
+    except (folder.NotWritten, remove.StillMounted) as error:
+        raise graph.Impossible(str(error)) from error
     command.display.say(f"as root: KBIMG_OUT=DIR sh {script}")
 
 
 def _show_store(command: Command) -> None:
-    command.display.say(store.table(command.session.layout))
+    command.display.say(store.table(command.layout))
 
 
 def _prune_store(command: Command) -> None:
-    for entry in store.prune(command.session.layout):
+    for entry in store.prune(command.layout):
         command.display.say(f"deleted {entry.folder}, {entry.allocated_bytes / store.GIB:.2f} GiB")
 
 
@@ -127,21 +125,21 @@ def _reproduce(command: Command) -> None:
     results = sorted(
         (
             artifact.name
-            for stage in command.session.plan.images[DEFAULT_IMAGE]
+            for stage in command.plan.images[DEFAULT_IMAGE]
             for artifact in stage.artifacts
             if artifact.is_result and not artifact.tells_of_host
         ),
         key=_telling,
     )
     kept = tuple(
-        command.session.layout.published(artifact)
-        for stage in command.session.kept
+        command.layout.published(artifact)
+        for stage in _kept(command)
         for artifact in stage.artifacts
     )
     try:
-        reproduce(DEFAULT_IMAGE, tuple(results), kept, command.session.asked, command.display.say)
-    except (NotEqual, remove.StillMounted) as complaint:
-        raise graph.Impossible(str(complaint)) from complaint
+        reproduce(DEFAULT_IMAGE, tuple(results), kept, command.asked, command.display.say)
+    except (NotEqual, remove.StillMounted) as error:
+        raise graph.Impossible(str(error)) from error
 
 
 def _telling(result: str) -> tuple[bool, str]:
@@ -150,25 +148,21 @@ def _telling(result: str) -> tuple[bool, str]:
 
 
 def _write_lock(command: Command) -> None:
-    asked = command.session.asked
-    if "packages" not in _names(command.session.plan.stages):
+    asked = command.asked
+    if "packages" not in _names(command.plan.stages):
         raise graph.Impossible(f"{asked.config}: write_lock needs a table [from_repo]")
-    lock_file.write(asked.lock, command.session.layout.stage("packages") / "packages.lock")
+    lock_file.write(asked.lock, command.layout.stage("packages") / "packages.lock")
     command.display.say(f"wrote {asked.lock}")
 
 
 def _serve(command: Command) -> None:
-    asked, pxe = command.session.asked, command.session.config.pxe_config
+    asked, pxe = command.asked, command.planned.config.pxe_config
     if pxe is None:
         raise graph.Impossible(f"{asked.config}: pxe_serve needs a table [pxe_config]")
     address = asked.address or pxe.server_ip
     try:
         pxe_serve.serve(
-            command.session.layout.out,
-            pxe.rootfs_name,
-            address,
-            asked.architecture,
-            command.display.say,
+            command.layout.out, pxe.rootfs_name, address, asked.architecture, command.display.say
         )
     except OSError as error:
         raise graph.Impossible(
@@ -181,23 +175,22 @@ def _report(command: Command) -> None:
     # Late: they and Jinja2 would slow down every command.
     from kbimg_tasks.commands.report import gathering, page
 
-    if command.session.refusals:
-        raise graph.Impossible("\n".join(map(str, command.session.refusals)))
+    planned = command.planned
     # The admin container's stages depend on an engine, which is asked when it is built.
-    images = [image for image in command.session.plan.images if image != ADMIN]
+    images = [image for image in planned.plan.images if image != ADMIN]
     try:
-        command.session.layout.out.mkdir(parents=True, exist_ok=True)
+        command.layout.out.mkdir(parents=True, exist_ok=True)
         page.write(
             gathering.report(
-                command.session.config,
-                command.session.plan,
+                planned.config,
+                planned.plan,
                 images,
-                command.session.layout,
-                str(command.session.asked.config),
+                command.layout,
+                str(command.asked.config),
                 time.time(),
             ),
-            command.session.layout,
+            command.layout,
         )
     except OSError as error:
         raise graph.Impossible(f"report: {error.strerror}: {error.filename}") from error
-    command.display.say(f"wrote {command.session.layout.report}")
+    command.display.say(f"wrote {command.layout.report}")

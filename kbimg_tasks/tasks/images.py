@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,20 @@ import doit
 from attrs import field, frozen
 
 from kbimg_tasks.commands.clean.cleaning import Cleaning
+from kbimg_tasks.diagnostics.problem import Problem
+from kbimg_tasks.plan.images import Plan
 from kbimg_tasks.progress import Display
 from kbimg_tasks.session import blame
-from kbimg_tasks.session.request import DEFAULT_IMAGE, IMAGES
-from kbimg_tasks.session.session import Session, index
+from kbimg_tasks.session.catalogue import catalogue
+from kbimg_tasks.session.obstacles import obstacles
+from kbimg_tasks.session.outdated import outdated
+from kbimg_tasks.session.repositories import index
+from kbimg_tasks.session.request import DEFAULT_IMAGE, IMAGES, Variables
+from kbimg_tasks.session.session import Planned, Refused, Session, started
 from kbimg_tasks.steps.layout import CACHE, Layout
 from kbimg_tasks.tasks import clean, containers
 from kbimg_tasks.tasks import stages as graph
+from kbimg_tasks.tasks.making import Maker
 from kbimg_tasks.tasks.reporter import reporter
 
 WORKERS_AT_MOST = 4
@@ -28,8 +35,9 @@ DEMO_REPOSITORY = CACHE / "demo-rpms"
 
 @frozen
 class Command:
-    """What doit is shown for one command."""
+    """What doit is shown for one command, which consists of `words`."""
 
+    words: tuple[str, ...]
     session: Session
     display: Display = field(factory=Display)
 
@@ -41,7 +49,12 @@ class Command:
     @classmethod
     def started(cls, words: Sequence[str], started_in: Path) -> Command:
         """That of the command line `words`, typed in a directory."""
-        return cls(Session.started(words, started_in))
+        return cls(tuple(words), started(words, started_in))
+
+    @property
+    def asked(self) -> Variables:
+        """What was asked for."""
+        return self.session.asked
 
     @property
     def layout(self) -> Layout:
@@ -49,16 +62,31 @@ class Command:
         return self.session.layout
 
     @property
+    def planned(self) -> Planned:
+        """The session of a command that can be planned. Raises graph.Impossible for any other."""
+        if isinstance(self.session, Refused):
+            raise graph.Impossible("\n".join(map(str, self.session.problems)))
+        return self.session
+
+    @property
+    def plan(self) -> Plan:
+        """The plan; of a command that cannot be planned, the stages to list, clean and refuse."""
+        if isinstance(self.session, Refused):
+            return catalogue(self.asked.architecture)
+        return self.session.plan
+
+    @property
     def cleaning(self) -> Cleaning:
         """How the output directory is cleaned."""
-        # `doit clean` works without a configuration, but not with words it does not understand.
-        return Cleaning(self.layout, self.session.asked.is_forced, self.session.mistakes)
+        # `doit clean` needs no valid configuration, but a valid command line.
+        mistakes = self.session.mistakes if isinstance(self.session, Refused) else ()
+        return Cleaning(self.layout, self.asked.is_forced, mistakes)
 
     @property
     def doit_config(self) -> dict[str, Any]:
         """How doit is to run this."""
         # A command without names is about the usual image, `doit clean` about the whole directory.
-        default = clean.OUTPUT if "clean" in self.session.words else DEFAULT_IMAGE
+        default = clean.OUTPUT if "clean" in self.words else DEFAULT_IMAGE
         return {
             "default_tasks": [default],
             "reporter": reporter(self.layout, self.display),
@@ -73,19 +101,17 @@ class Command:
         }
 
     def image_tasks(self) -> Iterator[dict[str, Any]]:
-        """The tasks that users name."""
+        """The tasks of the images."""
         for image, doc in IMAGES.items():
             then = [task["basename"] for task in self._container_tasks(image)]
-            made = self.session.plan.images.get(image, ())
+            made = self.plan.images.get(image, ())
             yield graph.group(image, doc, made, self.cleaning, then)
 
     def stage_tasks(self) -> Iterator[dict[str, Any]]:
-        """What is about the whole directory, the check, what containers are handed to, and every
-        stage."""
-        session, plan = self.session, self.session.plan
-        yield clean.output(self.cleaning, plan.stages)
+        """The tasks of the output directory, of what lies outside it, and of every stage."""
+        yield clean.output(self.cleaning, self.plan.stages)
         yield clean.cleanup(self.cleaning, self.display.say)
-        repository = DEMO_REPOSITORY / session.asked.architecture.name
+        repository = DEMO_REPOSITORY / self.asked.architecture.name
         demo = index(repository)
         yield graph.outside(
             "demo_repo",
@@ -93,35 +119,52 @@ class Command:
             demo,
             partial(_is_current, repository),
             self.display.say,
-            "kbimg_tasks.demo_repo",
-            f"--arch={session.asked.architecture.oci}",
+            ("kbimg_tasks.demo_repo", f"--arch={self.asked.architecture.oci}"),
         )
-        yield graph.ready(session.problems, self.warn)
+        yield graph.ready(self.problems, self.warn)
         for image in IMAGES:
             yield from self._container_tasks(image)
-        yield from graph.tasks(
-            plan.stages,
-            self.layout,
-            self.display,
-            makers={demo: "demo_repo"},
-            outdated=session.outdated(self.display.say),
-            cleaning=self.cleaning,
-            checked_first=plan.checked_first(session.wanted()),
-            named=session.words,
-            blamed=partial(blame.blamed, session.config),
-        )
+        yield from self._stage_tasks({demo: "demo_repo"})
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What keeps the wanted images from being built."""
+        if isinstance(self.session, Refused):
+            return self.session.problems
+        return obstacles(self.session, self.session.wanted(self.words))
 
     def warn(self) -> None:
-        """Say what is to be known all the same."""
-        for warning in self.session.warnings:
+        """Print the warnings."""
+        for warning in self.planned.warnings:
             self.display.say(f"warning: {warning}")
 
+    def _stage_tasks(self, makers: Mapping[Path, str]) -> Iterator[dict[str, Any]]:
+        """`makers` names the tasks that make files which stages read from elsewhere."""
+        stages = self.plan.stages
+        after = {
+            stage.name: [makers[source.path] for source in stage.sources() if source.path in makers]
+            for stage in stages
+        }
+        # What cannot be made again is deleted only by name.
+        cleaned = {
+            stage.name: self.cleaning
+            for stage in stages
+            if stage.name in self.words or not stage.is_kept
+        }
+        maker = Maker(self.layout, self.display)
+        if isinstance(self.session, Refused):
+            yield from graph.tasks(stages, maker, cleaned, after, {})
+            return
+        maker.blamed = partial(blame.blamed, self.session.config)
+        for name, checks in self.plan.checked_first(self.session.wanted(self.words)).items():
+            after[name] += checks
+        newer = outdated(self.session, self.display.say)
+        yield from graph.tasks(stages, maker, cleaned, after, newer)
+
     def _container_tasks(self, image: str) -> Iterator[dict[str, Any]]:
-        container = self.session.plan.containers.get(image)
+        container = self.plan.containers.get(image)
         if container:
-            asked = self.session.asked
             yield from containers.tasks(
-                image, container, self.layout, asked.engine, asked.push, self.display.say
+                image, container, self.layout, self.asked.engine, self.asked.push, self.display.say
             )
 
 

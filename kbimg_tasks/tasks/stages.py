@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable
@@ -12,25 +11,22 @@ from typing import Any, Callable
 from attrs import frozen
 from doit.exceptions import TaskFailed
 
-from kbimg_tasks.build import lock, stamps, store
-from kbimg_tasks.build.runner import StageFailed, perform
+from kbimg_tasks.build import stamps
 from kbimg_tasks.commands.clean.cleaning import Cleaning
 from kbimg_tasks.diagnostics.problem import Problem
 from kbimg_tasks.host import process
-from kbimg_tasks.progress import Display
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import Artifact, Stage
+from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tasks import clean
+from kbimg_tasks.tasks.making import Maker
 from kbimg_tasks.tasks.reporter import ASIDE, SILENT
 
 READY = "ready"
-_checking = threading.Lock()
-_checked: set[Artifact] = set()
 
 
 @frozen
 class Condition:
-    """What must hold for a task to have nothing to do; `doit info` says it when it does not."""
+    """When a task is up to date; `doit info` shows `words` when it is not."""
 
     words: str
     holds: Callable[[], bool]
@@ -43,52 +39,43 @@ class Condition:
 
 
 class Impossible(Exception):
-    """A task of its own could not do what it was asked for; the text is for the user."""
+    """A task that makes no file failed; the text is for the user."""
 
 
 def tasks(
     stages: Iterable[Stage],
-    layout: Layout,
-    display: Display,
-    makers: Mapping[Path, str] | None = None,
-    outdated: Mapping[str, Callable[[], bool]] | None = None,
-    cleaning: Cleaning | None = None,
-    checked_first: Mapping[str, tuple[str, ...]] | None = None,
-    named: Collection[str] = (),
-    blamed: Callable[..., Iterable[object]] = lambda _stage, _option, _last: (),
+    maker: Maker,
+    cleaned: Mapping[str, Cleaning],
+    after: Mapping[str, Sequence[str]],
+    outdated: Mapping[str, Callable[[], bool]],
 ) -> Iterator[dict[str, Any]]:
     """One task for each stage, in build order.
 
-    `makers` names the tasks that make files which a stage finds outside the output directory.
-    `outdated` tells of stages whose world outside this machine may have changed. `checked_first`
-    has for a stage the checks that come before it without giving it anything. What is kept is
-    cleaned only where its stage is among the tasks `named` by the command. `blamed` tells of a
-    failed stage, of who asked for the step that failed, and of its last lines, what is to blame.
+    `cleaned` has how `doit clean` cleans a stage, if it does. `after` has the tasks that come
+    before a stage in addition to the stages that it needs. `outdated` has the checks of stages that
+    can be out of date although their inputs are the same.
     """
     stages = tuple(stages)
     by_name = {stage.name: stage for stage in stages}
     for stage in stages:
-        outside = [(makers or {}).get(source.path) for source in stage.sources()]
+        cleaning = cleaned.get(stage.name)
         yield {
             "basename": stage.name,
             "doc": stage.summary,
-            "actions": [(_make, [stage, by_name, layout, display, blamed])],
-            "targets": [str(layout.published(artifact)) for artifact in stage.artifacts],
+            "actions": [(maker.make, [stage, by_name])],
+            "targets": [str(maker.layout.published(artifact)) for artifact in stage.artifacts],
             "task_dep": [
                 READY,
-                *filter(None, outside),
-                *(checked_first or {}).get(stage.name, ()),
+                *after.get(stage.name, ()),
                 *dict.fromkeys(need.stage for need in stage.needs()),
             ],
             "uptodate": [
                 Condition(
                     "made, from what there is now",
-                    partial(_is_current, layout, stage, (outdated or {}).get(stage.name)),
+                    partial(_is_current, maker.layout, stage, outdated.get(stage.name)),
                 )
             ],
-            "clean": [clean.of_stages([stage], cleaning or Cleaning(layout))]
-            if stage.name in named or not stage.is_kept
-            else [],
+            "clean": [clean.of_stages([stage], cleaning)] if cleaning else [],
             # What programs print is shown by the display, if it is to be.
             "io": {"capture": False},
         }
@@ -100,14 +87,13 @@ def outside(
     target: Path,
     is_current: Callable[[], bool],
     say: Callable[[str], None],
-    module: str,
-    *arguments: str,
+    program: Sequence[str],
 ) -> dict[str, Any]:
-    """The task of a program of ours that makes something outside the output directory, until that
-    is current, and prints little."""
+    """The task of a Python module, the first word of `program`, that makes something outside the
+    output directory."""
 
     def act() -> TaskFailed | None:
-        status = process.follow([sys.executable, "-m", module, *arguments], say)
+        status = process.follow([sys.executable, "-m", *program], say)
         return TaskFailed(f"{name}: exit status {status}") if status else None
 
     return {
@@ -129,15 +115,15 @@ def note(
     is_done: Callable[[], bool] | None = None,
     is_aside: bool = False,
 ) -> dict[str, Any]:
-    """A task that makes no file. What it cannot do, it says by an Impossible; `after` are the tasks
-    that come before it, `is_done` tells when there is nothing to do. One that is done aside says
-    all there is to say, touches nothing, and needs no right configuration."""
+    """A task that makes no file. Its action raises Impossible when it fails. `after` are the tasks
+    that come before it; with `is_done` there is nothing to do. One that `is_aside` changes nothing
+    in the output directory, works while others build there, and needs no valid configuration."""
 
     def act() -> TaskFailed | None:
         try:
             action()
-        except Impossible as complaint:
-            return TaskFailed(str(complaint))
+        except Impossible as failure:
+            return TaskFailed(str(failure))
         return None
 
     return {
@@ -154,8 +140,8 @@ def note(
 def ready(
     problems: Callable[[], tuple[Problem, ...]], warn: Callable[[], None] | None = None
 ) -> dict[str, Any]:
-    """The task that every stage waits for: the configuration and the host are as they must be.
-    What is to be known all the same is told by `warn`."""
+    """The task that every stage waits for: check the configuration and the host. Without problems
+    `warn` prints the warnings."""
 
     def is_ready() -> bool:
         if problems():
@@ -166,7 +152,7 @@ def ready(
 
     return {
         "basename": READY,
-        "doc": "look at the configuration and this host, as every build does first",
+        "doc": "check configuration and host (runs before every build)",
         "actions": [(_refuse, [problems])],
         "uptodate": [Condition("nothing is wrong", is_ready)],
         "meta": {SILENT: True},
@@ -203,42 +189,6 @@ def group(
 
 def _is_current(layout: Layout, stage: Stage, is_outdated: Callable[[], bool] | None) -> bool:
     return stamps.is_made(layout, stage) and not (is_outdated and is_outdated())
-
-
-def _make(
-    stage: Stage,
-    by_name: Mapping[str, Stage],
-    layout: Layout,
-    display: Display,
-    blamed: Callable[..., Iterable[object]],
-) -> TaskFailed | None:
-    lock.hold(layout)
-    try:
-        for artifact in stage.needs():
-            _check(artifact, by_name[artifact.stage], layout, display)
-        perform(stage, layout, display)
-    except StageFailed as failure:
-        blame = map(str, blamed(stage.name, failure.option, failure.last))
-        return TaskFailed("\n".join((*blame, str(failure))))
-    return None
-
-
-def _check(artifact: Artifact, maker: Stage, layout: Layout, display: Display) -> None:
-    """What lies outside the output directory can have been damaged or emptied by others: it is
-    looked at once before it is read, and made again if need be."""
-    if not (maker.is_shared or artifact.files_told_by):
-        return
-    with _checking:
-        if artifact in _checked:
-            return
-        store.hold(layout, maker.name)
-        if not stamps.is_intact(layout, artifact):
-            display.say(
-                f"      {maker.name:<15} {layout.published(artifact)} was changed or "
-                "emptied from outside: made again"
-            )
-            perform(maker, layout, display)
-        _checked.add(artifact)
 
 
 def _refuse(problems: Callable[[], tuple[Problem, ...]]) -> TaskFailed:

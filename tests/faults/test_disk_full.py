@@ -18,7 +18,7 @@ from kbimg_tasks.config.repo_file import repositories
 from kbimg_tasks.host import remove
 from kbimg_tasks.machine.architecture import X86_64
 from kbimg_tasks.plan.images import Given, plan
-from kbimg_tasks.session.session import local_indexes
+from kbimg_tasks.session.repositories import local_indexes
 from kbimg_tasks.steps.layout import Layout
 
 pytestmark = pytest.mark.image

@@ -23,6 +23,8 @@ from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.host.lifetime import tell_of_interrupts
 from kbimg_tasks.progress import Display
 from kbimg_tasks.tasks.reporter import reporter
+from kbimg_tasks.tasks.making import Maker
+from kbimg_tasks.commands.clean.cleaning import Cleaning
 from kbimg_tasks.steps.stage import Artifact, Secret, Source, Stage, run
 tell_of_interrupts()
 here = Path(__file__).parent
@@ -45,13 +47,14 @@ stages = [
     Stage("final", "the result", "1000", (final,), (run("cp", counted, final),
                                                     run("test", "-e", written),)),
 ]
+cleaned = {stage.name: Cleaning(layout) for stage in stages}
 def task_all():
     yield graph.ready(lambda: ())
     yield graph.outside("elsewhere", "made outside", here / "made", lambda: True,
-                        display.say, "maker")
+                        display.say, ["maker"])
     yield graph.note("remark", "says something", lambda: display.say("a line of its own"),
                      ["base"])
-    yield from graph.tasks(stages, layout, display)
+    yield from graph.tasks(stages, Maker(layout, display), cleaned, {}, {})
     yield graph.group("all", "everything", stages[-1:], then=["remark"])
 @atexit.register
 def tell():

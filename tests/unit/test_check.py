@@ -107,7 +107,7 @@ def test_a_warning_is_no_error(tmp_path: Path):
     assert (warning["severity"], warning["line"], warning["column"]) == ("warning", 3, 15)
     done = run_doit(tmp_path, "check")
     assert done.returncode == 0
-    assert done.stdout.startswith("warning: pxe_img passes over it")
+    assert done.stdout.startswith("warning: ignored by pxe_img")
     assert "kbimg.toml: right for vm_img and pxe_img" in done.stdout
 
 

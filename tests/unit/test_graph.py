@@ -19,6 +19,8 @@ from kbimg_tasks.tasks import stages as graph
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.progress import Display
 from kbimg_tasks.tasks.reporter import reporter
+from kbimg_tasks.tasks.making import Maker
+from kbimg_tasks.commands.clean.cleaning import Cleaning
 from kbimg_tasks.steps.stage import Artifact, Secret, Source, Stage, run
 here = Path(__file__).parent
 layout, display = Layout(here / "out", here / "cache"), Display()
@@ -38,9 +40,10 @@ stages = [
           (run("mkdir", tree), run("cp", "--", small, tree))),
     Stage("final", "the result", clock, (final,), (run("tar", "-cf", final, big, small, tree),)),
 ]
+cleaned = {stage.name: Cleaning(layout) for stage in stages}
 def task_all():
     yield graph.ready(lambda: ())
-    yield from graph.tasks(stages, layout, display)
+    yield from graph.tasks(stages, Maker(layout, display), cleaned, {}, {})
     yield graph.group("all", "everything", stages[-1:])
 """
 

@@ -139,7 +139,7 @@ def test_warnings_are_given(tmp_path: Path):
     )
     done = run_doit(tmp_path, "plan", "image=pxe_img")
     assert done.returncode == 0
-    assert "warning: kbimg.toml:3: from_repo.legacy_bios: pxe_img passes over it" in done.stdout
+    assert "warning: kbimg.toml:3: from_repo.legacy_bios: ignored by pxe_img" in done.stdout
 
 
 def test_beside_a_build_and_cleaned_like_one(tmp_path: Path):

@@ -1,0 +1,66 @@
+"""The action that makes one stage."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Callable
+
+from attrs import define, field
+from doit.exceptions import TaskFailed
+
+from kbimg_tasks.build import lock, stamps, store
+from kbimg_tasks.build.runner import StageFailed, perform
+from kbimg_tasks.config.quoting import Option
+from kbimg_tasks.progress import Display
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import Artifact, Stage
+
+# The problems to report for a failed stage, of its name, the option that asked for its failed
+# step, and the last lines of the step's output.
+Blamed = Callable[[str, Option, "tuple[str, ...]"], Iterable[object]]
+
+
+def no_blame(_stage: str, _option: Option, _last: tuple[str, ...]) -> tuple[()]:
+    """Where there is no configuration to blame."""
+    return ()
+
+
+@define(eq=False)
+class Maker:
+    """Makes stages in one output directory, from several threads at once."""
+
+    layout: Layout
+    display: Display
+    blamed: Blamed = no_blame
+    _guard: threading.Lock = field(factory=threading.Lock)
+    _checked: set[Artifact] = field(factory=set)
+
+    def make(self, stage: Stage, by_name: Mapping[str, Stage]) -> TaskFailed | None:
+        """Make a stage, of which `by_name` has those that it needs."""
+        lock.hold(self.layout)
+        try:
+            for artifact in stage.needs():
+                self._check(artifact, by_name[artifact.stage])
+            perform(stage, self.layout, self.display)
+        except StageFailed as failure:
+            blame = map(str, self.blamed(stage.name, failure.option, failure.last))
+            return TaskFailed("\n".join((*blame, str(failure))))
+        return None
+
+    def _check(self, artifact: Artifact, stage: Stage) -> None:
+        """Others can change or empty what lies outside the output directory: check it once before
+        it is read, and make it again if it was."""
+        if not (stage.is_shared or artifact.files_told_by):
+            return
+        with self._guard:
+            if artifact in self._checked:
+                return
+            store.hold(self.layout, stage.name)
+            if not stamps.is_intact(self.layout, artifact):
+                self.display.say(
+                    f"      {stage.name:<15} {self.layout.published(artifact)} was changed or "
+                    "emptied from outside: made again"
+                )
+                perform(stage, self.layout, self.display)
+            self._checked.add(artifact)
