@@ -13,7 +13,6 @@ import ast
 import hashlib
 import hmac
 import os
-import re
 import stat
 from collections.abc import Iterator
 from functools import cache
@@ -22,7 +21,7 @@ from typing import Callable
 
 from kbimg_tasks.host.installation import DATA, TOOLS
 from kbimg_tasks.steps.render import command_line, symbolic
-from kbimg_tasks.steps.stage import Artifact, Data, Secret, Source, Stage
+from kbimg_tasks.steps.stage import Artifact, Data, Secret, Source, Stage, Tool
 
 # What Python, or pip when it installs us, writes beside a program; it is not the same twice.
 COMPILED = "__pycache__"
@@ -30,7 +29,6 @@ SMALL_BYTES = 1 << 20
 # A file of the user's above this counts with its size, inode and times: reading an upgrade image of
 # a GiB would take seconds at every start.
 READ_BYTES = 64 << 20
-_TOOL_NAME = re.compile(r"kbimg_tasks\.tools\.(\w+)")
 
 
 def of(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> str:
@@ -60,9 +58,8 @@ def _parts(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> Ite
             yield tree(arg.path)
         elif isinstance(arg, Data):
             yield tree(DATA / arg.name, COMPILED)
-        elif isinstance(arg, str):
-            for name in _TOOL_NAME.findall(arg):
-                yield code(TOOLS / f"{name}.py")
+        elif isinstance(arg, Tool):
+            yield code(TOOLS / f"{arg.name}.py")
     for artifact in stage.needs():
         yield identity(artifact)
 

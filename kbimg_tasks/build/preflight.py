@@ -19,13 +19,13 @@ from kbimg_tasks.host import process
 from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.machine.architecture import ARCHITECTURES
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.programs import programs
-from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.programs import machines, programs
+from kbimg_tasks.steps.stage import Stage, Tool
 
 MIB = 1 << 20
 SELINUX = Path("/sys/fs/selinux/enforce")
 FILESYSTEMS = Path("/proc/filesystems")
-EMULATION = "kbimg_tasks.tools.emulation"
+EMULATION = Tool("emulation")
 
 
 def problems(stages: Collection[Stage], layout: Layout, needed_mib: int) -> list[str]:
@@ -79,16 +79,9 @@ def _namespaces() -> Iterator[str]:
 
 def _emulation(stages: Iterable[Stage]) -> Iterator[str]:
     """Whether programs of the image's architecture run here, where they must: it is tried."""
-    for machine in sorted(
-        {
-            arg.partition("=")[2]
-            for stage in stages
-            for arg in stage.args()
-            if isinstance(arg, str) and arg.startswith("--machine=")
-        }
-    ):
+    for machine in sorted(machines(stages)):
         if machine != platform.machine():
-            tried = process.run([sys.executable, "-m", EMULATION, machine])
+            tried = process.run([sys.executable, "-m", EMULATION.module, machine])
             if tried.returncode != 0:
                 yield process.complaint(tried)
 

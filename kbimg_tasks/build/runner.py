@@ -26,7 +26,7 @@ from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
 from kbimg_tasks.progress.watcher import Watcher
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.programs import at_work
-from kbimg_tasks.steps.render import Renderer, actual, command_line
+from kbimg_tasks.steps.render import Renderer, actual, command, command_line
 from kbimg_tasks.steps.stage import Cache, Growth, Progress, Secret, Stage, Step, Text
 
 LAST_LINES = 15
@@ -134,7 +134,7 @@ class _Execution:
         # Imported late: loading it is a tenth of a run in which nothing has changed.
         from plumbum.commands import CommandNotFound
 
-        argv = [*CONTAINMENT, *map(self.text, self.step.argv)]
+        argv = [*CONTAINMENT, *command(self.step, self.text)]
         with ExitStack() as held:
             streams = self._streams(held)
             try:

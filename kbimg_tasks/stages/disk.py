@@ -8,7 +8,7 @@ from kbimg_tasks.machine.bootloader import BIOS, BIOS_BOOT_SECTOR
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import SECTORS_A_MIB, Table, sfdisk_script
 from kbimg_tasks.stages.recipes.ext4 import ext4
-from kbimg_tasks.steps.sandbox import Sandbox, unsynced
+from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import Arg, Artifact, Stage, Step, Text, joined, run, tool
 
 
@@ -46,7 +46,7 @@ def system_img(
                 else ()
             ),
             run("truncate", f"--size={table.image_mib}M", disk),
-            unsynced(run("sfdisk", "--quiet", disk)).fed(Text(script)),
+            nosync(run("sfdisk", "--quiet", disk)).fed(Text(script)),
             *((_boot_code(disk, table, tree),) if tree and table.is_legacy else ()),
             *(ext4(disk, slot, ids, clock, in_disk=True, tree=tree) if tree else ()),
             *(

@@ -18,6 +18,7 @@ from kbimg_tasks.steps.stage import (
     Source,
     Stage,
     Step,
+    Tool,
     joined,
     run,
     tool,
@@ -167,5 +168,4 @@ def have_ended(folder: Path) -> bool:
 
 def given(secret: Secret, *argv: Arg) -> Step:
     """A step whose program reads a secret from the file that stands for SECRET_FILE."""
-    name = str(argv[0])
-    return tool("give_secret", *argv).fed(secret).using(name)
+    return run(*argv).behind(Tool("give_secret")).fed(secret)

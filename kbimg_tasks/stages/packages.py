@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
-from attrs import evolve
-
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.steps.sandbox import Sandbox, unsynced
+from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
@@ -22,6 +20,7 @@ from kbimg_tasks.steps.stage import (
     Source,
     Stage,
     Step,
+    Tool,
     joined,
     run,
     tool,
@@ -102,7 +101,7 @@ def packages(
     )
     exact: tuple[Arg, ...] = ()
     if locked:
-        dnf = evolve(dnf, argv=tool("name_locked", Source(locked), DNF_CACHE, "--", *dnf.argv).argv)
+        dnf = dnf.behind(Tool("name_locked"), Source(locked), DNF_CACHE, "--")
         exact = (joined("--locked=", Source(locked)),)
     # Some versions of dnf take the cache folder to be inside the installroot, others do not.
     where = Sandbox(root=root, binds=((DNF_CACHE, DNF_CACHE),))
@@ -231,7 +230,7 @@ def _installed(
         artifacts=(tree, *made),
         steps=(
             *before,
-            unsynced(Sandbox(root=tree, kernel=True, machine=architecture.name).wrap(rpm)).counting(
+            nosync(Sandbox(root=tree, kernel=True, machine=architecture.name).wrap(rpm)).counting(
                 INSTALLED, Content(resolved["count"]), "packages"
             ),
             tool("finish_install", tree, *finish),

@@ -1,11 +1,12 @@
-"""Which programs stages run: read off their steps."""
+"""What stages need of the host: read off their steps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from kbimg_tasks.host.containment import CONTAINMENT
-from kbimg_tasks.steps.stage import Arg, Interpreter, Manner, OneOf, Stage, Step
+from kbimg_tasks.steps.sandbox import Sandbox
+from kbimg_tasks.steps.stage import Arg, Manner, OneOf, Stage, Step, Tool
 
 # The programs among the words that every step runs behind.
 CONTAINS = ("setpriv", "sh", "unshare")
@@ -20,35 +21,36 @@ def programs(stages: Iterable[Stage]) -> set[OneOf]:
     return wanted
 
 
+def machines(stages: Iterable[Stage]) -> set[str]:
+    """The architectures whose programs the stages run inside a tree, by their names."""
+    return {
+        wrapper.machine
+        for stage in stages
+        for step in stage.steps
+        for wrapper in step.wrappers
+        if isinstance(wrapper, Sandbox) and wrapper.machine
+    }
+
+
 def at_work(step: Step) -> str:
     """The program that a step is about, without those that it is run behind."""
-    *_, (program, *rest) = _chain(step.argv, into_chroots=True)
-    if isinstance(program, Interpreter):
-        return str(rest[1]).rpartition(".")[2]
-    return program.names[0] if isinstance(program, OneOf) else str(program).rpartition("/")[2]
+    program = step.argv[0]
+    if isinstance(program, Tool):
+        return program.name
+    return _program(program).names[0].rpartition("/")[2]
 
 
 def _of_step(step: Step) -> Iterator[OneOf]:
     yield from (one if isinstance(one, OneOf) else OneOf((one,)) for one in step.also_runs)
-    for program, *_ in _chain(step.argv, into_chroots=False):
-        if isinstance(program, Manner):
-            yield OneOf((program.word,))
-        elif not isinstance(program, Interpreter):
-            yield program if isinstance(program, OneOf) else OneOf((str(program),))
+    for each in (*step.wrappers, step):
+        program = each.argv[0]
+        if not isinstance(program, Tool):
+            yield _program(program)
+        if isinstance(each, Sandbox) and each.chroot:
+            return  # what is inside are programs of the tree
 
 
-def _chain(argv: tuple[Arg, ...], *, into_chroots: bool) -> Iterator[tuple[Arg, ...]]:
-    """An argument list, then that of the program which it runs, and so on."""
-    while argv:
-        yield argv
-        program, rest = argv[0], argv[1:]
-        wrapper = str(rest[1]) if isinstance(program, Interpreter) else ""
-        if program == "flock":
-            argv = rest[2:]
-        elif wrapper in ("kbimg_tasks.tools.unsynced", "kbimg_tasks.tools.name_locked") or (
-            wrapper == "kbimg_tasks.tools.sandboxed"
-            and (into_chroots or "--chroot" not in rest[: rest.index("--")])
-        ):
-            argv = rest[rest.index("--") + 1 :]
-        else:
-            return
+def _program(arg: Arg) -> OneOf:
+    if isinstance(arg, OneOf):
+        return arg
+    return OneOf((arg.word if isinstance(arg, Manner) else str(arg),))

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
 from typing import Callable
 
 from kbimg_tasks.host.installation import DATA
@@ -15,7 +16,6 @@ from kbimg_tasks.steps.stage import (
     Artifact,
     Content,
     Data,
-    Interpreter,
     Joined,
     Manner,
     OneOf,
@@ -25,8 +25,10 @@ from kbimg_tasks.steps.stage import (
     Stage,
     Step,
     Text,
+    Tool,
 )
 
+# The text of one argument; of a tool, that of the Python which runs it: see `command`.
 Renderer = Callable[[Arg], str]
 MANNER = "$MANNER"
 
@@ -50,7 +52,7 @@ def symbolic(stage: Stage) -> Renderer:
             return f"$SOURCE/{arg.path.name}"
         if isinstance(arg, Data):
             return f"$DATA/{arg.name}"
-        if isinstance(arg, Interpreter):
+        if isinstance(arg, Tool):
             return "python3"
         if isinstance(arg, OneOf):
             return arg.names[0]
@@ -81,7 +83,7 @@ def actual(stage: Stage, layout: Layout) -> Renderer:
             return str(arg.path)
         if isinstance(arg, Data):
             return str(DATA / arg.name)
-        if isinstance(arg, Interpreter):
+        if isinstance(arg, Tool):
             return sys.executable
         if isinstance(arg, Manner):
             return arg.word
@@ -110,7 +112,7 @@ def shell(stage: Stage) -> Renderer:
             return _escaped(str(arg.path))
         if isinstance(arg, Data):
             return f"$PLAN/data/{arg.name}"
-        if isinstance(arg, Interpreter):
+        if isinstance(arg, Tool):
             return "$PYTHON"
         if isinstance(arg, OneOf):
             return f"$(first_of {' '.join(arg.names)})"
@@ -130,10 +132,18 @@ def _escaped(text: str) -> str:
     return re.sub(r'([\\"$`])', r"\\\1", text)
 
 
+def command(step: Step, text: Renderer) -> Iterator[str]:
+    """The step's whole argument list as text."""
+    for arg in step.command:
+        yield text(arg)
+        if isinstance(arg, Tool):
+            yield from ("-m", arg.module)
+
+
 def command_line(step: Step, text: Renderer) -> str:
     """The step as it could be typed into a shell; a secret is a file that the reader provides."""
     words = [f"{name}={shlex.quote(text(value))}" for name, value in step.env]
-    for word in map(text, step.argv):
+    for word in command(step, text):
         # However many words it takes to say how.
         if word != MANNER or words[-1:] != [MANNER]:
             words.append(word if word == MANNER else shlex.quote(word))

@@ -1,19 +1,19 @@
-"""Where a step runs: argument list in, argument list out, so that a plan shows it."""
+"""What is set up around a step's program: a root tree, a folder in memory, no waiting for disks."""
 
 from __future__ import annotations
 
 from attrs import evolve, frozen
 
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Step, joined, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Step, Tool, joined
 
 # While a tree is worked on, what belongs to /var goes to the copy that nodes fill theirs from.
 FACTORY_AS_VAR = ("/usr/share/factory/var", "/var")
 
 
-def unsynced(step: Step) -> Step:
+def nosync(step: Step) -> Step:
     """The step with its programs kept from waiting for the disk, which publishing does not need."""
-    return evolve(step, argv=tool("unsynced", "--", *step.argv).argv)
+    return step.behind(Tool("unsynced"), "--")
 
 
 @frozen
@@ -41,7 +41,12 @@ class Sandbox:
 
     def wrap(self, step: Step) -> Step:
         """The step that mounts the tree and then does `step`."""
-        argv: list[Arg] = [joined("--root=", self.root)]
+        return step.inside(self)
+
+    @property
+    def argv(self) -> tuple[Arg, ...]:
+        """The tool that mounts the tree, with its arguments."""
+        argv: list[Arg] = [Tool("sandboxed"), joined("--root=", self.root)]
         argv += [joined("--layer=", layer) for layer in self.layers]
         if self.upper:
             argv += [joined("--upper=", self.upper), joined("--work=", Scratch("overlay-work"))]
@@ -51,8 +56,7 @@ class Sandbox:
         argv += ["--kernel"] if self.kernel else []
         argv += [f"--machine={self.machine}"] if self.machine else []
         argv += ["--chroot"] if self.chroot else []
-        wrapped = tool("sandboxed", *argv, "--", *step.argv)
-        return evolve(step, argv=wrapped.argv)
+        return (*argv, "--")
 
 
 def in_memory(step: Step) -> Step:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Union
+from typing import Protocol, Union
 
 from attrs import evolve, field, frozen
 
@@ -76,8 +76,16 @@ class Manner:
 
 
 @frozen
-class Interpreter:
-    """The Python that builds; our own tools run under it."""
+class Tool:
+    """A program of our own, by its module's name in `kbimg_tasks/tools`. The Python that runs
+    kbimg runs it; its code counts for the stage."""
+
+    name: str
+
+    @property
+    def module(self) -> str:
+        """What Python's `-m` is given."""
+        return f"kbimg_tasks.tools.{self.name}"
 
 
 @frozen
@@ -116,9 +124,7 @@ class Secret:
     text: str = field(repr=False)
 
 
-Arg = Union[
-    str, Artifact, Scratch, Source, Data, Cache, Interpreter, Manner, OneOf, Content, Joined
-]
+Arg = Union[str, Artifact, Scratch, Source, Data, Cache, Tool, Manner, OneOf, Content, Joined]
 Stdin = Union[Arg, Text, Secret]
 
 
@@ -146,20 +152,43 @@ class Growth:
     made_of: tuple[Artifact, ...]
 
 
+class Wrapper(Protocol):
+    """Something that is set up around a step's program."""
+
+    @property
+    def argv(self) -> tuple[Arg, ...]:
+        """The program that sets it up, with its arguments up to those of the program inside."""
+
+
+@frozen
+class Starter:
+    """A program that starts the one behind its own arguments."""
+
+    argv: tuple[Arg, ...]
+
+
 @frozen
 class Step:
     """One program to run: an argument list, never a shell's text.
 
-    `option` is where the user asked for it, as ("users", 0); when it fails, that is named.
+    `wrappers` are set up around the program, the outermost first. `also_runs` are the programs of
+    the host that the program runs in turn. `option` is where the user asked for it, as
+    ("users", 0); when it fails, that is named.
     """
 
     argv: tuple[Arg, ...]
     stdin: Stdin | None = None
     stdout: Artifact | Scratch | None = None
     env: tuple[tuple[str, Arg], ...] = ()
+    wrappers: tuple[Wrapper, ...] = ()
     also_runs: tuple[str | OneOf, ...] = ()
     progress: Progress | Growth | None = None
     option: tuple[str | int, ...] = ()
+
+    @property
+    def command(self) -> tuple[Arg, ...]:
+        """The whole argument list: the wrappers, then the program."""
+        return (*(arg for wrapper in self.wrappers for arg in wrapper.argv), *self.argv)
 
     def fed(self, stdin: Stdin) -> Step:
         """The same step with its standard input taken from a file or a secret."""
@@ -171,7 +200,11 @@ class Step:
 
     def behind(self, *argv: Arg) -> Step:
         """The same step with its program started by another one."""
-        return evolve(self, argv=argv + self.argv)
+        return self.inside(Starter(argv))
+
+    def inside(self, wrapper: Wrapper) -> Step:
+        """The same step with one more wrapper around it."""
+        return evolve(self, wrappers=(wrapper, *self.wrappers))
 
     def using(self, *programs: str | OneOf) -> Step:
         """The same step, saying which programs its own program runs in turn."""
@@ -197,7 +230,7 @@ def run(*argv: Arg, **env: Arg) -> Step:
 
 def tool(name: str, *argv: Arg, **env: Arg) -> Step:
     """A step that runs one of our own programs in `kbimg_tasks/tools`."""
-    return run(Interpreter(), "-m", f"kbimg_tasks.tools.{name}", *argv, **env)
+    return run(Tool(name), *argv, **env)
 
 
 @frozen
@@ -233,7 +266,7 @@ class Stage:
         yield from self.watches
         yield from _flat(self.clock)
         for step in self.steps:
-            for arg in step.argv:
+            for arg in step.command:
                 yield from _flat(arg)
             for _, value in step.env:
                 yield from _flat(value)

@@ -7,9 +7,9 @@ from pathlib import Path
 from kbimg_tasks.build import fingerprint
 from kbimg_tasks.machine.architecture import X86_64
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.programs import programs
+from kbimg_tasks.steps.programs import at_work, machines, programs
 from kbimg_tasks.steps.render import actual, command_line, symbolic
-from kbimg_tasks.steps.sandbox import Sandbox
+from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import (
     Artifact,
     Cache,
@@ -22,6 +22,7 @@ from kbimg_tasks.steps.stage import (
     Source,
     Stage,
     Text,
+    Tool,
     joined,
     run,
     tool,
@@ -239,6 +240,30 @@ def test_programs_of_the_host_and_not_of_the_tree():
         ("flock",),
         ("qemu-img",),
     }
+
+
+def test_wrappers_are_flattened_last_the_outermost_first():
+    tree = Sandbox(root="/r", machine="aarch64")
+    step = nosync(tree.wrap(run("useradd", "x"))).behind("flock", "lock")
+    assert step.argv == ("useradd", "x")
+    assert command_line(step, symbolic(stage(step))) == (
+        "flock lock python3 -m kbimg_tasks.tools.unsynced -- python3 -m kbimg_tasks.tools.sandboxed"
+        " --root=/r --machine=aarch64 -- useradd x"
+    )
+    assert at_work(step) == "useradd"
+    # What only reads like it is no sandbox.
+    assert machines([stage(step, run("x", "--machine=riscv64"))]) == {"aarch64"}
+
+
+def test_the_code_of_a_tool_counts_wherever_it_is_run(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(fingerprint, "TOOLS", tmp_path)
+    monkeypatch.setattr(fingerprint, "code", lambda path: path.read_text())
+    for step in (tool("fill", OWN), run("a").behind(Tool("fill"))):
+        seen = set()
+        for text in ("one", "two"):
+            (tmp_path / "fill.py").write_text(text)
+            seen.add(fingerprint.of(stage(step), identity, KEY))
+        assert len(seen) == 2
 
 
 def test_how_a_thing_is_done_does_not_count():

@@ -11,16 +11,15 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from kbimg_tasks.build import environment
-from kbimg_tasks.build.preflight import programs
 from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
-from kbimg_tasks.steps.render import Renderer, published, shell
-from kbimg_tasks.steps.stage import Cache, Data, Secret, Source, Stage, Step, Text
+from kbimg_tasks.steps.programs import programs
+from kbimg_tasks.steps.render import Renderer, command, published, shell
+from kbimg_tasks.steps.stage import Cache, Data, Secret, Source, Stage, Step, Text, Tool
 
 WIDTH = 100
 INDENT, MORE = "    ", " \\"
 _PLAIN = re.compile(r"[\w%+,./:@-][\w%+,./:=@-]*")
 _MARK = re.compile(r"@([A-Z][A-Z_]*)@")
-_TOOL = re.compile(r"kbimg_tasks\.tools\.(\w+)")
 # What the scripts run beside the programs of the steps.
 OWN_PROGRAMS = ("env", "find", "mktemp", "realpath", "setsid", "stty")
 
@@ -79,7 +78,7 @@ def _beginning(made: Stage) -> Iterator[str]:
 def step(done: Step, text: Renderer) -> str:
     """One step, on as many lines as it takes."""
     words = ["step", *(f"{name}={quoted(text(value))}" for name, value in done.env)]
-    words += [quoted(text(arg)) for arg in done.argv]
+    words += map(quoted, command(done, text))
     behind = ""
     if done.stdout is not None:
         words += [f"> {quoted(text(done.stdout))}"]
@@ -154,14 +153,9 @@ def secrets(stages: Iterable[Stage]) -> tuple[str, ...]:
 
 def tools(stages: Iterable[Stage]) -> tuple[str, ...]:
     """The names of our own programs that the stages run."""
-    found = {
-        name
-        for made in stages
-        for arg in made.args()
-        if isinstance(arg, str)
-        for name in _TOOL.findall(arg)
-    }
-    return tuple(sorted(found))
+    return tuple(
+        sorted({arg.name for made in stages for arg in made.args() if isinstance(arg, Tool)})
+    )
 
 
 def data(stages: Iterable[Stage]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from attrs import evolve
 
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.steps.sandbox import FACTORY_AS_VAR, Sandbox, unsynced
+from kbimg_tasks.steps.sandbox import FACTORY_AS_VAR, Sandbox, nosync
 from kbimg_tasks.steps.stage import Arg, Artifact, Content, Data, Scratch, Stage, Step, joined, run
 
 MODULES = "/usr/lib/dracut/modules.d"
@@ -50,7 +50,7 @@ def dracut(
     """
     inside = evolve(tree, tmpfs=("/var/tmp", "/var/log"), binds=binds).running_in(architecture)
     names = " ".join(module[_NAME_AT:] for module in modules)
-    return unsynced(
+    return nosync(
         inside.wrap(
             run(
                 "dracut",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
-from kbimg_tasks.steps.sandbox import Sandbox, unsynced
+from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import Arg, Artifact, Data, Scratch, Step, joined, run, tool
 
 BYTES_A_MIB = 1 << 20
@@ -64,8 +64,8 @@ def ext4(
     # libext2fs takes the offset behind the file's name.
     made: Arg = joined(image, f"?offset={offset}") if in_disk else image
     groups, commands = Scratch("groups"), Scratch("debugfs-commands")
-    yield unsynced(tree.wrap(make) if tree else make)
+    yield nosync(tree.wrap(make) if tree else make)
     yield run("dumpe2fs", made).into(groups)
     yield tool("ext4_times", groups, joined("--clock=", clock)).into(commands)
     set_times = run("debugfs", "-w", "-f", commands, made, **environment)
-    yield unsynced(set_times).into(Scratch("debugfs-log"))
+    yield nosync(set_times).into(Scratch("debugfs-log"))
