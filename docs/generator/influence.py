@@ -26,7 +26,7 @@ from kbimg_tasks.config.reader import Reader
 from kbimg_tasks.config.tables import names
 from kbimg_tasks.plan.images import Plan, plan
 from kbimg_tasks.plan.root import Given
-from kbimg_tasks.steps.stage import Artifact, Secret, Source, Stage
+from kbimg_tasks.steps.stage import Artifact, Secret, Size, Source, Stage
 
 IMAGE = "vm_img"
 # The image that reads an option, or a table, where vm_img does not.
@@ -110,8 +110,8 @@ def _own_parts(stage: Stage) -> Iterator[str]:
 
 
 def _is_large(artifact: Artifact) -> bool:
-    """Whether it is identified by its stage's fingerprint; an image is of whole MiB."""
-    return artifact.is_tree or artifact.holds_tree or artifact.name.endswith(".img")
+    """Whether it is identified by its stage's fingerprint."""
+    return artifact.size is not Size.SMALL
 
 
 def sample(option: str) -> dict[str, Any]:

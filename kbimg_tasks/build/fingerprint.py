@@ -21,11 +21,10 @@ from typing import Callable
 
 from kbimg_tasks.host.installation import DATA, TOOLS
 from kbimg_tasks.steps.render import command_line, symbolic
-from kbimg_tasks.steps.stage import Artifact, Data, Secret, Source, Stage, Tool
+from kbimg_tasks.steps.stage import Artifact, Data, Secret, Size, Source, Stage, Tool
 
 # What Python, or pip when it installs us, writes beside a program; it is not the same twice.
 COMPILED = "__pycache__"
-SMALL_BYTES = 1 << 20
 # A file of the user's above this counts with its size, inode and times: reading an upgrade image of
 # a GiB would take seconds at every start.
 READ_BYTES = 64 << 20
@@ -64,16 +63,12 @@ def _parts(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> Ite
         yield identity(artifact)
 
 
-def of_artifact(path: Path, made_from: str, *others: Path) -> str:
-    """The identity of a published artifact whose stage has the fingerprint `made_from`, and which
-    counts with some other files of the stage's."""
-    if others:
-        return hashlib.sha256(
-            "\0".join(of_artifact(each, made_from) for each in (path, *others)).encode()
-        ).hexdigest()
-    if path.is_file() and path.stat().st_size <= SMALL_BYTES:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    return f"{made_from}/{path.name}"
+def of_artifact(path: Path, size: Size, made_from: str) -> str:
+    """The identity of an artifact published as `path`, whose stage has the fingerprint
+    `made_from`."""
+    if size is not Size.SMALL:
+        return f"{made_from}/{path.name}"
+    return tree(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def tree(path: Path, passed_over: str = "") -> str:

@@ -2,7 +2,7 @@
 
 A repository's index, repodata/repomd.xml, names every other file of its metadata with a sum, so it
 changes whenever anything does. It is a few kilobytes; asking for all of them at once takes one
-round trip. Those on this machine are files that the `packages` stage watches.
+round trip. Those on this machine are files that are implicit inputs of the `packages` stage.
 """
 
 from __future__ import annotations

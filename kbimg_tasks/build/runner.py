@@ -47,7 +47,7 @@ class StageFailed(Exception):
 
 def perform(stage: Stage, layout: Layout, watcher: Watcher = NOBODY) -> None:
     """Make a stage and publish it. Raises StageFailed; what was published before stays."""
-    if stage.is_kept and stamps.is_made(layout, stage):
+    if stage.protected and stamps.is_made(layout, stage):
         return  # even where doit was told to do everything again
     os.umask(0o022)  # the caller's would show in the images
     try:
@@ -269,10 +269,8 @@ def _publish(stage: Stage, layout: Layout, clock: int) -> dict[str, int]:
     for artifact in stage.artifacts:
         made, place = layout.unpublished(artifact), layout.published(artifact)
         taken[artifact.name] = _allocated(os.lstat(made))
-        if artifact.is_private:
-            made.chmod(0o700 if artifact.is_tree else 0o600)
         if artifact.is_tree:
-            taken[artifact.name] = _age(made, math.inf if artifact.is_kept else clock)
+            taken[artifact.name] = _age(made, math.inf if stage.protected else clock)
             remove.delete(place)
         os.replace(made, place)
     return taken

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.stage import Size, Stage
 
 MIB = 1 << 20
 # The root tree of the guide's package list, while its own size is not known yet.
@@ -52,7 +52,7 @@ def is_exhausted(layout: Layout, said: Iterable[str]) -> bool:
 def exhausted(stage: Stage, layout: Layout, failure: str) -> str:
     """What to tell whoever's disk is full; `failure` is what the stage met."""
     written = _written_mib(layout.partial(stage.name))
-    expected = sum(artifact.holds_tree for artifact in stage.artifacts) * tree_mib(layout)
+    expected = sum(one.size is Size.ROOT for one in stage.artifacts) * tree_mib(layout)
     needed = (
         f"about {expected} MiB"
         if expected > written

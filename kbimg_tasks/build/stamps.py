@@ -25,7 +25,7 @@ from attrs import asdict, evolve, frozen
 
 from kbimg_tasks.build import fingerprint
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import Artifact, Stage
+from kbimg_tasks.steps.stage import Artifact, Size, Stage
 
 KEY_BYTES = 32
 # One value from boot to boot, by random(4).
@@ -74,19 +74,23 @@ def write(
     the disk, in bytes."""
     artifacts = {
         artifact.name: {
-            "identity": fingerprint.of_artifact(
-                layout.published(artifact),
-                made_from,
-                *(layout.published(stage[name]) for name in (artifact.files_told_by,) if name),
-            ),
-            "is_result": artifact.is_result and not artifact.is_kept,
+            "identity": _identity(layout, stage, artifact, made_from),
+            "is_result": artifact.is_result and not stage.protected,
             "allocated_bytes": taken[artifact.name],
             **_status(layout.published(artifact)),
-            **({"census": census(layout.published(artifact))} if stage.is_shared else {}),
+            **({"snapshot": snapshot(layout.published(artifact))} if stage.is_shared else {}),
         }
         for artifact in stage.artifacts
     }
     _save(layout.stamp(stage.name), Stamp(made_from, seconds, artifacts, _boot()))
+
+
+def _identity(layout: Layout, stage: Stage, artifact: Artifact, made_from: str) -> str:
+    """The identity of an artifact, and of the checksums of the files that it lists."""
+    both = (artifact, *(stage[name] for name in (artifact.checksums,) if name))
+    return " ".join(
+        fingerprint.of_artifact(layout.published(one), one.size, made_from) for one in both
+    )
 
 
 def _save(path: Path, stamp: Stamp) -> None:
@@ -140,11 +144,11 @@ def _sync(folder: Path) -> None:
         os.close(number)
 
 
-def census(path: Path) -> str:
+def snapshot(path: Path) -> str:
     """A digest of the state of a file, or of everything below a directory, without its content.
 
     The change time tells of every change of a file's content, mode or owner, and no program sets
-    it: inode(7). So a tree that was touched by anybody, or copied, has another census.
+    it: inode(7). So a tree that was touched by anybody, or copied, has another snapshot.
     """
     digest = hashlib.sha256()
     for folder, folders, files in os.walk(path):
@@ -175,7 +179,8 @@ def current(layout: Layout, stage: Stage) -> str:
     """The fingerprint that the stage has now; the stages that it needs must be made."""
 
     def identity(artifact: Artifact) -> str:
-        if artifact.is_kept:
+        if artifact.is_tree and artifact.size is Size.SMALL:
+            # Of a directory, the stamp does not know whether its files have changed.
             return fingerprint.tree(layout.published(artifact))
         stamp = read(layout, artifact.stage)
         if stamp is None:
@@ -187,7 +192,7 @@ def current(layout: Layout, stage: Stage) -> str:
 
 def is_made(layout: Layout, stage: Stage) -> bool:
     """Whether the stage need not be made again."""
-    if stage.is_kept:
+    if stage.protected:
         return all(os.path.lexists(layout.published(artifact)) for artifact in stage.artifacts)
     stamp = read(layout, stage.name)
     if stamp is None or not stamp.is_durable:
@@ -209,10 +214,10 @@ def is_intact(layout: Layout, artifact: Artifact) -> bool:
     stamp = read(layout, artifact.stage)
     if stamp is None or not os.path.lexists(published):
         return False
-    if artifact.files_told_by:
+    if artifact.checksums:
         return all(map(os.path.exists, published.read_text(encoding="utf-8").splitlines()))
-    expected = stamp.artifacts.get(artifact.name, {}).get("census")
-    return expected is None or expected == census(published)
+    expected = stamp.artifacts.get(artifact.name, {}).get("snapshot")
+    return expected is None or expected == snapshot(published)
 
 
 def key(layout: Layout) -> bytes:

@@ -40,12 +40,13 @@ class Container:
 @frozen
 class Plan:
     """The stages in build order, which of them each image's results come from, which images are
-    container images, and which stages only check: nothing else of their image is made before."""
+    container images, and the order-only prerequisites of each image: stages that only check, made
+    before everything else of the image, and whose results count for nothing."""
 
     stages: tuple[Stage, ...]
     images: dict[str, tuple[Stage, ...]]
     containers: dict[str, Container]
-    checks: dict[str, tuple[Stage, ...]]
+    order_only: dict[str, tuple[Stage, ...]]
 
     def standing_under(self, names: Iterable[str]) -> tuple[Stage, ...]:
         """The stages that these images or stages are made from, themselves included."""
@@ -57,13 +58,13 @@ class Plan:
         return tuple(stage for stage in self.stages if stage.name in wanted)
 
     def in_order(self, image: str) -> tuple[Stage, ...]:
-        """The stages of an image one after the other; its checks as early as they can be."""
-        first = self.standing_under(stage.name for stage in self.checks.get(image, ()))
+        """The stages of an image one after the other, its order-only prerequisites first."""
+        first = self.standing_under(stage.name for stage in self.order_only.get(image, ()))
         return first + tuple(stage for stage in self.standing_under([image]) if stage not in first)
 
-    def checked_first(self, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """For each stage of these images the checks to pass before it is made."""
-        checks = [stage.name for name in names for stage in self.checks.get(name, ())]
+    def order_only_of(self, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """The order-only prerequisites of each stage, when these images are made."""
+        checks = [stage.name for name in names for stage in self.order_only.get(name, ())]
         before = self.standing_under(checks)
         return {stage.name: tuple(checks) for stage in self.stages if stage not in before}
 
@@ -76,7 +77,7 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
     stages: tuple[Stage, ...] = ()
     images: dict[str, tuple[Stage, ...]] = {}
     containers: dict[str, Container] = {}
-    checks: dict[str, tuple[Stage, ...]] = {}
+    order_only: dict[str, tuple[Stage, ...]] = {}
     if config.from_repo or config.from_dockerimg:
         table = disk_table(config)
         ids = Ids.of(table)
@@ -93,7 +94,7 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
         stages += tuple(
             dict.fromkeys(
                 (
-                    *machine.checks,
+                    *machine.order_only,
                     *root.stages,
                     *machine.stages,
                     root.tar,
@@ -107,11 +108,11 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
             for stage in (*machine.stages, root.tar, tar_sum)
             if any(artifact.is_result for artifact in stage.artifacts)
         )
-        checks["vm_img"] = machine.checks
+        order_only["vm_img"] = machine.order_only
         if config.pxe_config and not config.dm_verity and not table.is_legacy:
             checked, made = installer(config, config.pxe_config, root, table, ids)
             stages = tuple(dict.fromkeys((*stages, checked, root.kernel, *made)))
-            checks["pxe_img"] = (checked,)
+            order_only["pxe_img"] = (checked,)
             images["pxe_img"] = (*made, root.tar, tar_sum)
         if config.from_repo and config.from_repo.upgrade_img:
             name = config.from_repo.upgrade_img
@@ -125,12 +126,12 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
                     tuple(container.file(file, path) for path, file in machine.upgrade.items()),
                     root.clock,
                 ),
-                watches=machine.findings,
+                implicit_inputs=machine.checked,
             )
             stages += (upgrade,)
             images["upgrade_img"] = (upgrade, *machine.upgrade_files, root.tar, tar_sum)
             containers["upgrade_img"] = Container(name, upgrade)
-            checks["upgrade_img"] = machine.checks
+            order_only["upgrade_img"] = machine.order_only
         told = (*root.described, contents.build_tools(programs(stages), root.tar["kubeos.tar"]))
         stages += told
         images = {image: (*made, *told) for image, made in images.items()}
@@ -141,7 +142,7 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
             stage for stage in made if any(artifact.is_result for artifact in stage.artifacts)
         )
         containers["admin_container"] = Container(config.admin_container.img_name, made[-1])
-    return Plan(stages, images, containers, checks)
+    return Plan(stages, images, containers, order_only)
 
 
 def disk_table(config: Config) -> Table:

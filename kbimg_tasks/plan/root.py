@@ -80,14 +80,15 @@ class Machine:
     """A virtual machine: the stages of its disk, the sum of that disk, which takes too long to be
     part of every build, and the files of an upgrade image by their names in it.
 
-    `checks` come before everything, `findings` before what others get to see.
+    `order_only` stages come before everything else. `checked` are implicit inputs of all that
+    leaves the output directory: they are there only when the finished images have been checked.
     """
 
     stages: tuple[Stage, ...]
     disk_sum: Stage
     upgrade: dict[str, Artifact]
-    checks: tuple[Stage, ...] = ()
-    findings: tuple[Artifact, ...] = ()
+    order_only: tuple[Stage, ...] = ()
+    checked: tuple[Artifact, ...] = ()
 
     @property
     def upgrade_files(self) -> tuple[Stage, ...]:

@@ -59,9 +59,9 @@ def machine(
         "HASH": hashes["update-hash.img"],
     }
     images = {f"{part}-{SLOT}": file for part, file in slot.items()}
-    findings = (verified["signatures"],)
+    checked = (verified["signatures"],)
     img = disk.system_img(
-        table, {**images, "PERSIST": persist["persist.img"]}, ids, clock, after=findings
+        table, {**images, "PERSIST": persist["persist.img"]}, ids, clock, checked=checked
     )
     qcow2 = disk.system_qcow2(img)
     return Machine(
@@ -69,5 +69,5 @@ def machine(
         archive.checksum(img),
         {file.name: file for file in slot.values()},
         checks,
-        findings,
+        checked,
     )

@@ -8,7 +8,7 @@ from kbimg_tasks.build import preflight, space, stamps
 from kbimg_tasks.diagnostics.problem import Problem
 from kbimg_tasks.session.session import Planned
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.stage import Size, Stage
 
 # Disk space for all that is smaller than the root tree: logs, ESP, initramfs, package lists.
 SMALL_THINGS_MIB = 256
@@ -32,5 +32,5 @@ def unmade(planned: Planned, names: Iterable[str]) -> tuple[Stage, ...]:
 
 def needed_mib(stages: Collection[Stage], layout: Layout) -> int:
     """The disk space that these stages take in the output directory, in MiB."""
-    copies = sum(artifact.holds_tree for stage in stages for artifact in stage.artifacts)
+    copies = sum(one.size is Size.ROOT for stage in stages for one in stage.artifacts)
     return copies * space.tree_mib(layout) + SMALL_THINGS_MIB if stages else 0

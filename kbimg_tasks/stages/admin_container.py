@@ -13,6 +13,7 @@ from kbimg_tasks.steps.stage import (
     Data,
     Manner,
     Scratch,
+    Size,
     Source,
     Stage,
     Step,
@@ -58,7 +59,10 @@ def built_on(base: str, image: str, hostshell: Path, engine: str) -> Stage:
     Which engine it is makes no difference. What `base` stands for in the engine or its registry is
     looked up by the engine, when the stage is made.
     """
-    made, digests = Artifact(ARCHIVE, RESULT, is_result=True), Artifact(ARCHIVE, "digests")
+    made, digests = (
+        Artifact(ARCHIVE, RESULT, is_result=True, size=Size.LARGE),
+        Artifact(ARCHIVE, "digests"),
+    )
     context, tree = Scratch("context"), joined(Scratch("context"), "/tree")
     build = run(Manner(engine), "build", "--tag", image, context, DOCKER_BUILDKIT="0")
     return Stage(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Artifact, Stage, Step, run, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, run, tool
 
 
 def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
@@ -13,7 +13,7 @@ def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
     times, and without the process number that GNU tar puts into their names.
     """
     name = "kubeos_tar"
-    archive = Artifact(name, "kubeos.tar", is_result=True, holds_tree=True)
+    archive = Artifact(name, "kubeos.tar", is_result=True, size=Size.ROOT)
     return Stage(
         name,
         "kubeos.tar, the root tree that upgrades unpack",
@@ -30,7 +30,7 @@ def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
 
 def tree_tar(name: str, summary: str, tree: Sandbox, clock: Arg) -> Stage:
     """A tree as a tar that is no result of its own: a container's layer, say."""
-    tar = Artifact(name, "tree.tar", holds_tree=True)
+    tar = Artifact(name, "tree.tar", size=Size.ROOT)
     return Stage(name, summary, clock, (tar,), (tree_to(tree, tar),))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kbimg_tasks.containers import reference
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.steps.stage import Arg, Artifact, Data, Stage, joined, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Data, Size, Stage, joined, tool
 
 DIGESTS = "digests"
 
@@ -24,7 +24,7 @@ def archive(
     `content` are the tool's words for its layers (`layer`, `file`), `settings` says what a
     container of it runs.
     """
-    made = Artifact(name, result, is_result=True, holds_tree=True)
+    made = Artifact(name, result, is_result=True, size=Size.ROOT)
     digests = Artifact(name, DIGESTS)
     how = (joined("--settings=", settings),) if settings else ()
     return Stage(

@@ -71,7 +71,7 @@ def build_tools(programs: Iterable[OneOf], tree: Artifact) -> Stage:
     """The programs of this host that make the images, with their versions, as they are when `tree`,
     which all images have in them, has been made."""
     name = "build_tools"
-    made = Artifact(name, PROGRAMS, is_result=True, tells_of_host=True)
+    made = Artifact(name, PROGRAMS, is_result=True)
     ordered: tuple[OneOf, ...] = tuple(sorted(programs, key=lambda one: one.names))
     return Stage(
         name,
@@ -79,5 +79,5 @@ def build_tools(programs: Iterable[OneOf], tree: Artifact) -> Stage:
         "0",
         (made,),
         steps=(tool("describe_programs", *ordered).into(made),),
-        watches=(tree,),
+        implicit_inputs=(tree,),
     )

@@ -9,7 +9,7 @@ from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import SECTORS_A_MIB, Table, sfdisk_script
 from kbimg_tasks.stages.recipes.ext4 import ext4
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
-from kbimg_tasks.steps.stage import Arg, Artifact, Stage, Step, Text, joined, run, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, Text, joined, run, tool
 
 
 def system_img(
@@ -18,15 +18,16 @@ def system_img(
     ids: Ids,
     clock: Arg,
     tree: Sandbox | None = None,
-    after: tuple[Artifact, ...] = (),
+    checked: tuple[Artifact, ...] = (),
 ) -> Stage:
     """system.img: the whole disk, sparse.
 
     `images` holds what goes into each partition that is not empty; with `tree`, the file system of
-    ROOT-A is made in its place. `after` are findings without which there is to be no disk.
+    ROOT-A is made in its place. `checked` is there only when a
+    check without which there is to be no disk has passed.
     """
     name = "system_img"
-    disk = Artifact(name, "system.img", is_result=True, holds_tree=True)
+    disk = Artifact(name, "system.img", is_result=True, size=Size.ROOT)
     uuids = {part.label: ids.uuid(part.label) for part in table.partitions}
     script = sfdisk_script(table, ids.disk, uuids)
     slot = table.by_label("ROOT-A")
@@ -55,7 +56,7 @@ def system_img(
                 if part.label in images
             ),
         ),
-        watches=after,
+        implicit_inputs=checked,
     )
 
 
@@ -76,7 +77,7 @@ def _boot_code(disk: Artifact, table: Table, tree: Sandbox) -> Step:
 def system_qcow2(disk: Stage) -> Stage:
     """system.qcow2: the same disk for QEMU; written in order, so that two builds agree."""
     name = "system_qcow2"
-    image = Artifact(name, "system.qcow2", is_result=True, holds_tree=True)
+    image = Artifact(name, "system.qcow2", is_result=True, size=Size.ROOT)
     return Stage(
         name,
         "system.qcow2, the same disk for QEMU",

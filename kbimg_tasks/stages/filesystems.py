@@ -11,7 +11,7 @@ from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
 from kbimg_tasks.stages.recipes.ext4 import ext4
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Stage, Step, joined, run, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Size, Stage, Step, joined, run, tool
 
 # Labels of file systems that go to either slot.
 BOOT, ROOT = "BOOT", "ROOT"
@@ -21,7 +21,7 @@ PERSIST_FOLDERS = ("var", "etc", "etcwork", "opt", "optwork", "etc/KubeOS/certs"
 
 def esp(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """The EFI system partition: FAT, with all that the tree has below /boot/efi."""
-    image = Artifact("esp", "esp.img")
+    image = Artifact("esp", "esp.img", size=Size.LARGE)
     return Stage(
         "esp",
         f"the ESP, {partition.size_mib} MiB of FAT",
@@ -34,7 +34,7 @@ def esp(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
 def grub2(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """The partition that GRUB reads where a BIOS starts it: ext4, with what the tree has below
     /boot/grub2."""
-    image = Artifact("grub2", "grub2.img")
+    image = Artifact("grub2", "grub2.img", size=Size.LARGE)
     return Stage(
         "grub2",
         f"GRUB's partition, {partition.size_mib} MiB of ext4",
@@ -46,7 +46,7 @@ def grub2(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
 
 def boot_image(layers: tuple[Artifact, ...], partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """The boot partition of a verified slot, of either: FAT with what is in the layers."""
-    image = Artifact("boot_image", "update-boot.img", is_result=True)
+    image = Artifact("boot_image", "update-boot.img", is_result=True, size=Size.LARGE)
     tree = Sandbox(root=Scratch("root"), layers=layers)
     either = evolve(partition, label=BOOT)
     return Stage(
@@ -81,7 +81,7 @@ def _fat(
 
 def root_image(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """The root file system of a verified slot, of either, as a file of the partition's size."""
-    image = Artifact("root_image", "update-root.img", is_result=True, holds_tree=True)
+    image = Artifact("root_image", "update-root.img", is_result=True, size=Size.ROOT)
     return Stage(
         "root_image",
         f"update-root.img, {partition.size_mib} MiB of root file system",
@@ -99,7 +99,7 @@ def root_image(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Sta
 def root_b(partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """Slot B: empty, for the first upgrade to fill."""
     name = "root_b"
-    image = Artifact(name, "root-b.img")
+    image = Artifact(name, "root-b.img", size=Size.LARGE)
     return Stage(
         name,
         f"slot B, {partition.size_mib} MiB of empty ext4",
@@ -112,7 +112,7 @@ def root_b(partition: Partition, ids: Ids, clock: Arg) -> Stage:
 def persist(partition: Partition, folders: tuple[str, ...], ids: Ids, clock: Arg) -> Stage:
     """PERSIST: the folders that the units mount, and the user's `persist_mkdir`."""
     name = "persist"
-    image, top = Artifact(name, "persist.img"), Scratch("tree")
+    image, top = Artifact(name, "persist.img", size=Size.LARGE), Scratch("tree")
     parents = {
         str(above)
         for folder in (*PERSIST_FOLDERS, *folders)

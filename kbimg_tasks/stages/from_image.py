@@ -12,6 +12,7 @@ from kbimg_tasks.steps.stage import (
     Artifact,
     Manner,
     Scratch,
+    Size,
     Source,
     Stage,
     Step,
@@ -33,7 +34,7 @@ def kubeos_tar(
     knows it by `digest`. Which engine it was makes no difference.
     """
     name = TAR
-    tar = Artifact(name, "kubeos.tar", is_result=True, holds_tree=True)
+    tar = Artifact(name, "kubeos.tar", is_result=True, size=Size.ROOT)
     clock, known = Artifact(name, "clock"), Artifact(name, DIGEST)
     given_out = Scratch("image.tar")
     called = (f"--name={image}",) if image else ()
@@ -63,7 +64,7 @@ def kubeos_tar(
 def unpacked(tar: Stage, clock: Arg) -> Stage:
     """The root tree, with owners, modes and extended attributes as the tar has them."""
     name = "unpacked"
-    tree = Artifact(name, "rootfs", is_tree=True, holds_tree=True)
+    tree = Artifact(name, "rootfs", is_tree=True, size=Size.ROOT)
     return Stage(
         name,
         "the root tree out of kubeos.tar",

@@ -15,6 +15,7 @@ from kbimg_tasks.steps.stage import (
     Manner,
     Scratch,
     Secret,
+    Size,
     Source,
     Stage,
     Step,
@@ -36,7 +37,7 @@ SECRET_FILE = "@SECRET@"  # a mark of tools/give_secret
 
 def kept(efi: Secret, grub: Secret, years: int) -> Stage:
     """New keys, in a folder of the output directory that only root can read and that stays."""
-    keys = Artifact(KEPT, "keys", is_tree=True, is_result=True, is_private=True, is_kept=True)
+    keys = Artifact(KEPT, "keys", is_tree=True, is_result=True, size=Size.SMALL)
     key, certificate, der, database = (
         joined(keys, f"/{name}")
         for name in (f"{NICKNAME}.key", f"{NICKNAME}.crt", f"{NICKNAME}.der", "certdb")
@@ -132,6 +133,7 @@ def kept(efi: Secret, grub: Secret, years: int) -> Stage:
                 joined("END=", Content(end)),
             ),
         ),
+        protected=True,
     )
 
 
@@ -140,7 +142,7 @@ def checked(
 ) -> Stage:
     """The keys of any layout, found good, in one layout: rsa4BIOS.key, .crt and .der, gpg.key and
     gpg.sec, the secret ones behind their passphrases. `where` tells the place of an option."""
-    own = Artifact(CHECKED, "keys", is_tree=True, is_private=True)
+    own = Artifact(CHECKED, "keys", is_tree=True)
     end = Artifact(CHECKED, NOT_AFTER)
 
     def option(name: str) -> Arg:

@@ -17,6 +17,7 @@ from kbimg_tasks.steps.stage import (
     Manner,
     OneOf,
     Scratch,
+    Size,
     Source,
     Stage,
     Step,
@@ -61,8 +62,8 @@ def packages(
     """
     lock, count, clock = (Artifact(name, file) for file in ("packages.lock", "count", "clock"))
     # The same names can be other packages: a version that was built anew, say.
-    listing = Artifact(name, "packages.list", files_told_by=lock.name)
-    indexes = Artifact(name, "indexes", is_private=True)
+    listing = Artifact(name, "packages.list", checksums=lock.name)
+    indexes = Artifact(name, "indexes")
     resolved, root = Scratch("resolved"), Scratch("installroot")
     purposes = dict(needed or {})
     wanted = sorted({*names, *chain(*purposes.values())})  # an order means nothing to dnf
@@ -124,7 +125,7 @@ def packages(
                 *exact,
             ),
         ),
-        watches=() if locked else tuple(Source(path) for path in repomds),
+        implicit_inputs=() if locked else tuple(Source(path) for path in repomds),
     )
 
 
@@ -194,7 +195,7 @@ def container_rootfs(name: str, resolved: Stage, architecture: Architecture, clo
 
 
 def _tree(name: str) -> Artifact:
-    return Artifact(name, "rootfs", is_tree=True, holds_tree=True)
+    return Artifact(name, "rootfs", is_tree=True, size=Size.ROOT)
 
 
 def _installed(

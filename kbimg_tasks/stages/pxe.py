@@ -14,6 +14,7 @@ from kbimg_tasks.steps.stage import (
     Artifact,
     Data,
     Scratch,
+    Size,
     Stage,
     Step,
     Text,
@@ -91,7 +92,7 @@ def _needed(pxe: PxeConfig) -> tuple[str, ...]:
 def kernel(system: Artifact) -> Stage:
     """vmlinuz: what a machine starts together with initramfs.img."""
     name = "pxe_kernel"
-    made = Artifact(name, "vmlinuz", is_result=True)
+    made = Artifact(name, "vmlinuz", is_result=True, size=Size.LARGE)
     return Stage(
         name,
         "vmlinuz, the kernel of the image, for starting by the network",
@@ -113,7 +114,7 @@ def initramfs(
 ) -> Stage:
     """initramfs.img: for any machine, with the installer and what it is to do."""
     name = "pxe_initramfs"
-    image = Artifact(name, "initramfs.img", is_result=True)
+    image = Artifact(name, "initramfs.img", is_result=True, size=Size.LARGE)
     tree, modules = tree_for(system, Scratch("layer")), (IDENTITY, MODULE)
     told = joined(tree.root, INSTALLER)
     uuids = {part.label: ids.uuid(part.label) for part in table.partitions}

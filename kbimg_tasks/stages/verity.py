@@ -6,7 +6,7 @@ from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.bootloader import REMOVABLE, VENDOR
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
-from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Stage, Step, run, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Size, Stage, Step, run, tool
 
 SALT_BYTES = 32
 # Each program of the initramfs and of kubeos-dmv, with the package that brings it.
@@ -77,7 +77,10 @@ def programs(listed: Step, architecture: Architecture) -> Stage:
 def hash_tree(root: Artifact, partition: Partition, ids: Ids, clock: Arg) -> Stage:
     """update-hash.img, and the root hash that stands for all of the root file system."""
     name = "hash_tree"
-    tree, root_hash = Artifact(name, "update-hash.img", is_result=True), Artifact(name, "root-hash")
+    tree, root_hash = (
+        Artifact(name, "update-hash.img", is_result=True, size=Size.LARGE),
+        Artifact(name, "root-hash"),
+    )
     return Stage(
         name,
         "update-hash.img, the hash tree of the root file system",

@@ -8,10 +8,28 @@ nothing here touches the disk.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Protocol, Union
 
-from attrs import evolve, field, frozen
+from attrs import Factory, evolve, field, frozen
+
+
+class Size(Enum):
+    """How large an artifact is, decided when planning.
+
+    A small one counts with its content, so where a stage comes out the same, no stage that needs it
+    is made again. A large one is never read: it counts by what its stage was made from. One of the
+    size of the root tree takes about as much disk space as the installed packages.
+    """
+
+    SMALL = "small"
+    LARGE = "large"
+    ROOT = "root"
+
+
+def _usual_size(artifact: Artifact) -> Size:
+    return Size.LARGE if artifact.is_tree else Size.SMALL
 
 
 @frozen
@@ -19,25 +37,17 @@ class Artifact:
     """Something a stage makes: a file, or a directory tree.
 
     A `result` lies in the output directory under its own name, where the user looks for it; all
-    else lies in the stage's own folder below `.kbimg`. A `private` one is for root's eyes only.
-    One that `holds_tree` takes about as much room as the root tree. One that lists files names
-    one on each line that whoever reads it needs too, and that lies in a cache others may empty;
-    `files_told_by` is the file of its stage with their checksums, which counts with it.
-    One that `is_kept` cannot be had again: it is made where there is none, whatever it would be
-    made from now, counts with its content, and is only cleaned by its stage's name.
-    One that `tells_of_host` is about the machine that builds: other machines make another one.
+    else lies in the stage's own folder below `.kbimg`. One with `checksums` lists files, a path a
+    line, that lie in a cache others may empty, and that whoever reads the list needs too;
+    `checksums` is the artifact of its stage with their checksums, which counts with it.
     """
 
     stage: str
     name: str
     is_tree: bool = False
     is_result: bool = False
-    is_private: bool = False
-    holds_tree: bool = False
-    files_told_by: str = ""
-    is_kept: bool = False
-    # How it is compared changes nothing of what is made, so fingerprints do not see it.
-    tells_of_host: bool = field(default=False, repr=False)
+    size: Size = field(default=Factory(_usual_size, takes_self=True))
+    checksums: str = ""
 
 
 @frozen
@@ -237,11 +247,13 @@ def tool(name: str, *argv: Arg, **env: Arg) -> Step:
 class Stage:
     """A node of the graph: what it makes (`summary`), its steps and its artifacts.
 
-    `watches` are files that count although no argument names them: a program of the stage finds
-    them by itself, or they are there only when something has been found to be right.
+    `implicit_inputs` are files that count although no argument names them: a program of the stage
+    finds them by itself, or they are there only when a check has passed.
     `clock` is the time in seconds since the epoch that stands in everything the stage makes
     (https://reproducible-builds.org/specs/source-date-epoch/).
     One that `is_shared` is made once for all output directories of the machine: see `store`.
+    One that is `protected` makes what cannot be made again: it is made where there is none,
+    whatever it would be made from now, and only cleaned by its name.
     """
 
     name: str
@@ -249,13 +261,9 @@ class Stage:
     clock: Arg = "0"
     artifacts: tuple[Artifact, ...] = ()
     steps: tuple[Step, ...] = ()
-    watches: tuple[Source | Artifact, ...] = ()
+    implicit_inputs: tuple[Source | Artifact, ...] = ()
     is_shared: bool = False
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether it made what cannot be had again."""
-        return any(artifact.is_kept for artifact in self.artifacts)
+    protected: bool = False
 
     def __getitem__(self, name: str) -> Artifact:
         """The artifact of that name."""
@@ -263,7 +271,7 @@ class Stage:
 
     def args(self) -> Iterator[Stdin]:
         """Every argument, flat, in the order of the steps."""
-        yield from self.watches
+        yield from self.implicit_inputs
         yield from _flat(self.clock)
         for step in self.steps:
             for arg in step.command:

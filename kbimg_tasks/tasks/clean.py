@@ -32,7 +32,7 @@ def output(cleaning: Cleaning, stages: Iterable[Stage]) -> dict[str, Any]:
         artifact.name
         for stage in stages
         for artifact in stage.artifacts
-        if artifact.is_result and not artifact.is_kept
+        if artifact.is_result and not stage.protected
     }
 
     def clean(dryrun: bool) -> None:

@@ -17,6 +17,7 @@ from kbimg_tasks.host import remove
 from kbimg_tasks.session import request
 from kbimg_tasks.session.request import DEFAULT_IMAGE, IMAGES, WRITE_LOCK
 from kbimg_tasks.session.session import ADMIN, PXE
+from kbimg_tasks.stages import contents
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tasks import stages as graph
 from kbimg_tasks.tasks.images import Command
@@ -84,7 +85,7 @@ def _names(stages: Iterable[Stage]) -> tuple[str, ...]:
 
 def _kept(command: Command) -> tuple[Stage, ...]:
     """The stages whose artifacts cannot be made again."""
-    return tuple(stage for stage in command.plan.stages if stage.is_kept)
+    return tuple(stage for stage in command.plan.stages if stage.protected)
 
 
 def _check(command: Command) -> None:
@@ -127,7 +128,7 @@ def _reproduce(command: Command) -> None:
             artifact.name
             for stage in command.plan.images[DEFAULT_IMAGE]
             for artifact in stage.artifacts
-            if artifact.is_result and not artifact.tells_of_host
+            if artifact.is_result and artifact.name != contents.PROGRAMS
         ),
         key=_telling,
     )

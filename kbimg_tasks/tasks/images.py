@@ -148,14 +148,14 @@ class Command:
         cleaned = {
             stage.name: self.cleaning
             for stage in stages
-            if stage.name in self.words or not stage.is_kept
+            if stage.name in self.words or not stage.protected
         }
         maker = Maker(self.layout, self.display)
         if isinstance(self.session, Refused):
             yield from graph.tasks(stages, maker, cleaned, after, {})
             return
         maker.blamed = partial(blame.blamed, self.session.config)
-        for name, checks in self.plan.checked_first(self.session.wanted(self.words)).items():
+        for name, checks in self.plan.order_only_of(self.session.wanted(self.words)).items():
             after[name] += checks
         newer = outdated(self.session, self.display.say)
         yield from graph.tasks(stages, maker, cleaned, after, newer)

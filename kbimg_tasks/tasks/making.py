@@ -51,7 +51,7 @@ class Maker:
     def _check(self, artifact: Artifact, stage: Stage) -> None:
         """Others can change or empty what lies outside the output directory: check it once before
         it is read, and make it again if it was."""
-        if not (stage.is_shared or artifact.files_told_by):
+        if not (stage.is_shared or artifact.checksums):
             return
         with self._guard:
             if artifact in self._checked:

@@ -13,11 +13,11 @@ PLAN = plan(load(Path("config/demo/pxe-img.toml"), TOP, ("pxe_img",)))
 
 
 def test_all_but_what_the_check_needs_waits_for_it():
-    waits = PLAN.checked_first(["pxe_img"])
+    waits = PLAN.order_only_of(["pxe_img"])
     assert set(waits.values()) == {("pxe_programs",)}
     assert {stage.name for stage in PLAN.stages} - set(waits) == {"packages", "pxe_programs"}
 
 
 def test_without_the_image_nothing_waits():
-    assert set(PLAN.checked_first(["vm_img"]).values()) == {()}
+    assert set(PLAN.order_only_of(["vm_img"]).values()) == {()}
     assert "pxe_programs" not in {stage.name for stage in PLAN.standing_under(["vm_img"])}

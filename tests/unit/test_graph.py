@@ -21,12 +21,12 @@ from kbimg_tasks.progress import Display
 from kbimg_tasks.tasks.reporter import reporter
 from kbimg_tasks.tasks.making import Maker
 from kbimg_tasks.commands.clean.cleaning import Cleaning
-from kbimg_tasks.steps.stage import Artifact, Secret, Source, Stage, run
+from kbimg_tasks.steps.stage import Artifact, Secret, Size, Source, Stage, run
 here = Path(__file__).parent
 layout, display = Layout(here / "out", here / "cache"), Display()
 DOIT_CONFIG = {"reporter": reporter(layout, display), "backend": "sqlite3",
                "dep_file": ":memory:", "default_tasks": ["all"]}
-big, small = Artifact("big", "big"), Artifact("small", "small")
+big, small = Artifact("big", "big", size=Size.LARGE), Artifact("small", "small")
 final = Artifact("final", "final", is_result=True)
 tree = Artifact("tree", "tree", is_tree=True)
 clock = "1000"

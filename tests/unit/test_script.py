@@ -30,6 +30,7 @@ from kbimg_tasks.steps.stage import (
     OneOf,
     Scratch,
     Secret,
+    Size,
     Source,
     Stage,
     Text,
@@ -157,10 +158,10 @@ def example(folder: Path) -> tuple[Stage, ...]:
     printed, tree, hidden = (
         Artifact("after", "printed"),
         Artifact("after", "tree", is_tree=True),
-        Artifact("after", "private", is_tree=True, is_private=True),
+        Artifact("after", "private", is_tree=True),
     )
     result, fed = Artifact("after", "result", is_result=True), Artifact("after", "fed")
-    secret = Artifact("after", "secret", is_private=True)
+    secret = Artifact("after", "secret")
     inside = joined(tree, "/deep/er")
     return (
         Stage(
@@ -302,8 +303,8 @@ def test_a_step_that_fails_ends_the_build(tmp_path, shell):
 
 
 def test_what_is_kept_is_not_made_again(tmp_path):
-    keys = Artifact("keys", "keys", is_tree=True, is_result=True, is_private=True, is_kept=True)
-    stages = (Stage("keys", "", "0", (keys,), (run("mkdir", keys),)),)
+    keys = Artifact("keys", "keys", is_tree=True, is_result=True, size=Size.SMALL)
+    stages = (Stage("keys", "", "0", (keys,), (run("mkdir", keys),), protected=True),)
     folder = written(tmp_path, stages)
     for _ in range(2):
         assert build(folder).returncode == 0

@@ -19,6 +19,7 @@ from kbimg_tasks.steps.stage import (
     OneOf,
     Scratch,
     Secret,
+    Size,
     Source,
     Stage,
     Text,
@@ -264,6 +265,24 @@ def test_the_code_of_a_tool_counts_wherever_it_is_run(tmp_path: Path, monkeypatc
             (tmp_path / "fill.py").write_text(text)
             seen.add(fingerprint.of(stage(step), identity, KEY))
         assert len(seen) == 2
+
+
+def test_the_size_says_what_an_artifact_counts_by(tmp_path: Path):
+    path, folder = tmp_path / "file", tmp_path / "tree"
+    folder.mkdir()
+    seen: dict[Size, set[str]] = {size: set() for size in Size}
+    for text in ("one", "two"):
+        path.write_text(text)
+        (folder / "file").write_text(text)
+        for size in Size:
+            seen[size] |= {fingerprint.of_artifact(each, size, "x") for each in (path, folder)}
+    assert {size: len(found) for size, found in seen.items()} == {
+        Size.SMALL: 4,
+        Size.LARGE: 2,
+        Size.ROOT: 2,
+    }
+    assert Artifact("a", "b", is_tree=True).size is Size.LARGE
+    assert Artifact("a", "b").size is Size.SMALL
 
 
 def test_how_a_thing_is_done_does_not_count():

@@ -41,7 +41,7 @@ def report(
 ) -> Report:
     """What there is of these images. `name` is what the user calls the configuration, `now` is in
     seconds since the epoch. Raises OSError where something cannot be read."""
-    checks = (stage.name for image in images for stage in planned.checks.get(image, ()))
+    checks = (stage.name for image in images for stage in planned.order_only.get(image, ()))
     stages = planned.standing_under((*images, *checks))
     results = tuple(
         dict.fromkeys(
@@ -81,7 +81,7 @@ def states(stages: Iterable[Stage], layout: Layout) -> tuple[StageState, ...]:
         stamp = stamps.read(layout, stage.name)
         if (
             all(found[need].state is State.MADE for need in needs)
-            and (stamp or stage.is_kept)
+            and (stamp or stage.protected)
             and stamps.is_made(layout, stage)
         ):
             state = State.MADE

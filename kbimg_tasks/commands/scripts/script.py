@@ -14,7 +14,7 @@ from kbimg_tasks.build import environment
 from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
 from kbimg_tasks.steps.programs import programs
 from kbimg_tasks.steps.render import Renderer, command, published, shell
-from kbimg_tasks.steps.stage import Cache, Data, Secret, Source, Stage, Step, Text, Tool
+from kbimg_tasks.steps.stage import Cache, Data, Secret, Stage, Step, Text, Tool
 
 WIDTH = 100
 INDENT, MORE = "    ", " \\"
@@ -34,7 +34,7 @@ def stage(made: Stage) -> str:
     """The script of one stage."""
     text = shell(made)
     parts = [f"#!/bin/sh\n# {made.name}: {made.summary}\n{_files(made)}{HEAD}"]
-    if made.is_kept:
+    if made.protected:
         places = [quoted(f"{published(one)}/{one.name}") for one in made.artifacts]
         there = " && ".join(f"[ -e {place} ]" for place in places)
         parts.append(
@@ -65,8 +65,9 @@ def _beginning(made: Stage) -> Iterator[str]:
     """The empty folder, and the look at what must be there."""
     yield f"begin {made.name}\n"
     needed = [f"{published(artifact)}/{artifact.name}" for artifact in made.needs()]
-    watched = [one for one in made.watches if isinstance(one, Source)]
-    needed += [shell(made)(source) for source in made.sources() if source not in watched]
+    needed += [
+        shell(made)(source) for source in made.sources() if source not in made.implicit_inputs
+    ]
     if needed:
         yield _command(["need", *map(quoted, needed)])
     if asked := secrets([made]):
@@ -108,11 +109,9 @@ def _publishing(made: Stage) -> Iterator[str]:
     printed = [one.stdout for one in made.steps]
     for artifact in made.artifacts:
         place = quoted(text(artifact))
-        if artifact.is_private:
-            yield f"chmod {700 if artifact.is_tree else 600} {place}\n"
-        elif artifact.is_result and artifact in printed:
+        if artifact.is_result and artifact in printed:
             yield f"chmod 644 {place}\n"
-        if artifact.is_tree and not artifact.is_kept:
+        if artifact.is_tree and not made.protected:
             yield f"age {place} {quoted(text(made.clock))}\n"
         yield f"publish {place} {quoted(published(artifact))}\n"
 
