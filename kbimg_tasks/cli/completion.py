@@ -1,7 +1,7 @@
-"""What TAB offers behind `kbimg`. The shell's part is printed by `kbimg completion SHELL`.
+"""Tab completion of `kbimg`. `kbimg completion SHELL` prints the part that the shell evaluates.
 
-Nothing heavy is imported until it is needed: the user is waiting. Whatever is printed here would be
-lost, and a mistake offers nothing.
+Libraries are imported when they are needed: the user is waiting. Output would be lost here, and an
+exception offers nothing.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any
 from kbimg_tasks.session.request import FILE, FOLDER, KNOWN
 
 SHELLS = ("bash", "zsh")
-# What argcomplete's shell code sets when it asks.
+# Set by the shell code of argcomplete when it asks for completions.
 ASKED = "_ARGCOMPLETE"
 
 
 def code(shell: str) -> str:
-    """The shell's part; the shell evaluates it."""
+    """The code that the shell evaluates."""
     import argcomplete
 
     return argcomplete.shellcode(["kbimg"], shell=shell).strip()
 
 
 def answer_if_asked(parser: argparse.ArgumentParser) -> None:
-    """Where it is the shell that asks, answer and end this process."""
+    """When the shell asks for completions, print them and end this process."""
     if ASKED in os.environ:
         import argcomplete
 
@@ -35,12 +35,12 @@ def answer_if_asked(parser: argparse.ArgumentParser) -> None:
 
 
 def configurations(prefix: str, **_: Any) -> list[str]:
-    """TOML files, and directories on the way to one."""
+    """TOML files and directories."""
     return _files(prefix, "toml")
 
 
 def variables(prefix: str, **_: Any) -> list[str]:
-    """NAME= as far as the name is not there, and then values."""
+    """Names of `NAME=VALUE`, or the values once there is a name."""
     name, is_named, begun = prefix.partition("=")
     if not is_named:
         return [f"{known}=" for known in KNOWN]
@@ -56,7 +56,7 @@ def variables(prefix: str, **_: Any) -> list[str]:
 
 
 def tasks(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterator[str]:
-    """Words of doit: its commands where none is yet, tasks, and NAME=VALUE."""
+    """Arguments of doit: its commands unless one is given, tasks, and NAME=VALUE."""
     yield from variables(prefix)
     if "=" in prefix:
         return

@@ -1,7 +1,6 @@
-"""The command `kbimg`: the interface of the existing tool, on the same graph as doit.
+"""The command `kbimg`: the command line of legacy kbimg, on the same graph as doit.
 
-Exit statuses are the existing tool's: 0 when all went well, 1 when something failed, 2 when the
-command's words are not understood.
+Exit statuses are those of legacy kbimg: 0 for success, 1 for a failure, 2 for wrong arguments.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from kbimg_tasks.session import request
 
 IMAGES = tuple(name.replace("_", "-") for name in request.IMAGES)
 BOOTED = ("vm-img", "pxe-img")
-# What no machine starts, and where it goes instead.
+# Images that are not booted by themselves, and what to do with them.
 NOT_BOOTED = {
-    "upgrade-img": "an upgrade image is no disk, but what a node fills its other slot with "
-    "(docs/upgrading.md); vm-img starts the same root file system",
-    "admin-container": "a container engine starts the admin container (docs/containers.md)",
+    "upgrade-img": "an upgrade image is not a disk: a node writes it to its other slot "
+    "(docs/upgrading.md); vm-img boots the same root file system",
+    "admin-container": "the admin container is run by a container engine (docs/containers.md)",
 }
-DESCRIPTION = "Makes images of KubeOS: of virtual machines, PXE, upgrades and the admin container."
+DESCRIPTION = "Build KubeOS images: virtual machine, PXE, upgrade and admin container."
 FIRST = """first steps:
-  kbimg check                           is kbimg.toml right, and this host?
-  kbimg create -f kbimg.toml vm-img     build; the results are in scripts-auto
-  kbimg boot                            start what was built, in QEMU
-  kbimg help create                     what else there is to say
+  kbimg check                           validate kbimg.toml and check this host
+  kbimg create -f kbimg.toml vm-img     build an image in scripts-auto
+  kbimg boot                            boot the image in QEMU
+  kbimg help create                     more options
 """
 VARIABLES = "NAME=VALUE"
 OF_A_BUILD = ("out", "arch", "offline", "lock", "engine", "push", "cache", "store_gib")
@@ -49,7 +48,7 @@ class _Version(argparse.Action):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words, and in `completer` of each what TAB offers for it."""
+    """The parser of the command line; `completer` of an argument offers its values for TAB."""
     top = argparse.ArgumentParser(
         prog="kbimg",
         description=DESCRIPTION,
@@ -61,17 +60,17 @@ def parser() -> argparse.ArgumentParser:
         "-d",
         "--debug",
         action="store_true",
-        help="with create: generate the scripts without execution",
+        help="with create: write the build as shell scripts without running them",
     )
     top.add_argument("-V", "--version", action=_Version, nargs=0, help="print the version and exit")
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
 
     create = verbs.add_parser(
         "create",
-        help="create a new KubeOS image",
+        help="build a KubeOS image",
         allow_abbrev=False,
-        description="Builds an image. What is made already is not made again.",
-        epilog=_told(),
+        description="Build an image. Stages that are up to date are not built again.",
+        epilog=_values(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _configuration(create, is_required=True)
@@ -81,27 +80,27 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         choices=VERBOSITIES,
         default=1,
-        help="as of doit: 2 shows all that programs print (default: %(default)s)",
+        help="2 shows the output of all programs (default: %(default)s)",
     )
     create.add_argument("image", metavar="IMAGE_TYPE", choices=IMAGES, help=", ".join(IMAGES))
     _variables(create)
 
-    judge = verbs.add_parser(
+    check = verbs.add_parser(
         "check",
-        help="judge a configuration and this host",
+        help="validate a configuration and check this host",
         allow_abbrev=False,
-        description="Judges a configuration and this host, builds nothing.",
+        description="Validate the configuration and this host without building.",
     )
-    _configuration(judge)
-    judge.add_argument("--json", action="store_true", help="one JSON document, for programs")
-    _variables(judge)
+    _configuration(check)
+    check.add_argument("--json", action="store_true", help="print one JSON document")
+    _variables(check)
 
     start = verbs.add_parser(
         "boot",
-        help="start a built image in QEMU, on this terminal",
+        help="boot a built image in QEMU, on this terminal",
         allow_abbrev=False,
-        description="Starts what was built in QEMU, with the terminal as its serial line; what the "
-        "machine changes is thrown away.",
+        description="Boot a built image in QEMU, with this terminal as its serial console. Changes "
+        "that the machine makes are discarded.",
     )
     _configuration(start)
     what: Any = start.add_argument(
@@ -109,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="IMAGE_TYPE | NAME=VALUE",
         nargs="*",
         default=[],
-        help=f"{' or '.join(BOOTED)} (the first unless it is named), and what doit takes: out=DIR, "
+        help=f"{' or '.join(BOOTED)} (default: {BOOTED[0]}), and arguments such as out=DIR, "
         "arch=aarch64",
     )
     what.completer = lambda prefix, **_: [*BOOTED, *completion.variables(prefix)]
@@ -117,57 +116,53 @@ def parser() -> argparse.ArgumentParser:
         "--ssh-port",
         type=int,
         metavar="PORT",
-        help="a port of this machine that leads to the node's ssh",
+        help="port of this host to forward to the SSH port of the machine",
     )
     start.add_argument(
         "--memory",
         type=int,
         metavar="MIB",
         default=MEMORY_MIB,
-        help="memory of the machine (default: %(default)s)",
+        help="memory of the machine in MiB (default: %(default)s)",
     )
 
     plan = verbs.add_parser(
         "plan",
-        help="write the scripts that build an image, and run nothing",
+        help="write the build of an image as shell scripts, without running them",
         allow_abbrev=False,
-        description="Writes OUT/plan, the build as shell scripts, and runs nothing.",
+        description="Write the build of an image as shell scripts, in OUT/plan. Nothing is run.",
     )
     _configuration(plan)
     plan.add_argument("image", metavar="IMAGE_TYPE", choices=IMAGES, help=", ".join(IMAGES))
     _variables(plan)
 
-    diff = verbs.add_parser("diff", help="tell what changed between two images", add_help=False)
+    diff = verbs.add_parser("diff", help="show what changed between two images", add_help=False)
     diff.add_argument("files", nargs=argparse.REMAINDER)
 
     any_task = verbs.add_parser(
-        "doit", help="doit with these tasks: kbimg doit list, clean, info, …", add_help=False
+        "doit", help="run doit on these tasks: kbimg doit list, clean, info, …", add_help=False
     )
     word: Any = any_task.add_argument("words", nargs=argparse.REMAINDER)
     word.completer = completion.tasks
 
     shell = verbs.add_parser(
         "completion",
-        help="print what makes a shell complete kbimg's words",
+        help="print the code that enables tab completion in a shell",
         allow_abbrev=False,
-        description='Prints shell code: eval "$(kbimg completion bash)" switches completion on.',
+        description='Print the code for tab completion; for bash: eval "$(kbimg completion bash)"',
     )
     shell.add_argument(
         "shell", metavar="SHELL", choices=completion.SHELLS, help=" or ".join(completion.SHELLS)
     )
 
-    helped = verbs.add_parser("help", help="print this message or the help of a command")
+    helped = verbs.add_parser("help", help="show this message or the help of a command")
     helped.add_argument(
-        "of",
-        metavar="COMMAND",
-        nargs="?",
-        choices=tuple(verbs.choices),
-        help="the command to tell of",
+        "of", metavar="COMMAND", nargs="?", choices=tuple(verbs.choices), help="command to describe"
     )
     return top
 
 
-def _told() -> str:
+def _values() -> str:
     images = "\n".join(f"{name:<16} {request.IMAGES[name.replace('-', '_')]}" for name in IMAGES)
     return "\n".join(
         f"{title}:\n{indent(rows, '  ')}\n"
@@ -193,30 +188,30 @@ def _variables(verb: argparse.ArgumentParser) -> None:
         metavar=VARIABLES,
         nargs="*",
         default=[],
-        help="what doit takes: out=DIR, arch=aarch64, engine=none, …",
+        help="arguments such as out=DIR, arch=aarch64, engine=none",
     )
     word.completer = completion.variables
 
 
-def words_of(given: argparse.Namespace) -> list[str]:
-    """A command's words, as doit takes them."""
+def arguments_of(given: argparse.Namespace) -> list[str]:
+    """The arguments of a command, as doit takes them."""
     return [f"config={given.file}", *given.variables]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; its exit status."""
-    understood, words = parser(), list(sys.argv[1:] if argv is None else argv)
+    """Run the command and return its exit status."""
+    understood, argv = parser(), list(sys.argv[1:] if argv is None else argv)
     completion.answer_if_asked(understood)
-    if not words:
+    if not argv:
         understood.print_help(sys.stderr)
         return NOT_UNDERSTOOD
-    if words[:1] == ["diff"]:
+    if argv[:1] == ["diff"]:
         from kbimg_tasks.commands.diff import diff as image_diff
 
-        return image_diff.main(words[1:])
-    given = understood.parse_args(words)
+        return image_diff.main(argv[1:])
+    given = understood.parse_args(argv)
     if given.verb == "boot":
-        # argparse gives a word that may be absent to the first that comes.
+        # argparse would give an optional argument the first value that it meets.
         named = [word for word in given.variables if word in BOOTED]
         given.image = named[0] if named else BOOTED[0]
         given.variables = [word for word in given.variables if word not in named[:1]]
@@ -233,11 +228,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return main(asked)
     if given.debug and given.verb != "create":
-        understood.error("-d goes with create")
+        understood.error("-d is valid with create only")
     if given.verb == "completion":
         print(completion.code(given.shell))
         return 0
-    # Late: the graph and its libraries take most of the time of a command that does little.
+    # Imported late: the graph and its libraries would slow down the commands above.
     from kbimg_tasks.tasks import loader
 
     if given.verb == "doit":
@@ -250,14 +245,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         task = ["plan", f"image={given.image.replace('-', '_')}"]
     else:
         task = [f"--verbosity={given.verbosity}", given.image.replace("-", "_")]
-    return FAILED if loader.run([*task, *words_of(given)]) else 0
+    return FAILED if loader.run([*task, *arguments_of(given)]) else 0
 
 
 def _boot(given: argparse.Namespace) -> int:
     from kbimg_tasks.commands.boot import boot
     from kbimg_tasks.session.session import Refused, started
 
-    session = started([given.image.replace("-", "_"), *words_of(given)], Path.cwd())
+    session = started([given.image.replace("-", "_"), *arguments_of(given)], Path.cwd())
     if isinstance(session, Refused):
         print("\n".join(map(str, session.problems)), file=sys.stderr)
         return FAILED
@@ -267,8 +262,8 @@ def _boot(given: argparse.Namespace) -> int:
     start = boot.boot_disk if given.image == "vm-img" else boot.boot_installer
     try:
         return FAILED if start(asked, lambda line: print(line, file=sys.stderr)) else 0
-    except boot.NotStarted as complaint:
-        print(f"kbimg: {complaint}", file=sys.stderr)
+    except boot.NotStarted as error:
+        print(f"kbimg: {error}", file=sys.stderr)
         return FAILED
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from attrs import frozen
 
@@ -19,16 +19,18 @@ from kbimg_tasks.steps.stage import Stage
 
 
 @frozen
-class Judgement:
-    """What was found about the configuration in `file`, for `images` on machines of an
-    `architecture`. `programs` counts those of this host that were looked for; the host has not been
-    judged in full when the configuration did not say what to build."""
+class Result:
+    """What was found about the configuration in `file`, for `images` of an `architecture`.
+
+    `programs` is how many programs of this host were looked for. The host is checked completely
+    when the configuration is valid: else it is not known what the images need.
+    """
 
     file: str
     images: tuple[str, ...]
     architecture: str
     programs: int
-    is_host_judged: bool
+    is_host_complete: bool
     problems: tuple[Problem, ...]
 
     @property
@@ -37,8 +39,8 @@ class Judgement:
         return any(problem.severity == ERROR for problem in self.problems)
 
 
-def judge(asked: Variables) -> Judgement:
-    """The configuration for every image that it has tables for, each as if it alone were built, and
+def check(asked: Variables) -> Result:
+    """Check the configuration for every image that it has tables for, each as if built alone, and
     this host for all of them."""
     images = configured(asked.config, asked.started_in) or (DEFAULT_IMAGE,)
     sessions = [(image, session(asked, (image,))) for image in images]
@@ -48,7 +50,7 @@ def judge(asked: Variables) -> Judgement:
     for image, one in sessions:
         if isinstance(one, Planned):
             missing = unmade(one, (image,))
-            found += (*one.warnings, *_passed_over(one.config), *one.source.problems(missing))
+            found += (*one.warnings, *_ignored(one.config), *one.source.problems(missing))
             stages += one.plan.standing_under((image,))
             to_make += missing
         else:
@@ -57,7 +59,7 @@ def judge(asked: Variables) -> Judgement:
     host = preflight.problems(
         wanted, asked.layout, needed_mib(tuple(dict.fromkeys(to_make)), asked.layout)
     )
-    return Judgement(
+    return Result(
         name_as_typed(asked.config, asked.started_in),
         images,
         asked.architecture.name,
@@ -67,43 +69,31 @@ def judge(asked: Variables) -> Judgement:
     )
 
 
-def _passed_over(config: Config) -> Iterator[Problem]:
-    """What belongs to an image that the others of the same file exclude."""
+def _ignored(config: Config) -> Iterator[Problem]:
+    """Tables of an image that the other tables of the file exclude."""
     if config.dm_verity and config.pxe_config:
         yield config.problem(
-            ("pxe_config",),
-            "passed over: dm-verity is for virtual machines, and pxe_img is not made with it",
-            WARNING,
+            ("pxe_config",), "ignored: pxe_img cannot be built with dm-verity", WARNING
         )
 
 
-def report(found: Judgement, painter: Painter) -> str:
-    """All problems, and at the end what was looked at."""
+def report(found: Result, painter: Painter) -> str:
+    """All problems, and a summary at the end."""
     return "\n\n".join((*map(painter.text, found.problems), "\n".join(_summary(found))))
 
 
-def _summary(found: Judgement) -> Iterator[str]:
-    names = _joined(found.images)
+def _summary(found: Result) -> Iterator[str]:
+    images = f"{', '.join(found.images)} ({found.architecture})"
     if not found.has_errors:
-        yield (
-            f"{found.file}: right for {names} on {found.architecture}, with the files that it names"
-        )
-        yield f"this host: has the {found.programs} programs and the room that building takes"
+        yield f"{found.file} OK: {images}"
+        yield f"host OK: {found.programs} programs found, enough disk space"
         return
     counts = [_count(found, severity) for severity in (ERROR, WARNING)]
-    yield (
-        f"{_joined(list(filter(None, counts)))}; {found.file} was judged for {names} on "
-        f"{found.architecture}"
-    )
-    if not found.is_host_judged:
-        yield "this host is judged in full once the configuration is right"
+    yield f"{' and '.join(filter(None, counts))}; checked {found.file} for {images}"
+    if not found.is_host_complete:
+        yield "host checks are incomplete until the configuration is valid"
 
 
-def _count(found: Judgement, severity: str) -> str:
+def _count(found: Result, severity: str) -> str:
     number = sum(problem.severity == severity for problem in found.problems)
     return f"{number} {severity}{'s' if number > 1 else ''}" if number else ""
-
-
-def _joined(words: Sequence[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last

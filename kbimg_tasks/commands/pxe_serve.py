@@ -1,8 +1,7 @@
-"""Serves what a machine needs to install itself: kernel, initramfs, root tree and boot menus.
+"""Serves what a machine needs to install itself: kernel, initramfs, root tree and boot scripts.
 
-It gives out these files and no others, by GET and HEAD, and parts of them, so that a download goes
-on where it broke (RFC 9110, section 14). werkzeug is imported when something is served: a build is
-to start in a moment.
+Only these files are served, by GET and HEAD, with range requests, so that a download can be resumed
+(RFC 9110, section 14). werkzeug is imported late, to keep builds quick to start.
 """
 
 from __future__ import annotations
@@ -30,38 +29,38 @@ LOADERS = {
         Path("/usr/lib/ipxe/arm64-efi/snponly.efi"),
     ),
 }
-# What a machine's firmware says that it is, as dnsmasq(8) names it at --pxe-service.
+# The client architecture that firmware reports, as dnsmasq(8) names it at --pxe-service.
 CLIENTS = {"x86_64": "x86-64_EFI", "aarch64": "ARM64_EFI"}
 Content = Union[Path, bytes]
 
 
-def kernel_words(architecture: Architecture) -> str:
-    """The kernel's command line while it installs: it speaks on the screen and a serial line."""
+def kernel_arguments(architecture: Architecture) -> str:
+    """The kernel's command line of the installer, with consoles on the screen and a serial line."""
     return f"console=tty0 console={architecture.serial},115200"
 
 
-def ipxe_menu(address: str, architecture: Architecture) -> str:
-    """iPXE's script: https://ipxe.org/scripting."""
-    words = kernel_words(architecture)
+def ipxe_script(address: str, architecture: Architecture) -> str:
+    """The iPXE script: https://ipxe.org/scripting."""
+    arguments = kernel_arguments(architecture)
     return (
-        f"#!ipxe\nkernel http://{address}/vmlinuz initrd=initramfs.img {words}\n"
+        f"#!ipxe\nkernel http://{address}/vmlinuz initrd=initramfs.img {arguments}\n"
         f"initrd http://{address}/initramfs.img\nboot\n"
     )
 
 
-def grub_menu(address: str, architecture: Architecture) -> str:
-    """GRUB's configuration for a network start."""
+def grub_cfg(address: str, architecture: Architecture) -> str:
+    """grub.cfg for a network boot."""
     place = f"(http,{address})"
     return (
         'set timeout=5\nmenuentry "Install KubeOS" {\n'
-        f"    linux {place}/vmlinuz {kernel_words(architecture)}\n"
+        f"    linux {place}/vmlinuz {kernel_arguments(architecture)}\n"
         f"    initrd {place}/initramfs.img\n}}\n"
     )
 
 
 def dnsmasq(address: str, architecture: Architecture, loader: Path) -> str:
-    """A configuration of dnsmasq(8) for TFTP and for what DHCP says about starting; addresses come
-    from the DHCP server that is there. Firmware gets iPXE, and iPXE its menu."""
+    """A configuration of dnsmasq(8) as TFTP server and DHCP proxy; addresses come from the existing
+    DHCP server. Firmware gets iPXE, and iPXE gets its script."""
     host, client = address.partition(":")[0], CLIENTS[architecture.name]
     return (
         f"# dnsmasq --conf-file=THIS --no-daemon\nport=0\ndhcp-range={host},proxy\n"
@@ -73,13 +72,13 @@ def dnsmasq(address: str, architecture: Architecture, loader: Path) -> str:
 
 
 def loader(architecture: Architecture) -> Path:
-    """The iPXE that is here, or where it would be."""
+    """The iPXE binary of this host, or where it would be."""
     places = LOADERS[architecture.name]
     return next((path for path in places if path.exists()), places[0])
 
 
 def application(files: Mapping[str, Content]) -> WSGIApplication:
-    """Answers to requests for the files, by their paths."""
+    """The WSGI application that serves the files by their paths."""
     from werkzeug.exceptions import MethodNotAllowed, NotFound
     from werkzeug.utils import send_file
     from werkzeug.wrappers import Request, Response
@@ -104,14 +103,14 @@ def application(files: Mapping[str, Content]) -> WSGIApplication:
 def server(
     listener: socket.socket, answer: WSGIApplication, say: Callable[[str], None]
 ) -> BaseWSGIServer:
-    """A server that is ready to serve at a socket; each request is told."""
+    """A server on a socket, which prints each request."""
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Handler(WSGIRequestHandler):
         timeout = IDLE_SECONDS
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            # What a client sends is shown so that it cannot act on the terminal.
+            # With repr(): a client must not send control sequences to the terminal.
             say(f"      {self.address_string()} {self.requestline!r} {int(code)}")
 
         def log(self, type: str, message: str, *args: Any) -> None:
@@ -126,14 +125,14 @@ def server(
 def files_of(
     out: Path, rootfs_name: str, address: str, architecture: Architecture
 ) -> dict[str, Content]:
-    """What is served out of an output directory, by its path."""
+    """The files of an output directory that are served, by their URL paths."""
     return {
         "/vmlinuz": out / "vmlinuz",
         "/initramfs.img": out / "initramfs.img",
         f"/{rootfs_name}": out / "kubeos.tar",
         f"/{rootfs_name}.sha256": out / "kubeos.tar.sha256",
-        "/boot.ipxe": ipxe_menu(address, architecture).encode(),
-        "/grub.cfg": grub_menu(address, architecture).encode(),
+        "/boot.ipxe": ipxe_script(address, architecture).encode(),
+        "/grub.cfg": grub_cfg(address, architecture).encode(),
     }
 
 
@@ -144,7 +143,7 @@ def serve(
     architecture: Architecture,
     say: Callable[[str], None],
 ) -> None:
-    """Serve until Ctrl-C, which ends doit itself; OSError when the address cannot be used."""
+    """Serve until Ctrl-C, which ends doit itself. Raises OSError where it cannot listen."""
     host, _, port = address.partition(":")
     files = files_of(out, rootfs_name, address, architecture)
     with (
@@ -153,9 +152,9 @@ def serve(
     ):
         say(
             f"      serving on http://{address}/: {' '.join(sorted(files))}\n"
-            f"      GRUB, by the network: configfile (http,{address})/grub.cfg\n"
+            f"      GRUB, over the network: configfile (http,{address})/grub.cfg\n"
             f"      iPXE: chain http://{address}/boot.ipxe\n"
-            "      TFTP, beside a DHCP server that is there, by dnsmasq with:\n\n"
-            f"{dnsmasq(address, architecture, loader(architecture))}\n      Ctrl-C ends it."
+            "      TFTP, next to an existing DHCP server, by dnsmasq with:\n\n"
+            f"{dnsmasq(address, architecture, loader(architecture))}\n      Press Ctrl-C to stop."
         )
         running.serve_forever()

@@ -110,7 +110,7 @@ def serving(repository, site, tmp_path: Path) -> Iterator[str]:
     printed: list[str] = []
     for line in process.stdout:
         printed.append(line)
-        if "Ctrl-C ends it" in line:
+        if "Press Ctrl-C to stop" in line:
             break
     yield "".join(printed)
     process.send_signal(signal.SIGINT)

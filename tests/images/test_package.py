@@ -48,7 +48,7 @@ def test_pipx_gives_a_working_kbimg(tmp_path):
     run(sys.executable, "-m", "pipx", "install", ".", cwd=source, **folders)
     assert [path.name for path in (tmp_path / "bin").iterdir()] == ["kbimg"]
     kbimg = tmp_path / "bin/kbimg"
-    assert "kbimg.toml: right for vm_img" in run(kbimg, "check", cwd=empty)
+    assert "kbimg.toml OK: vm_img" in run(kbimg, "check", cwd=empty)
     run(kbimg, "plan", "-f", "kbimg.toml", "vm-img", cwd=empty)
     assert (empty / "scripts-auto/plan/build.sh").is_file()
     assert "_python_argcomplete kbimg" in run(kbimg, "completion", "bash", cwd=empty)

@@ -97,7 +97,7 @@ def test_another_python(wheel, repository, tmp_path, version):
     write_config(folder, SMALL)
     kbimg = environment / "bin/kbimg"
     assert run(kbimg, "-V", cwd=folder).startswith("kbimg ")
-    assert "kbimg.toml: right for vm_img" in run(kbimg, "check", cwd=folder)
+    assert "kbimg.toml OK: vm_img" in run(kbimg, "check", cwd=folder)
     assert plan(kbimg, folder) == plan(Path(sys.executable).parent / "kbimg", folder)
     # With the tests beside the installed package, not beside this checkout's.
     copied = tmp_path / "copied"

@@ -1,4 +1,4 @@
-"""The command `kbimg`: the existing tool's words and exit statuses, on the same graph."""
+"""The command `kbimg`: the arguments and exit statuses of legacy kbimg, on the same graph."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_version(tmp_path, flag):
 def test_help(tmp_path, argv):
     done = kbimg(tmp_path, *argv)
     assert done.returncode == 0
-    assert "create a new KubeOS image" in done.stdout
+    assert "build a KubeOS image" in done.stdout
 
 
 def test_nothing_said(tmp_path):
@@ -136,7 +136,7 @@ def test_check(tmp_path):
     write_config(tmp_path, SMALL)
     done = kbimg(tmp_path, "check")
     assert done.returncode == 0, done.stdout
-    assert "kbimg.toml: right for vm_img" in done.stdout
+    assert "kbimg.toml OK: vm_img (" in done.stdout
     (tmp_path / "kbimg.toml").write_text("[from_repo]\nversion = 1\n")
     done = kbimg(tmp_path, "check", "--json")
     assert done.returncode == 1

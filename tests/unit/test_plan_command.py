@@ -158,4 +158,4 @@ def test_beside_a_build_and_cleaned_like_one(tmp_path: Path):
     assert (tmp_path / "scripts-auto/plan").is_dir()
     done = run_doit(tmp_path, "plan")
     assert done.returncode == 1
-    assert "expected nothing or a former plan; choose another directory with out=DIR" in done.stdout
+    assert "is not a plan written by kbimg; choose another directory with out=DIR" in done.stdout

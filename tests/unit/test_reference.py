@@ -95,7 +95,9 @@ def test_every_verb_and_word_is_told():
     assert found["kbimg plan"].usage == "kbimg plan [-f FILE] IMAGE_TYPE [NAME=VALUE …]"
     assert found["kbimg create"].usage.startswith("kbimg create -f FILE [-v 0|1|2] IMAGE_TYPE")
     assert found["kbimg diff"].usage == "kbimg diff OLD NEW [--json] [--all]"
-    assert ("--memory MIB", "memory of the machine (default: 2048)") in found["kbimg boot"].words
+    assert ("--memory MIB", "memory of the machine in MiB (default: 2048)") in found[
+        "kbimg boot"
+    ].words
 
 
 def test_defaults_that_are_told_are_those_that_hold(tmp_path: Path):

@@ -33,5 +33,5 @@ def test_this_machine_is_never_renamed():
         capture_output=True,
     )
     assert done.returncode != 0
-    assert "the machine's own UTS namespace" in done.stderr
+    assert "the initial UTS namespace" in done.stderr
     assert os.uname().nodename == before

@@ -417,7 +417,7 @@ def until(holds) -> None:
 def test_only_a_plan_is_replaced(tmp_path):
     (tmp_path / "plan").mkdir()
     (tmp_path / "plan/of-the-user's").touch()
-    with pytest.raises(plan_folder.NotWritten, match="expected nothing or a former plan"):
+    with pytest.raises(plan_folder.NotWritten, match="is not a plan written by kbimg"):
         written(tmp_path, one())
     assert [path.name for path in tmp_path.iterdir()] == ["plan"]
     other = tmp_path / "other"

@@ -1,9 +1,9 @@
-"""Tells what changed between two images: packages, files, configuration, sizes.
+"""Shows what changed between two images: packages, files, configuration, sizes.
 
     kbimg diff OLD NEW [--json] [--all]
 
 OLD and NEW are kubeos.tar, upgrade_img.tar, admin_container.tar, or output directories. Exit status
-0: equal; 1: different; 2: something could not be read.
+0: equal; 1: different; 2: an image cannot be read.
 """
 
 from __future__ import annotations
@@ -28,35 +28,37 @@ EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's words."""
+    """The parser of its arguments."""
     made = argparse.ArgumentParser(
         PROGRAM,
-        description="Tell what changed between two images.",
+        description="Show what changed between two images.",
         allow_abbrev=False,
-        epilog="exit status: 0 equal, 1 different, 2 something could not be read",
+        epilog="exit status: 0 equal, 1 different, 2 an image cannot be read",
     )
     for name in ("old", "new"):
         made.add_argument(
             name,
             type=Path,
             metavar=name.upper(),
-            help="kubeos.tar, upgrade_img.tar or an output directory",
+            help="kubeos.tar, upgrade_img.tar, admin_container.tar or an output directory",
         )
-    made.add_argument("--json", action="store_true", help="one object, for programs")
-    made.add_argument("--all", action="store_true", help="every line, however many there are")
+    made.add_argument("--json", action="store_true", help="print one JSON object")
+    made.add_argument(
+        "--all", action="store_true", help=f"show all lines, not {show.SHOWN} of each kind"
+    )
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compare two images; the exit status."""
+    """Compare two images and return the exit status."""
     asked = parser().parse_args(argv)
     try:
         with TemporaryDirectory(prefix="kbimg-diff-") as folder:
-            rooms = [Path(folder) / name for name in ("old", "new")]
-            for room in rooms:
-                room.mkdir()
+            folders = [Path(folder) / name for name in ("old", "new")]
+            for each in folders:
+                each.mkdir()
             with ThreadPoolExecutor() as pool:
-                old, new = pool.map(read, (asked.old, asked.new), rooms)
+                old, new = pool.map(read, (asked.old, asked.new), folders)
             changes = compare(old, new)
     except Unusable as error:
         print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
@@ -66,14 +68,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{PROGRAM}: {where}{error.strerror or error}", file=sys.stderr)
         return UNREADABLE
     shown = None if asked.all else show.SHOWN
-    told = show.as_json(old, new, changes) if asked.json else show.text(old, new, changes, shown)
+    report = show.as_json(old, new, changes) if asked.json else show.text(old, new, changes, shown)
     outlive_readers()
-    sys.stdout.write(told)
+    sys.stdout.write(report)
     return EQUAL if changes.are_none else DIFFERENT
 
 
 def compare(old: Contents, new: Contents) -> Changes:
-    """All that differs; what their rooms hold must still be there. Raises Unusable and OSError."""
+    """All that differs. The folders that `read` unpacked to must still exist. Raises Unusable and
+    OSError."""
     installed = packages(old), packages(new)
     files = image_changes.of_files(old, new)
     are_folders = old.path.is_dir() and new.path.is_dir()

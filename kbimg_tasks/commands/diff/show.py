@@ -1,4 +1,4 @@
-"""What differs between two images, told to people and to programs."""
+"""Prints what differs between two images: as text, and as JSON."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from kbimg_tasks.dissect.changes import Changes, FileChange, PackageChange, ResultChange
 from kbimg_tasks.dissect.contents import Contents, Entry
 
-SHOWN = 40  # of each kind, unless all are asked for
+SHOWN = 40  # lines of each kind, without --all
 UNITS = ("B", "KiB", "MiB", "GiB")
 
 
 def text(old: Contents, new: Contents, changes: Changes, shown: int | None = SHOWN) -> str:
-    """Lines for people; at most `shown` of each kind."""
+    """The differences as text, with at most `shown` lines of each kind."""
     lines = [
         f"{name}  {_size(side.bytes)} in {len(side.entries)} files and directories  "
         f"{_safe(str(side.path))}"
@@ -24,7 +24,7 @@ def text(old: Contents, new: Contents, changes: Changes, shown: int | None = SHO
         lines.append(
             "equal"
             if changes.packages is not None
-            else "equal; which packages they have, neither tells"
+            else "equal; packages not compared: no image has a package list"
         )
         return "".join(f"{line}\n" for line in lines)
     lines += _packages(changes, shown)
@@ -35,7 +35,7 @@ def text(old: Contents, new: Contents, changes: Changes, shown: int | None = SHO
             lines += (
                 [f"  {_safe(line)}" for line in one.lines]
                 if one.lines
-                else [f"  /{_safe(one.path)}: changed, and not shown: {one.untold}"]
+                else [f"  /{_safe(one.path)}: changed, not shown: {one.untold}"]
             )
     lines += _section(
         "largest growths",
@@ -48,13 +48,12 @@ def text(old: Contents, new: Contents, changes: Changes, shown: int | None = SHO
 
 def _packages(changes: Changes, shown: int | None) -> list[str]:
     if changes.packages is None:
-        return ["", "packages: not both images tell which they have"]
+        return ["", "packages: not compared, only one image or none has a package list"]
     return _section("packages", [_package_line(change) for change in changes.packages], shown)
 
 
 def _section(title: str, lines: list[str], shown: int | None, count: int = 0) -> list[str]:
-    """A heading with the lines below it, and how many things they tell of; nothing where there are
-    none."""
+    """A heading with a count and the lines below it; nothing without lines."""
     if not lines:
         return []
     cut = lines[:shown]
@@ -63,7 +62,7 @@ def _section(title: str, lines: list[str], shown: int | None, count: int = 0) ->
         "",
         f"{title}: {count or len(lines)}",
         *(f"  {line}" for line in cut),
-        *([f"  and {rest} more: --all shows them"] if rest else []),
+        *([f"  {rest} more, shown by --all"] if rest else []),
     ]
 
 
@@ -82,7 +81,7 @@ def _file_lines(files: Iterable[FileChange]) -> list[str]:
     for change in files:
         if change.old is None or change.new is None:
             top = tops.get(change.path.rpartition("/")[0], change.path)
-            if change.path:  # that a tar has no entry for its top says nothing of what is below it
+            if change.path:  # a tar need not have an entry for its top
                 tops[change.path] = top
         else:
             top = change.path
@@ -193,11 +192,11 @@ def _file(change: FileChange) -> dict[str, Any]:
 def _entry(entry: Entry | None) -> dict[str, Any] | None:
     if entry is None:
         return None
-    told: dict[str, Any] = {"kind": entry.kind, "mode": f"{entry.mode:04o}", "owner": entry.owner}
+    found: dict[str, Any] = {"kind": entry.kind, "mode": f"{entry.mode:04o}", "owner": entry.owner}
     if entry.kind == "file":
-        told.update(bytes=entry.bytes, sha256=entry.sha256)
+        found.update(bytes=entry.bytes, sha256=entry.sha256)
     if entry.target:
-        told["target"] = entry.target
+        found["target"] = entry.target
     if entry.attributes:
-        told["attributes"] = [name for name, _ in entry.attributes]
-    return told
+        found["attributes"] = [name for name, _ in entry.attributes]
+    return found

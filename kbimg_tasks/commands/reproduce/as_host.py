@@ -3,7 +3,7 @@
 Usage: as_host NAME PROGRAM [ARGUMENT …]
 
 The name is set for the whole namespace: uts_namespaces(7). unshare(1) makes one, and has no option
-for the name. In the first namespace of the machine this would rename the machine, so it is refused.
+for the name. In the initial namespace this would rename the machine, so it is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FIRST_NAMESPACE = 0xEFFFFFFE
 def main(name: str, *argv: str) -> None:
     """Become the program. Raises OSError when the name cannot be set."""
     if os.stat("/proc/self/ns/uts").st_ino == FIRST_NAMESPACE:
-        raise OSError("this is the machine's own UTS namespace, expected one of unshare --uts")
+        raise OSError("this is the initial UTS namespace; expected one made by unshare --uts")
     socket.sethostname(name)
     os.execvp(argv[0], argv)
 

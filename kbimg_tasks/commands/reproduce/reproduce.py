@@ -22,13 +22,13 @@ MASKS = {"one": 0o022, "another-and-longer": 0o077}
 
 
 class NotEqual(Exception):
-    """The builds differ, or one failed; the text is for the user."""
+    """The builds differ, or one failed; the message is for the user."""
 
 
 @frozen
 class Attempt:
-    """One of the two builds. They differ in what differs between two hosts, as far as that can be
-    had on one: docs/design.md says what is missing."""
+    """One of the two builds. They differ in what differs between two hosts, as far as one host can
+    vary it: docs/design.md lists what it cannot."""
 
     name: str
     host: str
@@ -37,7 +37,7 @@ class Attempt:
 
     @property
     def prefix(self) -> tuple[str, ...]:
-        """What its programs run behind: namespaces that die with this process, its host's name."""
+        """The command prefix: namespaces that end with this process, and a host name."""
         return (*CONTAINMENT, sys.executable, str(AS_HOST), self.host)
 
 
@@ -55,21 +55,20 @@ ATTEMPTS = (
 def reproduce(
     image: str,
     results: tuple[str, ...],
-    kept: tuple[Path, ...],
+    protected: tuple[Path, ...],
     asked: Variables,
     say: Callable[[str], None],
 ) -> None:
-    """Build twice and compare. Raises NotEqual; equal builds are deleted, others are kept.
+    """Build twice and compare. Raises NotEqual; equal builds are deleted, others stay.
 
-    `kept` are folders that cannot be made again, keys say: both builds get a copy.
-
-    Each has a store of its own, so that packages are installed twice; downloaded ones are shared.
+    `protected` are folders that cannot be made again, such as keys: both builds get a copy. Each
+    build has a store of its own, so that packages are installed twice; downloads are shared.
     """
     folder = asked.layout.private / "reproduce"
     remove.delete(folder)
     for attempt in ATTEMPTS:
         (folder / attempt.name).mkdir(parents=True)
-        for original in kept:
+        for original in protected:
             shutil.copytree(original, folder / attempt.name / original.name)
         _build(attempt, image, folder, asked)
         say(f"built  {folder / attempt.name}")
@@ -82,7 +81,7 @@ def reproduce(
             differences[name] = found
     if differences:
         name, found = next(iter(differences.items()))
-        raise NotEqual(f"two builds differ, first in {name}: {found}. Both are kept in {folder}")
+        raise NotEqual(f"the two builds differ, first in {name}: {found}; both are in {folder}")
     remove.delete(folder)
 
 
@@ -120,4 +119,4 @@ def _build(attempt: Attempt, image: str, folder: Path, asked: Variables) -> None
         stderr=subprocess.STDOUT,
     )
     if done.returncode != 0:
-        raise NotEqual(f"a build to compare failed:\n{done.stdout}")
+        raise NotEqual(f"one of the two builds failed:\n{done.stdout}")

@@ -1,6 +1,6 @@
-"""The folder of a plan: scripts for all stages of an image, with our files that they need.
+"""The folder of a plan: scripts for all stages of an image, and kbimg's files that they need.
 
-It is written beside its place and renamed. Nothing of a build is done, and no secret is in it.
+It is written under another name and renamed. Nothing is built, and it contains no secret.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class NotWritten(Exception):
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether a folder of that name is a plan, and no one else's."""
+    """Whether the folder is a plan written by kbimg."""
     return not folder.is_symlink() and all((folder / name).is_file() for name in (RUN_ALL, COMMON))
 
 
@@ -55,13 +55,13 @@ def _template(name: str) -> str:
 def write(image: str, summary: str, stages: Sequence[Stage], layout: Layout) -> Path:
     """Write the plan of an image into the output directory; the script that runs all of it.
 
-    A former plan is replaced, anything else of its name is not. Raises NotWritten.
+    An earlier plan is replaced, anything else of that name is not. Raises NotWritten.
     """
     place = layout.out / NAME
     partial = layout.out / f".{NAME}.{os.getpid()}"
     if os.path.lexists(place) and not is_ours(place):
         raise NotWritten(
-            f"{place}: expected nothing or a former plan; choose another directory with out=DIR"
+            f"{place} is not a plan written by kbimg; choose another directory with out=DIR"
         )
     try:
         partial.mkdir(parents=True)
@@ -96,7 +96,7 @@ def _fill(folder: Path, scripts: dict[str, str], stages: Sequence[Stage]) -> Non
 
 
 def _programs(stages: Sequence[Stage]) -> Sequence[Path]:
-    """Our own programs with what they import, and the packages that they lie in."""
+    """kbimg's own tools, the modules that they import, and the `__init__.py` of their packages."""
     found = {fingerprint.TOOLS / "__init__.py", fingerprint.TOOLS.parent / "__init__.py"}
     for name in script.tools(stages):
         found |= fingerprint.with_imports(fingerprint.TOOLS / f"{name}.py")

@@ -1,7 +1,7 @@
-"""Stages as shell scripts, which make by hand what the runner makes. Pure: text out of values.
+"""Stages as shell scripts that do what the runner does. Pure: text from values.
 
-A step is a word for word rendering of the step that the runner would run. What the runner does
-around it (namespaces, environment, publishing) are functions of `data/plan/environment.sh`.
+Each command is that of the step which the runner would run. What the runner does around it
+(namespaces, environment, publishing) are functions of `data/plan/environment.sh`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WIDTH = 100
 INDENT, MORE = "    ", " \\"
 _PLAIN = re.compile(r"[\w%+,./:@-][\w%+,./:=@-]*")
 _MARK = re.compile(r"@([A-Z][A-Z_]*)@")
-# What the scripts run beside the programs of the steps.
+# Programs that the scripts run in addition to those of the steps.
 OWN_PROGRAMS = ("env", "find", "mktemp", "realpath", "setsid", "stty")
 
 HEAD = """set -eu
@@ -38,8 +38,7 @@ def stage(made: Stage) -> str:
         places = [quoted(f"{published(one)}/{one.name}") for one in made.artifacts]
         there = " && ".join(f"[ -e {place} ]" for place in places)
         parts.append(
-            "# It cannot be had again: what is there stays.\n"
-            f"if {there}; then\n{INDENT}exit 0\nfi\n"
+            f"# Protected: what is there is not made again.\nif {there}; then\n{INDENT}exit 0\nfi\n"
         )
     parts.append("".join(_beginning(made)))
     parts += [step(one, text) for one in made.steps]
@@ -62,7 +61,7 @@ def _listed(items: Sequence[str]) -> list[str]:
 
 
 def _beginning(made: Stage) -> Iterator[str]:
-    """The empty folder, and the look at what must be there."""
+    """The commands that make the empty folder and check the prerequisites."""
     yield f"begin {made.name}\n"
     needed = [f"{published(artifact)}/{artifact.name}" for artifact in made.needs()]
     needed += [
@@ -77,7 +76,7 @@ def _beginning(made: Stage) -> Iterator[str]:
 
 
 def step(done: Step, text: Renderer) -> str:
-    """One step, on as many lines as it takes."""
+    """The command of one step, wrapped."""
     words = ["step", *(f"{name}={quoted(text(value))}" for name, value in done.env)]
     words += map(quoted, command(done, text))
     behind = ""
@@ -95,7 +94,7 @@ def step(done: Step, text: Renderer) -> str:
 
 
 def delimiter(text: str) -> str:
-    """A line that the lines of a text do not have among them, to end it as a here-document."""
+    """A line that does not occur in the text, to end it as a here-document."""
     assert not text or text.endswith("\n"), "a here-document has whole lines"
     end = "END"
     while end in text.splitlines():
@@ -104,7 +103,7 @@ def delimiter(text: str) -> str:
 
 
 def _publishing(made: Stage) -> Iterator[str]:
-    """What the stage made goes to its places, with the modes and times that it is to have."""
+    """The commands that set modes and times of the artifacts and move them to their places."""
     text = shell(made)
     printed = [one.stdout for one in made.steps]
     for artifact in made.artifacts:
@@ -117,12 +116,12 @@ def _publishing(made: Stage) -> Iterator[str]:
 
 
 def quoted(text: str) -> str:
-    """A word for the shell, out of text that may stand between double quotes."""
+    """An argument for the shell, from text that is valid between double quotes."""
     return text if _PLAIN.fullmatch(text) else f'"{text}"'
 
 
 def _command(words: Sequence[str]) -> str:
-    """One command on as many lines as it takes; what is run by another program begins a line."""
+    """One command, wrapped; a program that is run by another one begins a line."""
     return _wrapped(words, INDENT, MORE, begin='"$PYTHON"', end="--")
 
 
@@ -151,14 +150,14 @@ def secrets(stages: Iterable[Stage]) -> tuple[str, ...]:
 
 
 def tools(stages: Iterable[Stage]) -> tuple[str, ...]:
-    """The names of our own programs that the stages run."""
+    """The names of kbimg's own tools that the stages run."""
     return tuple(
         sorted({arg.name for made in stages for arg in made.args() if isinstance(arg, Tool)})
     )
 
 
 def data(stages: Iterable[Stage]) -> tuple[str, ...]:
-    """The names of our data files that the stages read."""
+    """The names of kbimg's data files that the stages read."""
     return tuple(
         sorted({arg.name for made in stages for arg in made.args() if isinstance(arg, Data)})
     )
@@ -171,8 +170,8 @@ def names(stages: Sequence[Stage]) -> tuple[str, ...]:
 
 
 def common(template: str, cache: str, python: str) -> str:
-    """What all scripts read first, out of its template: the downloaded packages' folder and the
-    interpreter are those of this machine until the user names others."""
+    """The text of environment.sh, which all scripts read first. The package cache and the
+    interpreter are those of this machine unless the user sets others."""
     passed_on = [f'${{{name}+"{name}=${name}"}}' for name in environment.PASSED_ON]
     fixed = [f"{name}={value}" for name, value in environment.FIXED.items()]
     return _filled(
@@ -189,7 +188,7 @@ def common(template: str, cache: str, python: str) -> str:
 
 
 def run_all(template: str, image: str, summary: str, stages: Sequence[Stage]) -> str:
-    """The script that runs those of all stages, out of its template."""
+    """The text of build.sh, which runs the scripts of all stages."""
     asked = secrets(stages)
     wanted = sorted({*OWN_PROGRAMS, *(" ".join(one.names) for one in programs(stages))})
     return _filled(
@@ -207,7 +206,7 @@ def run_all(template: str, image: str, summary: str, stages: Sequence[Stage]) ->
 
 
 def _lines(words: Iterable[str], depth: int = 1, last: str = MORE) -> str:
-    """Words of a command, several on each line."""
+    """Arguments of a command, several on each line."""
     indent = INDENT * depth
     first, *others = [*words] or [""]
     return _wrapped([f"{indent}{first}", *others], indent, MORE).rstrip("\n") + last
