@@ -1,4 +1,4 @@
-"""doit started hundreds of times: each run is forked from a process that has imported everything.
+"""doit and kbimg started hundreds of times, each forked from a process that has imported both.
 
 Importing takes most of the time of a short run. What a run is given is what a new process would be
 given: arguments, directory, environment, standard streams, an exit status. That the program starts
@@ -22,27 +22,58 @@ from collections.abc import Mapping
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-# What a run of doit imports.
-MODULES = ("doit.doit_cmd", "kbimg_tasks.tasks", "kbimg_tasks.tasks.commands")
+# What runs import.
+MODULES = ("doit.doit_cmd", "kbimg_tasks.cli.main", "kbimg_tasks.tasks.commands")
+KBIMG = "kbimg_tasks.cli.main"
 CLONE_NEWNS = 0x00020000  # <sched.h>
 
 
 def doit(
-    cwd: Path, *argv: str, env: Mapping[str, str], namespace: int = 0
+    cwd: Path,
+    *argv: str,
+    env: Mapping[str, str] = os.environ,
+    namespace: int = 0,
+    separate: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """`python -m doit ARGV` in a directory, and in the mount namespace of a process if one is
-    named; its output and its errors are one text."""
-    request = {"argv": ["doit", *argv], "cwd": str(cwd), "env": dict(env), "namespace": namespace}
-    with tempfile.TemporaryFile() as output:
+    named; its output and its errors are one text, unless they are wanted separate."""
+    return _run("doit", ["doit", *argv], cwd, env, namespace, separate)
+
+
+def kbimg(
+    cwd: Path, *argv: str, env: Mapping[str, str] = os.environ
+) -> subprocess.CompletedProcess[str]:
+    """The same for `kbimg ARGV`."""
+    return _run(KBIMG, ["kbimg", *argv], cwd, env)
+
+
+def _run(
+    module: str,
+    argv: list[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    namespace: int = 0,
+    separate: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    request = {
+        "module": module,
+        "argv": argv,
+        "cwd": str(cwd),
+        "env": dict(env),
+        "namespace": namespace,
+    }
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        streams = array.array("i", [output.fileno(), (errors if separate else output).fileno()])
         channel = _server()
         channel.sendmsg(
-            [json.dumps(request).encode()],
-            [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [output.fileno()]))],
+            [json.dumps(request).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)]
         )
         status = int(channel.recv(100))
         output.seek(0)
-        text = output.read().decode()
-    return subprocess.CompletedProcess(request["argv"], status, text)
+        errors.seek(0)
+        return subprocess.CompletedProcess(
+            argv, status, output.read().decode(), errors.read().decode()
+        )
 
 
 @functools.cache
@@ -60,24 +91,27 @@ def _server() -> socket.socket:
     return ours
 
 
-def _serve(channel: socket.socket) -> None:
-    """Fork for each request; returns in the process that is to do what was asked."""
+def _serve(channel: socket.socket) -> str:
+    """Fork for each request; returns in the process that is to do what was asked, with the module
+    that is to be run."""
     while True:
-        data, ancillary, _, _ = channel.recvmsg(1 << 20, socket.CMSG_SPACE(4))
+        data, ancillary, _, _ = channel.recvmsg(1 << 20, socket.CMSG_SPACE(8))
         if not data:
             sys.exit()
-        (output,) = array.array("i", ancillary[0][2])
+        streams = array.array("i", ancillary[0][2])
         process = os.fork()
         if process == 0:
             channel.close()
-            _become(json.loads(data), output)
-            return
-        os.close(output)
+            request = json.loads(data)
+            _become(request, *streams)
+            return request["module"]
+        for number in streams:
+            os.close(number)
         _, status = os.waitpid(process, 0)
         channel.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _become(request: dict, output: int) -> None:
+def _become(request: dict, output: int, errors: int) -> None:
     """Take on what a new process would have been given."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if request["namespace"]:
@@ -86,8 +120,9 @@ def _become(request: dict, output: int) -> None:
             if libc.setns(namespace.fileno(), CLONE_NEWNS) != 0:
                 raise OSError(ctypes.get_errno(), "setns")
     os.dup2(output, 1)
-    os.dup2(output, 2)
+    os.dup2(errors, 2)
     os.close(output)
+    os.close(errors)
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
@@ -99,5 +134,7 @@ if __name__ == "__main__":
     for _name in MODULES:
         __import__(_name)
     with socket.socket(fileno=int(sys.argv[1])) as _channel:
-        _serve(_channel)
-    runpy.run_module("doit", run_name="__main__", alter_sys=True)
+        _module = _serve(_channel)
+    if _module == KBIMG:
+        sys.exit(sys.modules[KBIMG].main())
+    runpy.run_module(_module, run_name="__main__", alter_sys=True)

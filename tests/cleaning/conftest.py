@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,12 +57,7 @@ class Namespace:
 
     def doit(self, *argv: object, check: bool = True) -> str:
         done = started.doit(
-            self.folder,
-            "-f",
-            str(TOP / "dodo.py"),
-            *argv,
-            env=os.environ,
-            namespace=self.keeper.pid,
+            self.folder, "-f", str(TOP / "dodo.py"), *argv, namespace=self.keeper.pid
         )
         assert (done.returncode == 0) == check, done.stdout
         assert "Traceback" not in done.stdout

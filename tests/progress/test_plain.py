@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import started
 
 from kbimg_tasks.diagnostics.figures import MIB, duration, size
 from kbimg_tasks.progress import lines
@@ -23,14 +22,7 @@ from kbimg_tasks.steps.stage import Artifact, OneOf, run, tool
 
 
 def doit(project: Path, *argv: str, check: bool = True) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "doit", *argv],
-        cwd=project,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
+    done = started.doit(project, *argv)
     assert (done.returncode == 0) == check, done.stdout
     assert "\033" not in done.stdout
     assert "hidden words" not in done.stdout

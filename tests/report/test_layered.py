@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kbimg_tasks.commands.report.layered import Bend, apart, crossings, draw, layers, reduced
 
+# Drawing takes long.
+DRAWN = settings(max_examples=settings.default.max_examples // 5)
 DIAMOND = {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c", "a")}
 
 
@@ -50,6 +52,7 @@ def test_what_is_needed_late_stands_late():
     assert layers(needs) == {"first": 0, "b": 1, "c": 2, "late": 2, "last": 3}
 
 
+@DRAWN
 @given(graphs())
 def test_arrows_point_down_and_nothing_overlaps(needs):
     drawing = draw(needs, 100.0, 10.0, 20.0)
@@ -72,6 +75,7 @@ def test_arrows_point_down_and_nothing_overlaps(needs):
         assert 50 - 1e-6 <= node.x <= drawing.width - 50 + 1e-6
 
 
+@DRAWN
 @given(graphs())
 def test_the_same_graph_gives_the_same_drawing(needs):
     assert draw(needs, 9, 1, 2) == draw(needs, 9, 1, 2)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import started
 from building import DEMO, TOP, run_doit, write_config
 
 PXE = (
@@ -21,13 +22,7 @@ PXE = (
 
 def found(cwd: Path, *argv: str) -> list:
     """The JSON document, which is all there is on stdout."""
-    done = subprocess.run(
-        [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "check", "json=1", *argv],
-        cwd=cwd,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
+    done = started.doit(cwd, "-f", str(TOP / "dodo.py"), "check", "json=1", *argv, separate=True)
     assert done.stderr == ""
     problems = json.loads(done.stdout)
     assert done.returncode == int(any(one["severity"] == "error" for one in problems))

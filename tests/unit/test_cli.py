@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import started
 from building import SMALL, write_config
 
 from kbimg_tasks.cli import main
@@ -19,6 +20,11 @@ from kbimg_tasks.config.tables import PxeConfig
 
 def kbimg(cwd: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
     """The command as a user types it, from a directory that has no dodo.py."""
+    return started.kbimg(cwd, *argv, env={**os.environ, **env})
+
+
+def installed(cwd: Path, *argv: str) -> subprocess.CompletedProcess[str]:
+    """The same as a process of its own, by the program that is installed."""
     return subprocess.run(
         [str(Path(sys.executable).parent / "kbimg"), *argv],
         cwd=cwd,
@@ -27,13 +33,12 @@ def kbimg(cwd: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, **env},
     )
 
 
 @pytest.mark.parametrize("flag", ["-V", "--version"])
 def test_version(tmp_path, flag):
-    done = kbimg(tmp_path, flag)
+    done = installed(tmp_path, flag)
     assert (done.returncode, done.stdout) == (0, f"kbimg {metadata.version('kbimg')}\n")
 
 
@@ -91,7 +96,7 @@ def test_words_that_are_not_understood(tmp_path, argv):
 
 
 def test_a_configuration_that_is_not_there(tmp_path):
-    done = kbimg(tmp_path, "create", "--file", "none.toml", "vm-img")
+    done = installed(tmp_path, "create", "--file", "none.toml", "vm-img")
     assert done.returncode == 1
     assert (
         "none.toml: no such configuration file; name one with config=FILE, or with kbimg's -f FILE"
@@ -134,7 +139,7 @@ def test_variables_are_doits(tmp_path):
 
 def test_check(tmp_path):
     write_config(tmp_path, SMALL)
-    done = kbimg(tmp_path, "check")
+    done = installed(tmp_path, "check")
     assert done.returncode == 0, done.stdout
     assert "kbimg.toml OK: vm_img (" in done.stdout
     (tmp_path / "kbimg.toml").write_text("[from_repo]\nversion = 1\n")

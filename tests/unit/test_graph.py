@@ -57,7 +57,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def doit(project: Path, *argv: str, check: bool = True) -> str:
-    done = started.doit(project, *argv, env=os.environ)
+    done = started.doit(project, *argv)
     assert (done.returncode == 0) == check, done.stdout
     return done.stdout
 
