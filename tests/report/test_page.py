@@ -118,7 +118,7 @@ def test_the_tables():
     document = parsed(sample())
     assert rows(document, "results") == [
         ["system.img", "20,480 MiB", "600 MiB"],
-        ["no sum: the file is too large to be read for a report"],
+        ["no checksum: the file is too large to be read for a report"],
         ["kubeos.tar", "500 MiB", "500 MiB"],
         ["ab" * 32],
     ]
@@ -144,10 +144,10 @@ def test_what_is_not_there_is_said():
         "No run that made anything",
         "This configuration makes no disk.",
         "No packages have been resolved here.",
-        "kubeos.tar is not there.",
+        "kubeos.tar does not exist.",
     ):
         assert words in said
-    assert "this is what is planned" in text(parsed(PAGES["no image"]))
+    assert "this is the planned layout" in text(parsed(PAGES["no image"]))
 
 
 @pytest.mark.parametrize(

@@ -319,7 +319,7 @@ def test_what_is_missing_is_told_before_anything_is_made(tmp_path, shell):
     folder = written(tmp_path, stages)
     done = build(folder)
     assert done.returncode == 1
-    assert done.stdout == "these programs are not there: no-such-program, not-this or not-that\n"
+    assert done.stdout == "missing programs: no-such-program, not-this or not-that\n"
     folder = written(tmp_path, one(run("cat").fed(Secret("name", "x"))))
     done = build(folder)
     assert done.stdout == (

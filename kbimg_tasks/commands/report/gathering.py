@@ -30,16 +30,16 @@ from kbimg_tasks.steps.stage import Stage
 
 PACKAGES, DISK, TREE = ("packages", "packages.lock"), "system.img", "kubeos.tar"
 TREE_LEVELS, FOLDERS_SHOWN = 3, 20
-SUM_SUFFIX = ".sha256"
-SUM = re.compile(r"([0-9a-f]{64}) ")
-# A larger file, the disk of 20 GiB before all, would take longer than a look at a build should.
-SUMMED_UP_TO_BYTES = 4 << 30
+CHECKSUM_SUFFIX = ".sha256"
+CHECKSUM = re.compile(r"([0-9a-f]{64}) ")
+# Hashing a larger file, above all the disk of 20 GiB, would take too long for a report.
+HASHED_UP_TO_BYTES = 4 << 30
 
 
 def report(
     config: Config, planned: Plan, images: Collection[str], layout: Layout, name: str, now: float
 ) -> Report:
-    """What there is of these images. `name` is what the user calls the configuration, `now` is in
+    """The report of these images. `name` is what the user calls the configuration, `now` is in
     seconds since the epoch. Raises OSError where something cannot be read."""
     checks = (stage.name for image in images for stage in planned.order_only.get(image, ()))
     stages = planned.standing_under((*images, *checks))
@@ -50,7 +50,7 @@ def report(
             for artifact in stage.artifacts
             if artifact.is_result
             and not artifact.is_tree
-            and not artifact.name.endswith(SUM_SUFFIX)
+            and not artifact.name.endswith(CHECKSUM_SUFFIX)
         )
     )
     there = tuple(result for result in results if (layout.out / result).is_file())
@@ -73,8 +73,8 @@ def report(
 
 
 def states(stages: Iterable[Stage], layout: Layout) -> tuple[StageState, ...]:
-    """How each stage stands. What stands on a stage that is to be made again is outdated with it,
-    even if that one may come out the same."""
+    """The state of each stage. A stage that depends on an outdated one is outdated too, even if
+    that one may turn out the same."""
     found: dict[str, StageState] = {}
     for stage in stages:
         needs = tuple(dict.fromkeys(need.stage for need in stage.needs()))
@@ -94,7 +94,7 @@ def states(stages: Iterable[Stage], layout: Layout) -> tuple[StageState, ...]:
 
 
 def run_of(events: Sequence[run_log.Event]) -> Run | None:
-    """The run that a log tells of."""
+    """The run that a log describes."""
     if not events:
         return None
     start, last = events[0].clock, events[-1].clock - events[0].clock
@@ -113,7 +113,7 @@ def run_of(events: Sequence[run_log.Event]) -> Run | None:
 
 
 def disk(table: Table, image: Path) -> Disk:
-    """The disk's partitions, with what is found in the image at their places."""
+    """The partitions of the disk, with the file systems found in the image."""
     if not image.is_file():
         return Disk(table, tuple(PartitionUse(part) for part in table.partitions), False)
     with open(image, "rb") as stream:
@@ -132,7 +132,7 @@ def disk(table: Table, image: Path) -> Disk:
 
 
 def packages(lock: Path) -> tuple[Package, ...]:
-    """The packages that were resolved (see tools/lock_packages.py), the largest first."""
+    """The resolved packages (see tools/lock_packages.py), the largest first."""
     if not lock.is_file():
         return ()
     rows = (line.split("\t") for line in lock.read_text(encoding="utf-8").splitlines())
@@ -145,19 +145,19 @@ def packages(lock: Path) -> tuple[Package, ...]:
 
 
 def result_of(path: Path) -> Result:
-    """A result with its sum: the one that was written after it, or else the file's own."""
+    """A result with its checksum: from the checksum file if that is newer, or else computed."""
     status = path.stat()
-    told = path.with_name(f"{path.name}{SUM_SUFFIX}")
+    listed = path.with_name(f"{path.name}{CHECKSUM_SUFFIX}")
     digest = ""
-    if told.is_file() and told.stat().st_mtime_ns >= status.st_mtime_ns:
-        match = SUM.match(told.read_text(encoding="ascii", errors="replace"))
+    if listed.is_file() and listed.stat().st_mtime_ns >= status.st_mtime_ns:
+        match = CHECKSUM.match(listed.read_text(encoding="ascii", errors="replace"))
         digest = match[1] if match else ""
-    if not digest and status.st_size <= SUMMED_UP_TO_BYTES:
-        digest = _sum(path)
+    if not digest and status.st_size <= HASHED_UP_TO_BYTES:
+        digest = _checksum(path)
     return Result(path.name, status.st_size, status.st_blocks * 512, digest)
 
 
-def _sum(path: Path) -> str:
+def _checksum(path: Path) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
         os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)

@@ -62,7 +62,7 @@ Item = object  # a node's name or a Bend
 
 
 def reduced(needs: Needs) -> dict[str, tuple[str, ...]]:
-    """The same graph without the arrows that a longer way implies."""
+    """The same graph without the arrows that a longer path implies."""
     above: dict[str, set[str]] = {}
     for node, sources in needs.items():
         above[node] = set(sources).union(*(above[source] for source in sources))

@@ -1,4 +1,4 @@
-"""What a report tells: values, without where they come from and how they look."""
+"""The content of a report as values, apart from where it is read and how it is drawn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbimg_tasks.machine.partitions import Partition, Table
 
 
 class State(Enum):
-    """Whether a stage need not be made again, must be, or never was made."""
+    """Whether a stage is up to date, outdated, or was never made."""
 
     MADE = "made"
     OUTDATED = "outdated"
@@ -31,7 +31,7 @@ class StageState:
 
 
 class Outcome(Enum):
-    """How the making of a stage ended. One without an end may still be at work."""
+    """The outcome of making a stage. One without an end may still be running."""
 
     MADE = "made"
     FAILED = "failed"
@@ -57,7 +57,7 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """From the beginning of the first stage to the last thing that is known."""
+        """From the start of the first stage to the last event."""
         return max(work.ended for work in self.works)
 
 
@@ -91,7 +91,7 @@ class Package:
 @frozen
 class Result:
     """A file for the user; `allocated_bytes` is what it takes of the disk. Without `sha256` it has
-    no sum beside it, and was too large to be read for one."""
+    no checksum file and was too large to be read."""
 
     name: str
     size_bytes: int
@@ -101,7 +101,7 @@ class Result:
 
 @frozen
 class Report:
-    """Everything; `written` in seconds since the epoch. What is not there to be read is empty."""
+    """Everything; `written` in seconds since the epoch. Fields that could not be read are empty."""
 
     config: str
     out: str

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: style and pictures are in it."""
+"""A report as one self-contained HTML file, with its style and pictures."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def html(report: Report) -> str:
 
 
 def write(report: Report, layout: Layout) -> None:
-    """Write the page; whole or not at all."""
+    """Write the page atomically."""
     # A file's name need not be text.
     layout.partial_report.write_text(html(report), encoding="utf-8", errors="replace")
     layout.partial_report.replace(layout.report)
 
 
 def mib(count: int) -> str:
-    """Bytes in MiB, with as many digits as tell something."""
+    """Bytes in MiB, with as many digits as are significant."""
     size = count / MIB
     if 0 < size < 0.01:
         return "< 0.01 MiB"
@@ -57,19 +57,19 @@ def mib(count: int) -> str:
 
 
 def seconds(count: float) -> str:
-    """A time that something took."""
+    """A duration."""
     if count < 120:
         return f"{count:.1f} s"
     return f"{int(count) // 60} min {int(count) % 60:02} s"
 
 
 def moment(epoch: float) -> str:
-    """A time of the day for people, in this machine's time zone."""
+    """A date and time in this machine's time zone."""
     return _local(epoch).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def iso(epoch: float) -> str:
-    """The same for programs."""
+    """A date and time in ISO 8601."""
     return _local(epoch).isoformat(timespec="seconds")
 
 

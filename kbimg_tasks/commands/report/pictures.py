@@ -55,7 +55,7 @@ class Graph:
 
 
 def graph(stages: Sequence[StageState]) -> Graph:
-    """The graph, without the arrows that a longer way implies: the stages' lists have those."""
+    """The graph, without the arrows that a longer path implies; the table of stages lists those."""
     needs = layered.reduced({stage.name: stage.needs for stage in stages})
     drawing = layered.draw(needs, NODE_WIDTH, BEND_WIDTH, NODE_GAP)
     boxes = tuple(
@@ -102,13 +102,13 @@ class Strip:
 
     @property
     def filled(self) -> float:
-        """The width of what is used."""
+        """The width of the used part."""
         system = self.use.file_system
         return self.width * system.used_bytes / system.size_bytes if system else 0.0
 
 
 def strips(disk: Disk) -> tuple[Strip, ...]:
-    """The partitions to scale, but for those that could not be seen."""
+    """The partitions to scale, except those too small to see."""
     sizes = [use.partition.size_mib for use in disk.uses]
     widths = seen([100 * size / sum(sizes) for size in sizes], SEEN_PERCENT)
     starts = [0.0, *accumulate(widths)]
@@ -123,7 +123,7 @@ def strips(disk: Disk) -> tuple[Strip, ...]:
 
 
 def seen(shares: Sequence[float], least: float) -> list[float]:
-    """Shares of 100 with none under `least`: the large ones give what the small ones lack."""
+    """Shares of 100 with none under `least`: the large ones give up what the small ones need."""
     small = [share < least for share in shares]
     left = 100 - least * sum(small)
     rest = sum(share for share, is_small in zip(shares, small) if not is_small)

@@ -5,20 +5,20 @@
 #
 #     KBIMG_OUT=DIR [KBIMG_SECRETS=DIR] sh build.sh
 #
-# KBIMG_OUT gets the results, and in `stages` what they are made of. KBIMG_SECRETS, or else
-# KBIMG_OUT/secrets, has a file of mode 600 for each secret, and in it the value that the option of
-# this name has in kbimg.toml. What is not there is asked for before anything is made. They are:
+# KBIMG_OUT is the directory for the results; `stages` in it has intermediate files. KBIMG_SECRETS, by
+# default KBIMG_OUT/secrets, has a file of mode 600 for each secret, with the value of the option of this
+# name in kbimg.toml. Missing secrets are asked for before the build. The secrets are:
 #
 @SECRETS_TOLD@
 #
-# KBIMG_CACHE is for downloaded packages, and KBIMG_PYTHON is the Python that the programs of
-# kbimg_tasks/tools run under; environment.sh has what they are when not given.
+# KBIMG_CACHE is the directory of downloaded packages, KBIMG_PYTHON the Python that runs the programs
+# in kbimg_tasks/tools; environment.sh has the defaults.
 set -eu
 PLAN=$(dirname "$(realpath "$0")")
 # shellcheck source=/dev/null
 . "$PLAN/environment.sh"
 
-# have PROGRAM...: each word is a program, or several of which one will do.
+# have PROGRAM...: check that the programs exist; an argument may list alternatives.
 have() {
     lacking=
     for programs; do
@@ -30,10 +30,10 @@ have() {
         done
         [ -n "$found" ] || lacking="$lacking${lacking:+, }$(echo "$programs" | sed 's/ / or /g')"
     done
-    [ -z "$lacking" ] || fail "these programs are not there: $lacking"
+    [ -z "$lacking" ] || fail "missing programs: $lacking"
 }
 
-# runs TOOL...: the Python can run those of kbimg_tasks/tools.
+# runs TOOL...: check that the Python can run these tools.
 runs() {
     for tool; do
         (cd / && PYTHONPATH=$PLAN PYTHONDONTWRITEBYTECODE=1 \
