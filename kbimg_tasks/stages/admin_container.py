@@ -11,12 +11,12 @@ from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
     Data,
-    Manner,
     Scratch,
     Size,
     Source,
     Stage,
     Step,
+    Unhashed,
     joined,
     run,
     tool,
@@ -64,7 +64,7 @@ def built_on(base: str, image: str, hostshell: Path, engine: str) -> Stage:
         Artifact(ARCHIVE, "digests"),
     )
     context, tree = Scratch("context"), joined(Scratch("context"), "/tree")
-    build = run(Manner(engine), "build", "--tag", image, context, DOCKER_BUILDKIT="0")
+    build = run(Unhashed(engine), "build", "--tag", image, context, DOCKER_BUILDKIT="0")
     return Stage(
         ARCHIVE,
         f"{RESULT}, the admin container on its base image",
@@ -82,8 +82,8 @@ def built_on(base: str, image: str, hostshell: Path, engine: str) -> Stage:
                 f"ENABLE={OWN}/enable",
             ),
             build,
-            run(Manner(engine), "save", image).into(made),
-            run(Manner(engine), "image", "inspect", "--format", "{{.Id}}", image).into(digests),
+            run(Unhashed(engine), "save", image).into(made),
+            run(Unhashed(engine), "image", "inspect", "--format", "{{.Id}}", image).into(digests),
         ),
     )
 

@@ -10,12 +10,12 @@ from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
-    Manner,
     Scratch,
     Size,
     Source,
     Stage,
     Step,
+    Unhashed,
     joined,
     run,
     tool,
@@ -51,7 +51,11 @@ def kubeos_tar(
         ).using("zstd"),
     )
     if not archive:
-        steps = (run(*map(Manner, saving)).into(given_out), *steps, run("echo", digest).into(known))
+        steps = (
+            run(*map(Unhashed, saving)).into(given_out),
+            *steps,
+            run("echo", digest).into(known),
+        )
     return Stage(
         name,
         "kubeos.tar, the root tree as the upgrade image has it",

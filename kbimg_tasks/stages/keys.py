@@ -12,7 +12,6 @@ from kbimg_tasks.steps.stage import (
     Artifact,
     Content,
     Data,
-    Manner,
     Scratch,
     Secret,
     Size,
@@ -20,6 +19,7 @@ from kbimg_tasks.steps.stage import (
     Stage,
     Step,
     Tool,
+    Unhashed,
     joined,
     run,
     tool,
@@ -146,7 +146,7 @@ def checked(
     end = Artifact(CHECKED, NOT_AFTER)
 
     def option(name: str) -> Arg:
-        return joined("--option=", Manner(f"{where(name)}: {name}"))
+        return joined("--option=", Unhashed(f"{where(name)}: {name}"))
 
     return Stage(
         CHECKED,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from kbimg_tasks.host.containment import CONTAINMENT
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Manner, OneOf, Stage, Step, Tool
+from kbimg_tasks.steps.stage import Arg, OneOf, Stage, Step, Tool, Unhashed
 
 # The programs among the words that every step runs behind.
 CONTAINS = ("setpriv", "sh", "unshare")
@@ -53,4 +53,4 @@ def _of_step(step: Step) -> Iterator[OneOf]:
 def _program(arg: Arg) -> OneOf:
     if isinstance(arg, OneOf):
         return arg
-    return OneOf((arg.word if isinstance(arg, Manner) else str(arg),))
+    return OneOf((arg.word if isinstance(arg, Unhashed) else str(arg),))

@@ -7,17 +7,17 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from typing import Callable
+from typing import Callable, NoReturn
 
 from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
+    Cache,
     Content,
     Data,
     Joined,
-    Manner,
     OneOf,
     Scratch,
     Secret,
@@ -26,11 +26,12 @@ from kbimg_tasks.steps.stage import (
     Step,
     Text,
     Tool,
+    Unhashed,
 )
 
 # The text of one argument; of a tool, that of the Python which runs it: see `command`.
 Renderer = Callable[[Arg], str]
-MANNER = "$MANNER"
+UNHASHED = "$MANNER"
 
 
 def symbolic(stage: Stage) -> Renderer:
@@ -56,9 +57,11 @@ def symbolic(stage: Stage) -> Renderer:
             return "python3"
         if isinstance(arg, OneOf):
             return arg.names[0]
-        if isinstance(arg, Manner):
-            return MANNER
-        return f"$CACHE/{arg.name}"
+        if isinstance(arg, Unhashed):
+            return UNHASHED
+        if isinstance(arg, Cache):
+            return f"$CACHE/{arg.name}"
+        assert_never(arg)
 
     return text
 
@@ -85,11 +88,13 @@ def actual(stage: Stage, layout: Layout) -> Renderer:
             return str(DATA / arg.name)
         if isinstance(arg, Tool):
             return sys.executable
-        if isinstance(arg, Manner):
+        if isinstance(arg, Unhashed):
             return arg.word
         if isinstance(arg, OneOf):
             return next((name for name in arg.names if shutil.which(name)), arg.names[0])
-        return str(layout.cache / arg.name)
+        if isinstance(arg, Cache):
+            return str(layout.cache / arg.name)
+        assert_never(arg)
 
     return text
 
@@ -116,11 +121,19 @@ def shell(stage: Stage) -> Renderer:
             return "$PYTHON"
         if isinstance(arg, OneOf):
             return f"$(first_of {' '.join(arg.names)})"
-        if isinstance(arg, Manner):
+        if isinstance(arg, Unhashed):
             return _escaped(arg.word)
-        return f"$CACHE/{arg.name}"
+        if isinstance(arg, Cache):
+            return f"$CACHE/{arg.name}"
+        assert_never(arg)
 
     return text
+
+
+def assert_never(value: NoReturn) -> NoReturn:
+    """Ends a chain of cases: mypy reports a kind that none of them is about. The one of `typing`
+    is there from Python 3.11 on."""
+    raise AssertionError(f"unexpected {value!r}")
 
 
 def published(artifact: Artifact) -> str:
@@ -145,8 +158,8 @@ def command_line(step: Step, text: Renderer) -> str:
     words = [f"{name}={shlex.quote(text(value))}" for name, value in step.env]
     for word in command(step, text):
         # However many words it takes to say how.
-        if word != MANNER or words[-1:] != [MANNER]:
-            words.append(word if word == MANNER else shlex.quote(word))
+        if word != UNHASHED or words[-1:] != [UNHASHED]:
+            words.append(word if word == UNHASHED else shlex.quote(word))
     if step.stdout is not None:
         words.append("> " + shlex.quote(text(step.stdout)))
     if step.stdin is not None:

@@ -1,8 +1,7 @@
 """The values that a build is planned in: artifacts, steps and stages.
 
 A stage is its steps. The edges of the graph, the fingerprint, the host check, what `clean` removes
-and the shell text of the log are all derived from them, so nothing is declared twice. Values only:
-nothing here touches the disk.
+and the shell text of the log are all derived from them. Nothing here touches the disk.
 """
 
 from __future__ import annotations
@@ -28,25 +27,22 @@ class Size(Enum):
     ROOT = "root"
 
 
-def _usual_size(artifact: Artifact) -> Size:
-    return Size.LARGE if artifact.is_tree else Size.SMALL
-
-
 @frozen
 class Artifact:
     """Something a stage makes: a file, or a directory tree.
 
     A `result` lies in the output directory under its own name, where the user looks for it; all
-    else lies in the stage's own folder below `.kbimg`. One with `checksums` lists files, a path a
-    line, that lie in a cache others may empty, and that whoever reads the list needs too;
-    `checksums` is the artifact of its stage with their checksums, which counts with it.
+    else lies in the stage's own folder below `.kbimg`. One with `checksums` lists files
+    in a cache that others may empty, and counts with the artifact of that name: their checksums.
     """
 
     stage: str
     name: str
     is_tree: bool = False
     is_result: bool = False
-    size: Size = field(default=Factory(_usual_size, takes_self=True))
+    size: Size = field(
+        default=Factory(lambda own: Size.LARGE if own.is_tree else Size.SMALL, takes_self=True)
+    )
     checksums: str = ""
 
 
@@ -79,16 +75,15 @@ class Cache:
 
 
 @frozen
-class Manner:
-    """A word of a command line that says how it is done and not what comes out: never counts."""
+class Unhashed:
+    """Part of a command line that changes how a step is done, not its result: it never counts."""
 
     word: str
 
 
 @frozen
 class Tool:
-    """A program of our own, by its module's name in `kbimg_tasks/tools`. The Python that runs
-    kbimg runs it; its code counts for the stage."""
+    """One of our own programs, a module of `kbimg_tasks/tools`; its code counts for the stage."""
 
     name: str
 
@@ -134,7 +129,7 @@ class Secret:
     text: str = field(repr=False)
 
 
-Arg = Union[str, Artifact, Scratch, Source, Data, Cache, Tool, Manner, OneOf, Content, Joined]
+Arg = Union[str, Artifact, Scratch, Source, Data, Cache, Tool, Unhashed, OneOf, Content, Joined]
 Stdin = Union[Arg, Text, Secret]
 
 
@@ -145,8 +140,8 @@ def joined(*parts: Arg) -> Joined:
 
 @frozen
 class Progress:
-    """How a step's output tells how far it is: lines that match `pattern`, out of `total`, or out
-    of what the pattern's group of that name has found."""
+    """Progress by output: lines that match `pattern`, out of `total` or of what its group `total`
+    has found."""
 
     pattern: str
     total: Arg
@@ -155,8 +150,7 @@ class Progress:
 
 @frozen
 class Growth:
-    """How what a step writes tells how far it is: by the room that `file` takes on the disk, out of
-    about what the artifacts that it is made of take."""
+    """Progress by the disk space of `file`, out of about what the artifacts `made_of` take."""
 
     file: Artifact | Scratch
     made_of: tuple[Artifact, ...]
