@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kbimg_tasks.stages.recipes.measure import measured
 from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, run, tool
 
@@ -19,12 +20,7 @@ def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
         "kubeos.tar, the root tree that upgrades unpack",
         clock,
         (archive,),
-        steps=(
-            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={root_mib}")).doing(
-                "disk_partition", "root"
-            ),
-            tree_to(tree, archive),
-        ),
+        steps=(measured(tree, root_mib), tree_to(tree, archive)),
     )
 
 

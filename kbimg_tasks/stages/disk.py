@@ -8,6 +8,7 @@ from kbimg_tasks.machine.bootloader import BIOS, BIOS_BOOT_SECTOR
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import SECTORS_A_MIB, Table, sfdisk_script
 from kbimg_tasks.stages.recipes.ext4 import ext4
+from kbimg_tasks.stages.recipes.measure import measured
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, Text, joined, run, tool
 
@@ -37,15 +38,7 @@ def system_img(
         clock,
         (disk,),
         steps=(
-            *(
-                (
-                    tree.wrap(tool("measure_tree", tree.root, f"--root-mib={slot.size_mib}")).doing(
-                        "disk_partition", "root"
-                    ),
-                )
-                if tree
-                else ()
-            ),
+            *((measured(tree, slot.size_mib),) if tree else ()),
             run("truncate", f"--size={table.image_mib}M", disk),
             nosync(run("sfdisk", "--quiet", disk)).fed(Text(script)),
             *((_boot_code(disk, table, tree),) if tree and table.is_legacy else ()),

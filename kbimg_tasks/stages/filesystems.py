@@ -10,6 +10,7 @@ from kbimg_tasks.machine.bootloader import BIOS_FOLDER
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
 from kbimg_tasks.stages.recipes.ext4 import ext4
+from kbimg_tasks.stages.recipes.measure import measured
 from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Size, Stage, Step, joined, run, tool
 
@@ -88,9 +89,7 @@ def root_image(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Sta
         clock,
         (image,),
         steps=(
-            tree.wrap(tool("measure_tree", tree.root, f"--root-mib={partition.size_mib}")).doing(
-                "disk_partition", "root"
-            ),
+            measured(tree, partition.size_mib),
             *ext4(image, evolve(partition, label=ROOT), ids, clock, tree=tree),
         ),
     )
