@@ -168,12 +168,9 @@ def admin(asked: AdminContainer, config: Config, given: Given) -> tuple[Stage, .
     chosen = packages.packages(
         "admin_packages",
         given.architecture,
-        repo,
-        admin_container.PACKAGES,
-        given.admin_repomds,
+        packages.Wanted(admin_container.PACKAGES, admin_container.INITS),
+        packages.Repositories(repo, given.admin_repomds, is_offline=given.is_offline),
         given.epoch,
-        is_offline=given.is_offline,
-        first_of=admin_container.INITS,
     )
     clock: Arg = given.epoch or Content(chosen["clock"])
     rootfs = packages.container_rootfs("admin_rootfs", chosen, given.architecture, clock)

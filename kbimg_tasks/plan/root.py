@@ -121,13 +121,11 @@ def from_packages(
     chosen = packages.packages(
         "packages",
         machine,
-        config.from_repo.repo_path,
-        config.from_repo.rpmlist,
-        given.repomds,
+        packages.Wanted(config.from_repo.rpmlist, needed=needed),
+        packages.Repositories(
+            config.from_repo.repo_path, given.repomds, given.locked, given.is_offline
+        ),
         given.epoch,
-        given.locked,
-        given.is_offline,
-        needed=needed,
     )
     clock: Arg = given.epoch or Content(chosen["clock"])
     rootfs = packages.rootfs(chosen, machine, clock)

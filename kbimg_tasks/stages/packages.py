@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
+from attrs import field, frozen
+
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import (
@@ -39,39 +41,56 @@ INSTALLED = r"^[^\s:]+-[^\s-]+-[^\s-]+$"
 DOWNLOADED = r"^\((?P<count>\d+)/(?P<total>\d+)\): "
 
 
+@frozen
+class Wanted:
+    """The packages to install: `names`, the first of `first_of` that the repositories have, and
+    what is `needed`, by purposes that a message names."""
+
+    names: tuple[str, ...]
+    first_of: tuple[str, ...] = ()
+    needed: Mapping[str, tuple[str, ...]] = field(factory=dict)
+
+
+@frozen
+class Repositories:
+    """Where packages come from: the repositories of `file`.
+
+    `repomds` are the index files of those on this machine. With `locked`, a file that
+    `lock_packages` wrote, it is just the packages of that file, whatever the repositories have in
+    addition. With `is_offline`, no repository is asked for anything.
+    """
+
+    file: Path
+    repomds: tuple[Path, ...] = ()
+    locked: Path | None = None
+    is_offline: bool = False
+
+
 def packages(
     name: str,
     architecture: Architecture,
-    repo_file: Path,
-    names: tuple[str, ...],
-    repomds: tuple[Path, ...],
+    wanted: Wanted,
+    repositories: Repositories,
     epoch: str | None,
-    locked: Path | None = None,
-    is_offline: bool = False,
-    first_of: tuple[str, ...] = (),
-    needed: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Stage:
     """Which packages, exactly, and all of them downloaded.
 
-    `names` are what is wanted, with the first of `first_of` that the repositories have, and with
-    what is `needed`, by purposes that a message names; `repomds` are the index files of
-    repositories on this machine. With `locked`, a file that `lock_packages` wrote, it is just the
-    packages of that file, whatever the repositories have in addition. The cache folder is used by
-    one dnf at a time: dnf's own locks name process numbers, which mean nothing across PID
-    namespaces.
+    The cache folder is used by one dnf at a time: dnf's own locks name process numbers, which mean
+    nothing across PID namespaces.
     """
+    locked = repositories.locked
     lock, count, clock = (Artifact(name, file) for file in ("packages.lock", "count", "clock"))
     # The same names can be other packages: a version that was built anew, say.
     listing = Artifact(name, "packages.list", checksums=lock.name)
     indexes = Artifact(name, "indexes")
     resolved, root = Scratch("resolved"), Scratch("installroot")
-    purposes = dict(needed or {})
-    wanted = sorted({*names, *chain(*purposes.values())})  # an order means nothing to dnf
+    purposes = dict(wanted.needed)
+    names = sorted({*wanted.names, *chain(*purposes.values())})  # an order means nothing to dnf
     if locked:
-        wanted = [one for one in wanted if _is_file(one)]
+        names = [one for one in names if _is_file(one)]
         purposes = {}
     more = {
-        "KBIMG_FIRST_OF": " ".join(first_of),
+        "KBIMG_FIRST_OF": " ".join(wanted.first_of),
         "KBIMG_NEEDED": "\n".join(
             f"{purpose}: {' '.join(sorted(named))}" for purpose, named in purposes.items()
         ),
@@ -80,7 +99,7 @@ def packages(
         DNF,
         f"--forcearch={architecture.name}",
         joined("--installroot=", root),
-        joined("--config=", Source(repo_file)),
+        joined("--config=", Source(repositories.file)),
         joined("--setopt=reposdir=", Scratch("no-other-repositories")),
         joined("--setopt=cachedir=", DNF_CACHE),
         "--setopt=keepcache=True",
@@ -88,12 +107,12 @@ def packages(
         "--setopt=plugins=True",
         joined("--setopt=pluginpath=", Data("dnf")),
         "--setopt=varsdir=/etc/dnf/vars,/etc/yum/vars",
-        Unhashed("--cacheonly" if is_offline else "--refresh"),
+        Unhashed("--cacheonly" if repositories.is_offline else "--refresh"),
         "--assumeyes",
         "--downloadonly",
         "install",
         "--",
-        *map(_package, wanted),
+        *map(_package, names),
         HOME=Scratch("home"),
         KBIMG_RESOLVED=resolved,
         KBIMG_DNF_CACHE=DNF_CACHE,
@@ -125,7 +144,7 @@ def packages(
                 *exact,
             ),
         ),
-        implicit_inputs=() if locked else tuple(Source(path) for path in repomds),
+        implicit_inputs=() if locked else tuple(Source(path) for path in repositories.repomds),
     )
 
 
