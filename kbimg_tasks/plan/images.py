@@ -121,9 +121,11 @@ def plan(config: Config, given: Given = NOTHING_GIVEN) -> Plan:
                     "upgrade_archive",
                     "upgrade_img.tar",
                     "upgrade_img.tar, the container image that nodes upgrade from",
-                    name,
-                    root.architecture,
-                    tuple(container.file(file, path) for path, file in machine.upgrade.items()),
+                    container.Image(
+                        name,
+                        root.architecture,
+                        tuple(container.file(file, path) for path, file in machine.upgrade.items()),
+                    ),
                     root.clock,
                 ),
                 implicit_inputs=machine.checked,
@@ -181,11 +183,13 @@ def admin(asked: AdminContainer, config: Config, given: Given) -> tuple[Stage, .
         admin_container.ARCHIVE,
         admin_container.RESULT,
         f"{admin_container.RESULT}, the container that operators log in to",
-        asked.img_name,
-        given.architecture,
-        (container.layer(tar["tree.tar"]),),
+        container.Image(
+            asked.img_name,
+            given.architecture,
+            (container.layer(tar["tree.tar"]),),
+            admin_container.SETTINGS,
+        ),
         clock,
-        admin_container.SETTINGS,
     )
     told = contents.sbom(
         chosen, contents.Subject("container", asked.img_name), clock, "admin_", "admin_container."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import frozen
+
 from kbimg_tasks.containers import reference
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.steps.stage import Arg, Artifact, Data, Size, Stage, joined, tool
@@ -9,24 +11,22 @@ from kbimg_tasks.steps.stage import Arg, Artifact, Data, Size, Stage, joined, to
 DIGESTS = "digests"
 
 
-def archive(
-    name: str,
-    result: str,
-    summary: str,
-    image: str,
-    architecture: Architecture,
-    content: tuple[Arg, ...],
-    clock: Arg,
-    settings: Data | None = None,
-) -> Stage:
-    """The file `result` with the container image called `image`.
+@frozen
+class Image:
+    """A container image: its name, the architecture of its programs, its layers as arguments of the
+    tool (`layer`, `file`), and the file that says what a container of it runs."""
 
-    `content` are the tool's words for its layers (`layer`, `file`), `settings` says what a
-    container of it runs.
-    """
+    name: str
+    architecture: Architecture
+    layers: tuple[Arg, ...]
+    settings: Data | None = None
+
+
+def archive(name: str, result: str, summary: str, image: Image, clock: Arg) -> Stage:
+    """The file `result` with the container image."""
     made = Artifact(name, result, is_result=True, size=Size.ROOT)
     digests = Artifact(name, DIGESTS)
-    how = (joined("--settings=", settings),) if settings else ()
+    how = (joined("--settings=", image.settings),) if image.settings else ()
     return Stage(
         name,
         summary,
@@ -36,13 +36,13 @@ def archive(
             tool(
                 "container_archive",
                 made,
-                f"--name={reference.tagged(image)}",
-                f"--full-name={reference.full(image)}",
-                f"--architecture={architecture.oci}",
+                f"--name={reference.tagged(image.name)}",
+                f"--full-name={reference.full(image.name)}",
+                f"--architecture={image.architecture.oci}",
                 joined("--clock=", clock),
                 joined("--digests=", digests),
                 *how,
-                *content,
+                *image.layers,
             ),
         ),
     )
