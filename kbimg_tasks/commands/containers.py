@@ -1,4 +1,4 @@
-"""A container image's archive, handed to the engine of this machine and to a registry."""
+"""Loads a container image's archive into an engine of this machine, and pushes it to a registry."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Say = Callable[[str], None]
 
 
 @frozen
-class Handover:
-    """An archive of the container image `image`; the file `digests` has those that engines may know
-    it by, a line each."""
+class ContainerArchive:
+    """The archive of the container image `image`; the file `digests` has the digests under which
+    engines can show it, a line each."""
 
     archive: Path
     digests: Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Callable
 
-from kbimg_tasks.commands.containers import Handover
+from kbimg_tasks.commands.containers import ContainerArchive
 from kbimg_tasks.containers import engines, registry
 from kbimg_tasks.plan.images import Container
 from kbimg_tasks.stages.container import DIGESTS
@@ -20,7 +20,7 @@ def tasks(
 ) -> Iterator[dict[str, Any]]:
     """The tasks that load an image and, if asked for, push it."""
     archive, *_ = container.stage.artifacts
-    ours = Handover(
+    ours = ContainerArchive(
         layout.published(archive),
         layout.published(container.stage[DIGESTS]),
         container.name,
