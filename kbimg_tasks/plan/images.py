@@ -27,6 +27,7 @@ from kbimg_tasks.stages import (
 from kbimg_tasks.steps.programs import programs
 from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import Arg, Artifact, Content, Scratch, Stage
+from kbimg_tasks.steps.target import Target
 
 
 @frozen
@@ -218,7 +219,11 @@ def installer(
     return checked, (
         pxe.kernel(root.system),
         pxe.initramfs(
-            root.system, root.kernel, root.architecture, asked, table, ids, folders, root.clock
+            root.system,
+            root.kernel,
+            asked,
+            folders,
+            Target(root.architecture, table, ids, root.clock),
         ),
     )
 

@@ -25,6 +25,7 @@ from kbimg_tasks.stages.recipes.dracut import VERITY
 from kbimg_tasks.stages.recipes.signing import Keys
 from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import Arg, Artifact, Content, Scratch, Secret, Stage, Step
+from kbimg_tasks.steps.target import Target
 
 # The command that gives an image out, where no container engine has been asked yet.
 SAVING = ("docker", "save")
@@ -135,7 +136,9 @@ def from_packages(
         boot = signed.boot_files(rootfs, early, keys, clock)
     else:
         early = initramfs.initramfs(rootfs, machine, clock)
-        boot = grub(rootfs, machine, loader_of(machine, table), table, ids, password(config), clock)
+        boot = grub(
+            rootfs, loader_of(machine, table), password(config), Target(machine, table, ids, clock)
+        )
         below += (boot["layer"],)
     own = customised.customised(config, machine, ids, below, clock)
     tree = Sandbox(

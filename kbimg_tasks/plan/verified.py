@@ -10,6 +10,7 @@ from kbimg_tasks.plan.root import Given, Machine, Root, from_packages, password
 from kbimg_tasks.stages import archive, disk, filesystems, grub, keys, packages, signed, verity
 from kbimg_tasks.stages.recipes.signing import Keys
 from kbimg_tasks.steps.stage import Artifact, Secret, Source, Stage
+from kbimg_tasks.steps.target import Target
 
 SLOT = "A"  # the one that a new disk has something in
 
@@ -46,7 +47,9 @@ def machine(
     tree = filesystems.root_image(root.tree, table.by_label(f"ROOT-{SLOT}"), ids, clock)
     image = tree["update-root.img"]
     hashes = verity.hash_tree(image, table.by_label(f"HASH-{SLOT}"), ids, clock)
-    loader = grub.signed_loader(root.system, root.architecture, found, secret, table, ids, clock)
+    loader = grub.signed_loader(
+        root.system, found, secret, Target(root.architecture, table, ids, clock)
+    )
     menu = grub.signed_menu(hashes["root-hash"], root.architecture, found, table, ids, clock)
     boot = filesystems.boot_image(
         (menu["esp"], loader["esp"]), table.by_label(f"BOOT-{SLOT}"), ids, clock

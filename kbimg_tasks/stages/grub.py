@@ -22,6 +22,7 @@ from kbimg_tasks.steps.stage import (
     run,
     tool,
 )
+from kbimg_tasks.steps.target import Target
 
 ARGUMENTS = (
     "ro rootfstype=ext4 nomodeset quiet oops=panic softlockup_panic=1 nmi_watchdog=1 rd.shell=0 "
@@ -54,22 +55,14 @@ VERIFIED_MODULES = (
 SALT_BYTES = 64
 
 
-def grub(
-    rootfs: Stage,
-    architecture: Architecture,
-    loader: Loader,
-    table: Table,
-    ids: Ids,
-    password: Secret | None,
-    clock: Arg,
-) -> Stage:
+def grub(rootfs: Stage, loader: Loader, password: Secret | None, target: Target) -> Stage:
     """GRUB with its modules, menu and environment, as a layer to put over the installed tree."""
     name = "grub"
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
     tree = Sandbox(root=root, layers=(rootfs["rootfs"],), upper=layer)
-    inside = tree.running_in(architecture)
+    inside = tree.running_in(target.architecture)
     folders = dict.fromkeys((loader.folder, *map(os.path.dirname, loader.copies)))
-    slots = {slot: table.by_label(f"ROOT-{slot}") for slot in "AB"}
+    slots = {slot: target.table.by_label(f"ROOT-{slot}") for slot in "AB"}
     steps = [
         inside.wrap(run("mkdir", "--parents", *folders)),
         inside.wrap(run("cp", "--recursive", f"/usr/lib/grub/{loader.format}", loader.folder)),
@@ -92,7 +85,7 @@ def grub(
                 joined(root, loader.menu),
                 f"PARTITIONS={loader.partitions}",
                 *(f"SLOT_{slot}={loader.slot(part.number)}" for slot, part in slots.items()),
-                *(f"ROOT_{slot}={ids.partuuid(part.label)}" for slot, part in slots.items()),
+                *(f"ROOT_{slot}={target.ids.partuuid(part.label)}" for slot, part in slots.items()),
                 f"ARGUMENTS={ARGUMENTS}",
             )
         ),
@@ -103,28 +96,22 @@ def grub(
                 tool(
                     "grub_password",
                     joined(root, loader.folder, "/user.cfg"),
-                    f"--salt={ids.salt('grub', SALT_BYTES)}",
+                    f"--salt={target.ids.salt('grub', SALT_BYTES)}",
                 ).fed(password)
             )
         )
-    return Stage(name, "GRUB, its menu and environment", clock, (layer,), tuple(steps))
+    return Stage(name, "GRUB, its menu and environment", target.clock, (layer,), tuple(steps))
 
 
-def signed_loader(
-    system: Artifact,
-    architecture: Architecture,
-    keys: Keys,
-    password: Secret,
-    table: Table,
-    ids: Ids,
-    clock: Arg,
-) -> Stage:
+def signed_loader(system: Artifact, keys: Keys, password: Secret, target: Target) -> Stage:
     """The boot partition but for the menu: shim, MokManager, fallback and GRUB signed, and the
     certificates to enroll.
 
     GRUB carries its first commands, the password and the OpenPGP key in itself, and the SBAT
     generations of the distribution's GRUB, whose code it is.
     """
+    architecture, table = target.architecture, target.table
+    ids, clock = target.ids, target.clock
     name = "loader"
     esp, made, root = Artifact(name, "esp", is_tree=True), Scratch("made"), Scratch("root")
     inside = Sandbox(root=root, layers=(system,), binds=((made, "/mnt"),)).running_in(architecture)

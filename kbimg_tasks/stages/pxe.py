@@ -5,12 +5,9 @@ from __future__ import annotations
 import shlex
 
 from kbimg_tasks.config.tables import PxeConfig
-from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.machine.ids import Ids
-from kbimg_tasks.machine.partitions import Table, sfdisk_script, smallest_disk_mib
+from kbimg_tasks.machine.partitions import sfdisk_script, smallest_disk_mib
 from kbimg_tasks.stages.recipes.dracut import IDENTITY, MODULES, dracut, tree_for, with_modules
 from kbimg_tasks.steps.stage import (
-    Arg,
     Artifact,
     Data,
     Scratch,
@@ -22,6 +19,7 @@ from kbimg_tasks.steps.stage import (
     run,
     tool,
 )
+from kbimg_tasks.steps.target import Target
 
 MODULE = "91kubeos-install"
 INSTALLER = f"{MODULES}/{MODULE}"
@@ -103,16 +101,10 @@ def kernel(system: Artifact) -> Stage:
 
 
 def initramfs(
-    system: Artifact,
-    described: Stage,
-    architecture: Architecture,
-    pxe: PxeConfig,
-    table: Table,
-    ids: Ids,
-    folders: tuple[str, ...],
-    clock: Arg,
+    system: Artifact, described: Stage, pxe: PxeConfig, folders: tuple[str, ...], target: Target
 ) -> Stage:
     """initramfs.img: for any machine, with the installer and what it is to do."""
+    table, ids, clock = target.table, target.ids, target.clock
     name = "pxe_initramfs"
     image = Artifact(name, "initramfs.img", is_result=True, size=Size.LARGE)
     tree, modules = tree_for(system, Scratch("layer")), (IDENTITY, MODULE)
@@ -160,7 +152,7 @@ def initramfs(
             ),
             dracut(
                 tree,
-                architecture,
+                target.architecture,
                 modules,
                 "/mnt/initramfs.img",
                 described,
