@@ -12,9 +12,9 @@ from typing import Any
 import engines
 import hypothesis
 import pytest
-import secure_boot
 import shared
 import tiny
+import verified
 import wheels
 from building import KUBERNETES, PACKAGES, build, write_config, write_custom
 from groups import Groups
@@ -118,14 +118,8 @@ def custom_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def verified_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with dm-verity and Secure Boot."""
-
-    def make(folder: Path) -> None:
-        path = write_custom(folder)
-        path.write_text(path.read_text() + secure_boot.DM_VERITY)
-        build(folder)
-
-    return shared.made(tmp_path_factory, "verified", make) / "scripts-auto"
+    """One that uses every option of vm_img too, with dm-verity and Secure Boot."""
+    return shared.made(tmp_path_factory, "verified", verified.build_watched) / "scripts-auto"
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,13 @@ BOOT = ("kbimg", "boot")
 END = "kbimg-reader-end"
 
 
+def starts_a_node(block: Block) -> bool:
+    """Whether what is typed is the command that starts a node, or typed on the node."""
+    return block.is_of_the_node or (
+        block.is_typed and block.text.split()[: len(BOOT)] == list(BOOT)
+    )
+
+
 class Reader:
     """Somebody at a terminal of root's, in an empty directory or in one with files."""
 
@@ -45,9 +52,11 @@ class Reader:
         if self._node:
             self._node.kill()
 
-    def follow(self, blocks: Sequence[Block]) -> None:
-        """Do what the blocks of a page say."""
+    def follow(self, blocks: Sequence[Block], *, boots: bool = True) -> None:
+        """Do what the blocks of a page say; without `boots` only what is not done on a node."""
         for block in blocks:
+            if starts_a_node(block) and not boots:
+                continue
             if block.is_file:
                 self._write(block)
             elif block.is_of_the_node:
@@ -65,7 +74,7 @@ class Reader:
 
     def _on_the_host(self, block: Block) -> None:
         if block.language == "sh":
-            if block.text.split()[:2] == list(BOOT):
+            if starts_a_node(block):
                 self._start(block.text)
                 return
             printed, status = self._type(block.text, stops=True)

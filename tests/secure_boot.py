@@ -129,3 +129,11 @@ def replace_in_root(disk: Path, path: str, content: Path) -> None:
     start = TABLE.by_label("ROOT-A").start_mib * MIB
     for command in (f"rm {path}", f"write {content} {path}"):
         run("debugfs", "-w", "-R", command, f"{disk}?offset={start}")
+
+
+def keep_for_later(out: Path, disk: Path) -> None:
+    """Put a version's slot on PERSIST, under names by which no node looks for it yet."""
+    persist = TABLE.by_label("PERSIST").start_mib * MIB
+    for name in ("boot", "root", "hash"):
+        command = f"write {out / f'update-{name}.img'} later-{name}.img"
+        run("debugfs", "-w", "-R", command, f"{disk}?offset={persist}")

@@ -2,63 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import saved
 import secure_boot
-from console import Node, with_console
-
-from kbimg_tasks.commands.boot.vm import Machine
-from kbimg_tasks.machine.architecture import AARCH64
-
-
-def plain_machine(image: Path, folder: Path) -> Machine:
-    """A virtual machine of an image, whose kernels are made to speak on the serial line."""
-    disk = with_console(image / "system.qcow2", folder / "disk.img")
-    return Machine(disk, "raw", folder, ends_at_reboot=True)
+import shared
+import verified
+from console import Node
 
 
-def verified_machine(image: Path, folder: Path) -> Machine:
-    """One with Secure Boot, of a verified image, of which nothing can be changed."""
-    return secure_boot.machine(image, folder, secure_boot.copy(image, folder))
+@pytest.fixture(scope="session")
+def next_version(verified_image: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The verified image's next version, signed with the same keys."""
+
+    def make(folder: Path) -> None:
+        verified.build_next(folder, verified_image / "keys")
+
+    return shared.made(tmp_path_factory, "next-version", make) / "scripts-auto"
 
 
-def legacy_machine(image: Path, folder: Path) -> Machine:
-    """One with a BIOS."""
-    disk = with_console(image / "system.qcow2", folder / "disk.img", is_legacy=True)
-    return Machine(disk, "raw", folder, ends_at_reboot=True, is_legacy=True)
+@pytest.fixture(scope="session")
+def resume(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, Path], Node]:
+    """What resumes in a folder a node of the image of a fixture."""
+
+    def resumed(image: str, folder: Path) -> Node:
+        kind, out = saved.KINDS[image], request.getfixturevalue(image)
+
+        def prepare(disk: Path) -> None:
+            if kind.is_verified:
+                secure_boot.keep_for_later(request.getfixturevalue("next_version"), disk)
+
+        def make(place: Path) -> None:
+            saved.save(kind, out, place, prepare)
+
+        made = shared.made(tmp_path_factory, f"node-{image}", make)
+        return saved.resume(kind, out, made, folder)
+
+    return resumed
 
 
-def arm_machine(image: Path, folder: Path) -> Machine:
-    """One of another architecture than most that build."""
-    disk = with_console(image / "system.qcow2", folder / "disk.img", AARCH64.serial)
-    return Machine(disk, "raw", folder, ends_at_reboot=True, architecture=AARCH64)
-
-
-MACHINES = {
-    "custom_image": plain_machine,
-    "verified_image": verified_machine,
-    "legacy_image": legacy_machine,
-    "arm_image": arm_machine,
-}
-
-
-@pytest.fixture(scope="module", params=list(MACHINES))
+@pytest.fixture(scope="module", params=list(saved.KINDS))
 def image(request: pytest.FixtureRequest) -> str:
     """The kinds of image of which the same is expected."""
     return request.param
 
 
 @pytest.fixture(scope="module")
-def new_machine(image: str, request: pytest.FixtureRequest):
-    """What makes a machine of the customised image in a folder."""
-    out = request.getfixturevalue(image)
-    return lambda folder: MACHINES[image](out, folder)
-
-
-@pytest.fixture(scope="module")
-def node(new_machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def node(
+    image: str, resume: Callable[[str, Path], Node], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
     """A node of the customised image, logged in as root."""
-    with Node(new_machine(tmp_path_factory.mktemp("node"))) as running:
-        yield running.login()
+    with resume(image, tmp_path_factory.mktemp("node")) as running:
+        yield running

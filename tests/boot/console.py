@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from attrs import evolve
+from monitor import Monitor
 from pexpect import EOF, TIMEOUT, socket_pexpect
 
 from kbimg_tasks.commands.boot import menu as menus
@@ -16,6 +18,9 @@ from kbimg_tasks.commands.boot.menu import Menu
 from kbimg_tasks.commands.boot.vm import Machine
 
 BOOT_SECONDS = 420
+# One each: emulated ones of a machine wait for each other, and the host has as many workers of the
+# tests as processors.
+PROCESSORS = 1
 COMMAND_SECONDS = 120
 PROMPT = "kbimg-test# "
 
@@ -37,12 +42,19 @@ def with_console(
 class Node:
     """A running machine, logged in on its serial console."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, state: Path | None = None) -> None:
+        """Switch it on, or let it go on from the state in which a node was saved."""
         self.machine = machine
-        self._start()
+        if state is None:
+            self._start(machine)
+        else:
+            self._start(evolve(machine, more=("-incoming", "defer")))
+            with Monitor(machine.folder / "monitor") as monitor:
+                monitor.load(state)
+            self.line.sendline(b"")
+            self.expect(PROMPT)
 
-    def _start(self) -> None:
-        machine = self.machine
+    def _start(self, machine: Machine) -> None:
         self.process = machine.start()
         deadline = time.monotonic() + 30
         self._socket = socket.socket(socket.AF_UNIX)
@@ -123,7 +135,14 @@ class Node:
     def start_again(self) -> None:
         """Switch it on after it has ended."""
         self.kill()
-        self._start()
+        self._start(self.machine)
+
+    def save(self, path: Path) -> None:
+        """Write its state to a file and end it at once, its disk as it is."""
+        with Monitor(self.machine.folder / "monitor") as monitor:
+            monitor.save(path)
+            monitor.do("quit")
+        self.process.wait(30)
 
     def off(self) -> None:
         """Shut down properly, so that what was written is on the disk."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from building import digest, run_doit, write_config
+from console import Node
 from terminal import Terminal
 from test_pxe import INSTALL_SECONDS, PXE_PACKAGES, SIZES
 
@@ -25,21 +27,40 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def test_a_disk_is_started_and_stays_as_it_is(plain_image: Path):
-    before = digest(plain_image / "system.img")
+@pytest.fixture
+def other(resume: Callable[[str, Path], Node], tmp_path: Path) -> Iterator[Node]:
+    """Another node of the same image."""
+    with resume("custom_image", tmp_path / "other") as node:
+        yield node
+
+
+def test_a_disk_is_started_and_stays_as_it_is(custom_image: Path, other: Node):
+    """Each start is a node of its own."""
+    before = digest(custom_image / "system.img")
     port = free_port()
-    terminal = Terminal(plain_image.parent, "--ssh-port", str(port))
+    terminal = Terminal(custom_image.parent, "--ssh-port", str(port))
     terminal.line.expect(f"ssh -p {port} root@127.0.0.1")
     terminal.login()
     assert terminal.run("systemctl is-system-running --wait") == "running"
+    for command in ("cat /etc/machine-id", "cat /etc/ssh/ssh_host_ed25519_key.pub"):
+        assert terminal.run(command) != other.run(command)
     with socket.create_connection(("127.0.0.1", port), timeout=30) as line:
         assert line.recv(64).startswith(b"SSH-2.0-")
     terminal.run("echo of the node > /etc/changed")
     terminal.off()
-    assert digest(plain_image / "system.img") == before
-    assert list((plain_image / ".kbimg/partial").glob("boot-*")) == []
+    assert digest(custom_image / "system.img") == before
+    assert list((custom_image / ".kbimg/partial").glob("boot-*")) == []
 
 
+def test_the_kernel_of_a_verified_disk_is_started(verified_image: Path):
+    """Its firmware, GRUB and kernel; what comes after takes long."""
+    terminal = Terminal(verified_image.parent, "vm-img")
+    terminal.line.expect("Booting `A'")
+    terminal.line.expect("Starting systemd-udevd")
+    terminal.leave()
+
+
+@pytest.mark.long
 def test_a_verified_disk_is_started_under_secure_boot(verified_image: Path):
     terminal = Terminal(verified_image.parent, "vm-img")
     terminal.login()
@@ -48,7 +69,9 @@ def test_a_verified_disk_is_started_under_secure_boot(verified_image: Path):
     terminal.off()
 
 
-def test_an_installer_is_started_with_its_server(repository: Path, tmp_path: Path):
+@pytest.fixture
+def installing(repository: Path, tmp_path: Path) -> Terminal:
+    """An installer that has been started with its server, and has installed."""
     write_config(tmp_path, PXE_PACKAGES, SIZES + PXE)
     done = run_doit(tmp_path, "pxe_img")
     assert done.returncode == 0, done.stdout
@@ -57,6 +80,15 @@ def test_an_installer_is_started_with_its_server(repository: Path, tmp_path: Pat
     terminal.line.expect(
         "kubeos-install: installed; going on into the system", timeout=INSTALL_SECONDS
     )
-    terminal.login()
-    assert terminal.run("findmnt --noheadings --output SOURCE /") == "/dev/vda2"
-    terminal.off()
+    return terminal
+
+
+def test_an_installer_is_started_with_its_server(installing: Terminal):
+    installing.leave()
+
+
+@pytest.mark.long
+def test_an_installer_goes_on_into_the_system(installing: Terminal):
+    installing.login()
+    assert installing.run("findmnt --noheadings --output SOURCE /") == "/dev/vda2"
+    installing.off()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,19 +20,13 @@ PACKAGES = ("NetworkManager", "e2fsprogs", "kernel", "openssh-server", "passwd",
 LONG = 900
 GRUB = "::/EFI/openEuler/grubx64.efi"
 MENU = "::/EFI/openEuler/grub.cfg"
+IDENTITY = "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub"
 SYSTEMD = "/usr/lib/systemd/systemd"
 # What a node says when it starts nothing.
 OTHER_MENU = "this slot has no menu with a good signature; trying the other slot"
 NO_MENU = "neither slot has a menu with a good signature"
 NO_KERNEL = "slot A has no kernel and initramfs with good signatures"
 NO_ROOT = "its root file system does not agree with the root hash"
-
-
-@pytest.fixture(scope="module")
-def first(repository: Path, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("first")
-    write_config(folder, PACKAGES, secure_boot.MORE + secure_boot.SIZES)
-    return build(folder)
 
 
 @pytest.fixture(scope="module")
@@ -43,29 +37,19 @@ def arm(arm_repository: Path, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def second(first: Path, tmp_path_factory) -> Path:
-    """The next version, signed with the same keys."""
-    folder = tmp_path_factory.mktemp("second")
-    keys = f'keys_dir = "{first / "keys"}"\n'
-    write_config(folder, PACKAGES, secure_boot.MORE + keys + secure_boot.SIZES, "v2")
-    return build(folder)
-
-
-@pytest.fixture(scope="module")
-def running(first: Path, tmp_path_factory) -> Iterator[Node]:
-    folder = tmp_path_factory.mktemp("running")
-    with Node(secure_boot.machine(first, folder, secure_boot.copy(first, folder))) as node:
-        yield node.login()
+def running(resume: Callable[[str, Path], Node], tmp_path_factory) -> Iterator[Node]:
+    with resume("verified_image", tmp_path_factory.mktemp("running")) as node:
+        yield node
 
 
 @pytest.fixture
-def disk(first: Path, tmp_path: Path) -> Path:
-    return secure_boot.copy(first, tmp_path)
+def disk(verified_image: Path, tmp_path: Path) -> Path:
+    return secure_boot.copy(verified_image, tmp_path)
 
 
-def stops(first: Path, disk: Path, *words: str, **more) -> None:
+def stops(verified_image: Path, disk: Path, *words: str, **more) -> None:
     """The machine says the words, in this order, and starts no system."""
-    with Node(secure_boot.machine(first, disk.parent, disk, **more)) as node:
+    with Node(secure_boot.machine(verified_image, disk.parent, disk, **more)) as node:
         for word in words:
             node.expect(r"(\s|\x1b\[[0-9;]*[A-Za-z])+".join(map(re.escape, word.split())), 180)
         said = node.machine.log.read_text(errors="replace")
@@ -94,6 +78,10 @@ def test_it_runs_verified(running: Node):
     assert re.search(r" console=ttyS0 apparmor=0 dmvroothash=[0-9a-f]{64}$", words)
 
 
+def test_a_slot_is_found_on_a_disk_of_another_name(running: Node):
+    assert running.run("kubeos-dmv slot") == "A /dev/sda1 /dev/sda2 /dev/sda3"
+
+
 def test_root_cannot_be_written(running: Node):
     assert running.result("touch /usr/x")[1] != 0
     assert running.result("mount -o remount,rw /")[1] != 0
@@ -120,35 +108,36 @@ def test_switching_to_an_empty_slot_is_refused(running: Node):
     assert (said, status) == ("kubeos-dmv: there is no /persist/update-root.img", 1)
 
 
-def test_grub_that_is_not_signed(first: Path, disk: Path, tmp_path: Path):
+def test_grub_that_is_not_signed(verified_image: Path, disk: Path, tmp_path: Path):
     secure_boot.run("mcopy", "-i", secure_boot.esp(disk), GRUB, tmp_path / "signed.efi")
     (tmp_path / "bare.efi").write_bytes(pe.unsigned(tmp_path / "signed.efi"))
     secure_boot.run("mcopy", "-o", "-i", secure_boot.esp(disk), tmp_path / "bare.efi", GRUB)
-    stops(first, disk, "Security Violation")
+    stops(verified_image, disk, "Security Violation")
 
 
-def test_grub_of_the_distribution(first: Path, disk: Path):
+def test_grub_of_the_distribution(verified_image: Path, disk: Path):
     """Signed by the vendor, whom shim trusts by itself; checks no OpenPGP signature."""
-    theirs = first / ".kbimg/stages/rootfs/rootfs/boot/efi/EFI/openEuler/grubx64.efi"
+    theirs = verified_image / ".kbimg/stages/rootfs/rootfs/boot/efi/EFI/openEuler/grubx64.efi"
     secure_boot.run("mcopy", "-o", "-i", secure_boot.esp(disk), theirs, GRUB)
-    stops(first, disk, "Security Violation")
+    stops(verified_image, disk, "Security Violation")
 
 
-def test_menu_changed(first: Path, disk: Path, tmp_path: Path):
+def test_menu_changed(verified_image: Path, disk: Path, tmp_path: Path):
     menu = tmp_path / "grub.cfg"
     secure_boot.run("mcopy", "-i", secure_boot.esp(disk), MENU, menu)
     menu.write_text(menu.read_text().replace("apparmor=0", "apparmor=1", 1))
     secure_boot.run("mcopy", "-o", "-i", secure_boot.esp(disk), menu, MENU)
-    stops(first, disk, OTHER_MENU, NO_MENU)
+    stops(verified_image, disk, OTHER_MENU, NO_MENU)
 
 
-def test_menu_without_its_signature(first: Path, disk: Path):
+@pytest.mark.long
+def test_menu_without_its_signature(verified_image: Path, disk: Path):
     secure_boot.run("mdel", "-i", secure_boot.esp(disk), f"{MENU}.sig")
-    stops(first, disk, OTHER_MENU, NO_MENU)
+    stops(verified_image, disk, OTHER_MENU, NO_MENU)
 
 
-def test_menu_edited_without_the_password(first: Path, disk: Path):
-    with Node(secure_boot.machine(first, disk.parent, disk)) as node:
+def test_menu_edited_without_the_password(verified_image: Path, disk: Path):
+    with Node(secure_boot.machine(verified_image, disk.parent, disk)) as node:
         node.expect("automatically in", 180)
         node.line.send(b"e")
         node.expect("Enter username:", 60)
@@ -159,12 +148,12 @@ def test_menu_edited_without_the_password(first: Path, disk: Path):
         assert "dmvroothash" not in node.machine.log.read_text(errors="replace")
 
 
-def test_initramfs_changed(first: Path, disk: Path):
+def test_initramfs_changed(verified_image: Path, disk: Path):
     secure_boot.flip_in_file(disk, "A", "/boot/initramfs.img")
-    stops(first, disk, "bad signature", NO_KERNEL)
+    stops(verified_image, disk, "bad signature", NO_KERNEL)
 
 
-def test_kernel_of_another_key(first: Path, disk: Path, tmp_path: Path):
+def test_kernel_of_another_key(verified_image: Path, disk: Path, tmp_path: Path):
     secure_boot.run(
         "openssl",
         "req",
@@ -180,7 +169,7 @@ def test_kernel_of_another_key(first: Path, disk: Path, tmp_path: Path):
         "-out",
         tmp_path / "crt",
     )
-    theirs = first / ".kbimg/stages/rootfs/rootfs/boot/vmlinuz"
+    theirs = verified_image / ".kbimg/stages/rootfs/rootfs/boot/vmlinuz"
     secure_boot.run(
         "sbsign",
         "--key",
@@ -192,14 +181,15 @@ def test_kernel_of_another_key(first: Path, disk: Path, tmp_path: Path):
         theirs,
     )
     secure_boot.replace_in_root(disk, "/boot/vmlinuz", tmp_path / "vmlinuz")
-    stops(first, disk, "bad signature", NO_KERNEL)
+    stops(verified_image, disk, "bad signature", NO_KERNEL)
 
 
-def test_hash_tree_changed_and_no_other_slot(first: Path, disk: Path):
+@pytest.mark.long
+def test_hash_tree_changed_and_no_other_slot(verified_image: Path, disk: Path):
     """Both slots fail: the machine stops, and does not go to and fro."""
     part = secure_boot.TABLE.by_label("HASH-A")
     secure_boot.flip(disk, part.start_mib * secure_boot.MIB + 4096 + 8)
-    with Node(secure_boot.machine(first, disk.parent, disk)) as node:
+    with Node(secure_boot.machine(verified_image, disk.parent, disk)) as node:
         node.expect(NO_ROOT, 180)
         node.expect("starting the other slot", 60)
         node.expect_end()
@@ -207,21 +197,46 @@ def test_hash_tree_changed_and_no_other_slot(first: Path, disk: Path):
         node.expect("neither slot is good, the machine stops", 240)
 
 
-def test_upgrade_and_back_and_damage(first: Path, second: Path, disk: Path):
-    persist = secure_boot.TABLE.by_label("PERSIST").start_mib * secure_boot.MIB
-    for name in ("update-boot.img", "update-root.img", "update-hash.img"):
-        secure_boot.run(
-            "debugfs", "-w", "-R", f"write {second / name} {name}", f"{disk}?offset={persist}"
-        )
-    with Node(secure_boot.machine(first, disk.parent, disk)) as node:
-        node.login()
-        runs_verified(node, "v1", "A")
-        identity = node.run("cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub")
+def test_upgrade_and_damage(resume: Callable[[str, Path], Node], tmp_path: Path):
+    """To slot B by the node's own programs, and back to A, which has been damaged by then."""
+    with resume("verified_image", tmp_path) as node:
+        identity = node.run(IDENTITY)
+        node.run("echo kept > /etc/kept; echo kept > /var/lib/kept")
+        for name in ("boot", "root", "hash"):
+            node.run(f"mv /persist/later-{name}.img /persist/update-{name}.img")
         assert "slot B has the new version" in node.run("kubeos-dmv upgrade", LONG)
         assert "slot B is the next to boot" in node.run("kubeos-dmv switch")
         node.reboot()
         runs_verified(node, "v2", "B")
-        assert node.run("cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub") == identity
+        assert node.run(IDENTITY) == identity
+        assert node.run("cat /etc/kept /var/lib/kept").split() == ["kept"] * 2
+        node.run("kubeos-dmv switch")
+        node.off()
+        secure_boot.flip_in_file(node.machine.disk, "A", SYSTEMD)
+        node.start_again()
+        node.expect(f"slot A: {NO_ROOT}", BOOT_SECONDS)
+        node.expect("starting the other slot", 60)
+        node.expect_end()
+        node.start_again()
+        node.expect("Booting `B'", BOOT_SECONDS)
+
+
+@pytest.mark.long
+def test_upgrade_and_back_and_damage(verified_image: Path, next_version: Path, disk: Path):
+    persist = secure_boot.TABLE.by_label("PERSIST").start_mib * secure_boot.MIB
+    for name in ("update-boot.img", "update-root.img", "update-hash.img"):
+        secure_boot.run(
+            "debugfs", "-w", "-R", f"write {next_version / name} {name}", f"{disk}?offset={persist}"
+        )
+    with Node(secure_boot.machine(verified_image, disk.parent, disk)) as node:
+        node.login()
+        runs_verified(node, "v1", "A")
+        identity = node.run(IDENTITY)
+        assert "slot B has the new version" in node.run("kubeos-dmv upgrade", LONG)
+        assert "slot B is the next to boot" in node.run("kubeos-dmv switch")
+        node.reboot()
+        runs_verified(node, "v2", "B")
+        assert node.run(IDENTITY) == identity
         node.run("kubeos-dmv switch")
 
         node.off()
@@ -246,11 +261,12 @@ def test_upgrade_and_back_and_damage(first: Path, second: Path, disk: Path):
         node.off()
 
 
-def test_a_block_that_is_read_late(first: Path, disk: Path):
+@pytest.mark.long
+def test_a_block_that_is_read_late(verified_image: Path, disk: Path):
     """A file that the initramfs does not read: the read restarts the machine, and after the third
     start the slot gives way."""
     secure_boot.flip_in_file(disk, "A", "/usr/sbin/sshd")
-    with Node(secure_boot.machine(first, disk.parent, disk)) as node:
+    with Node(secure_boot.machine(verified_image, disk.parent, disk)) as node:
         for _ in range(3):
             node.expect_end(BOOT_SECONDS)
             node.start_again()
@@ -258,20 +274,22 @@ def test_a_block_that_is_read_late(first: Path, disk: Path):
         node.expect("starting the other slot", 60)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("adapter", "slot"),
     [
         ("nvme", "A /dev/nvme0n1p1 /dev/nvme0n1p2 /dev/nvme0n1p3"),
-        ("scsi-hd", "A /dev/sda1 /dev/sda2 /dev/sda3"),
+        ("virtio-blk-pci", "A /dev/vda1 /dev/vda2 /dev/vda3"),
     ],
 )
-def test_disks_of_other_names(first: Path, disk: Path, adapter: str, slot: str):
-    with Node(secure_boot.machine(first, disk.parent, disk, adapter=adapter)) as node:
+def test_disks_of_other_names(verified_image: Path, disk: Path, adapter: str, slot: str):
+    with Node(secure_boot.machine(verified_image, disk.parent, disk, adapter=adapter)) as node:
         node.login()
         runs_verified(node, "v1", "A")
         assert node.run("kubeos-dmv slot") == slot
 
 
+@pytest.mark.long
 def test_aarch64_runs_verified(arm: Path, tmp_path: Path):
     disk = secure_boot.copy(arm, tmp_path)
     with Node(secure_boot.machine(arm, tmp_path, disk, AARCH64)) as node:
@@ -283,6 +301,7 @@ def test_aarch64_runs_verified(arm: Path, tmp_path: Path):
         assert re.search(r" console=ttyAMA0 apparmor=0 dmvroothash=[0-9a-f]{64}$", words)
 
 
+@pytest.mark.long
 def test_aarch64_with_another_menu_starts_nothing(arm: Path, tmp_path: Path):
     disk = secure_boot.copy(arm, tmp_path)
     menu = tmp_path / "grub.cfg"

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from attrs import frozen
 from building import PXE_PACKAGES, run_doit, write_config
-from console import BOOT_SECONDS, Node, with_console
+from console import BOOT_SECONDS, PROCESSORS, Node, with_console
 
 from kbimg_tasks.commands import pxe_serve
 from kbimg_tasks.commands.boot import pipe
@@ -53,7 +54,7 @@ def by_dhcp(repository: Path, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("dhcp")
     path = write_config(folder, PXE_PACKAGES, SIZES + BY_DHCP)
     path.write_text(path.read_text().replace("version =", 'upgrade_img = "u:v1"\nversion ='))
-    return images(folder, "pxe_img", "vm_img", "upgrade_img")
+    return images(folder, "pxe_img", "upgrade_img")
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,7 @@ def machine(
         "raw",
         folder,
         memory_mib=memory_mib,
+        processors=PROCESSORS,
         ends_at_reboot=True,
         kernel=Kernel(
             out / "vmlinuz", out / "initramfs.img", f"console={serial},115200 {words}".strip()
@@ -157,22 +159,50 @@ def check_system(node: Node, disk: str, part: str) -> None:
     assert len(node.run("cat /etc/machine-id")) == 32
 
 
-@pytest.fixture(scope="module")
-def installed(by_dhcp: Path, tmp_path_factory) -> Iterator[Path]:
-    """The disk of a machine that installed itself, with a download that broke off once."""
+@frozen
+class Installed:
+    """A machine that installed itself: its disk, and the output directory of what was installed."""
+
+    disk: Path
+    out: Path
+    name: str
+    part: str
+    adapter: str
+
+
+# The folder of what is installed, the messages of its installer, and how the disk is called then.
+WAYS = {
+    "by_hand": (
+        (
+            "WARNING: there is no interface none0: taking the first one with a link",
+            "kubeos-install: setting 10.0.2.77 on ",
+        ),
+        ("/dev/nvme0n1", "p", "nvme"),
+    ),
+    "by_dhcp": ((), ("/dev/vda", "", "virtio-blk-pci")),
+}
+
+
+@pytest.fixture(scope="module", params=["by_hand", pytest.param("by_dhcp", marks=pytest.mark.long)])
+def installed(request: pytest.FixtureRequest, tmp_path_factory) -> Installed:
+    """A machine that installed itself, with a download that broke off once."""
+    out = request.getfixturevalue(request.param)
+    messages, (name, part, adapter) = WAYS[request.param]
     folder = tmp_path_factory.mktemp("installed")
-    server = Server(by_dhcp, break_at=50 << 20)
-    with Node(machine(by_dhcp, folder, served=server.served)) as node:
-        node.expect("kubeos-install: the download broke off after 5. of ", INSTALL_SECONDS)
-        node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
-        node.login()
-        check_system(node, "/dev/vda", "")
-        node.off()
+    server = Server(out, break_at=50 << 20)
+    with Node(machine(out, folder, adapter=adapter, served=server.served)) as node:
+        for message in (
+            *messages,
+            "kubeos-install: the download broke off after 5. of ",
+            "kubeos-install: installed; going on into the system",
+            "Welcome to",  # the system's own first words: the installer has written all to the disk
+        ):
+            node.expect(message, INSTALL_SECONDS)
     starts = [asked for path, asked in server.ranges if path == "/kubeos.tar"]
     assert starts[0] is None and len(starts) == 2, server.ranges
     assert int(starts[1].removeprefix("bytes=").removesuffix("-")) >= 50 << 20
     server.stop()
-    yield folder / "disk.img"
+    return Installed(folder / "disk.img", out, name, part, adapter)
 
 
 def table(disk: Path) -> dict:
@@ -186,7 +216,7 @@ def table(disk: Path) -> dict:
     }
 
 
-def test_the_disk_is_like_that_of_vm_img(installed: Path, by_dhcp: Path, tmp_path: Path):
+def test_the_disk_is_like_that_of_vm_img(installed: Installed, tmp_path: Path):
     def tree(disk: Path, name: str) -> dict:
         slot = table(disk)["ROOT-A"]
         part = tmp_path / f"{name}.img"
@@ -235,46 +265,30 @@ def test_the_disk_is_like_that_of_vm_img(installed: Path, by_dhcp: Path, tmp_pat
         finally:
             subprocess.run(["umount", top], check=True)
 
-    image = by_dhcp / "system.img"
-    assert table(installed) == table(image)
-    one, other = tree(installed, "one"), tree(image, "other")
+    image = images(installed.out.parent, "vm_img") / "system.img"
+    assert table(installed.disk) == table(image)
+    one, other = tree(installed.disk, "one"), tree(image, "other")
     assert one.keys() == other.keys()
     assert {path for path in one if one[path] != other[path]} <= {"lost+found"}
 
 
-def test_it_starts_from_its_disk(installed: Path, tmp_path: Path):
-    assert_starts(installed, tmp_path, "/dev/vda", "", "virtio-blk-pci")
-
-
-def assert_starts(disk: Path, folder: Path, name: str, part: str, adapter: str) -> None:
-    """The disk alone starts by its firmware and GRUB."""
-    folder.mkdir(exist_ok=True)
-    copy = with_console(disk, folder / "copy.img")
-    with Node(Machine(copy, "raw", folder, ends_at_reboot=True, adapter=adapter)) as node:
+def test_it_starts_from_its_disk(installed: Installed, tmp_path: Path):
+    """By its firmware and GRUB."""
+    copy = with_console(installed.disk, tmp_path / "copy.img")
+    made = Machine(
+        copy, "raw", tmp_path, processors=PROCESSORS, ends_at_reboot=True, adapter=installed.adapter
+    )
+    with Node(made) as node:
         node.login()
-        check_system(node, name, part)
+        check_system(node, installed.name, installed.part)
         assert "BOOT_IMAGE=" in node.run("cat /proc/cmdline")
-        node.off()
+        if installed.adapter == "nvme":
+            log = node.run("cat /persist/install.log")
+            assert "letting the menu name this disk's slots" in log
+            assert int(node.run(f"blockdev --getsize64 {installed.name}p2")) == 1300 << 20
 
 
-def test_nvme_and_a_static_address(by_hand: Path, tmp_path: Path):
-    server = Server(by_hand)
-    with Node(machine(by_hand, tmp_path, adapter="nvme", served=server.served)) as node:
-        node.expect(
-            "WARNING: there is no interface none0: taking the first one with a link",
-            INSTALL_SECONDS,
-        )
-        node.expect("kubeos-install: setting 10.0.2.77 on ", 60)
-        node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
-        node.login()
-        check_system(node, "/dev/nvme0n1", "p")
-        assert "letting the menu name this disk's slots" in node.run("cat /persist/install.log")
-        assert int(node.run("blockdev --getsize64 /dev/nvme0n1p2")) == 1300 << 20
-        node.off()
-    server.stop()
-    assert_starts(tmp_path / "disk.img", tmp_path / "again", "/dev/nvme0n1", "p", "nvme")
-
-
+@pytest.mark.long
 def test_aarch64(arm_repository: Path, tmp_path: Path):
     """Cross-built, installed and started from its disk."""
     write_config(tmp_path, PXE_PACKAGES, SIZES + BY_DHCP)
@@ -297,10 +311,13 @@ def test_aarch64(arm_repository: Path, tmp_path: Path):
     server.stop()
     copy = with_console(tmp_path / "disk.img", tmp_path / "copy.img", AARCH64.serial)
     again = tmp_path / "again"
-    with Node(Machine(copy, "raw", again, ends_at_reboot=True, architecture=AARCH64)) as node:
+    with Node(
+        Machine(
+            copy, "raw", again, processors=PROCESSORS, ends_at_reboot=True, architecture=AARCH64
+        )
+    ) as node:
         node.login()
         assert "BOOT_IMAGE=" in node.run("cat /proc/cmdline")
-        node.off()
 
 
 def fails(made: Machine, *messages: str) -> None:
@@ -314,6 +331,7 @@ WAIT = "kubeos.wait=4"
 SHELL = "Press Enter for maintenance"
 
 
+@pytest.mark.long
 def test_no_such_disk(by_hand: Path, tmp_path: Path):
     fails(
         machine(by_hand, tmp_path, words=WAIT),
@@ -337,6 +355,7 @@ def test_a_disk_that_is_too_small_and_a_shell_that_is_asked_for(by_dhcp: Path, t
     assert is_untouched(tmp_path / "disk.img")
 
 
+@pytest.mark.long
 def test_no_link(by_dhcp: Path, tmp_path: Path):
     made = machine(by_dhcp, tmp_path, words=WAIT)
     with Node(made) as node, socket.socket(socket.AF_UNIX) as monitor:  # pulls out the cable
@@ -349,6 +368,7 @@ def test_no_link(by_dhcp: Path, tmp_path: Path):
     assert is_untouched(tmp_path / "disk.img")
 
 
+@pytest.mark.long
 def test_no_server(by_dhcp: Path, tmp_path: Path):
     fails(
         machine(by_dhcp, tmp_path, words=WAIT),
@@ -371,7 +391,12 @@ def test_a_wrong_name(by_dhcp: Path, tmp_path: Path):
     ("content", "has_sum", "message"),
     [
         (b"other " * 100_000, False, "kubeos.tar has the SHA-256 sum [0-9a-f]{64}, and .* says "),
-        (b"other " * 100_000, True, "kubeos.tar is no tar that can be unpacked: "),
+        pytest.param(
+            b"other " * 100_000,
+            True,
+            "kubeos.tar is no tar that can be unpacked: ",
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["of another sum", "of the right sum"],
 )

@@ -156,7 +156,6 @@ def test_a_bare_machine_becomes_a_node_that_answers(serving, tmp_path: Path):
         address = node.run("hostname -I").split()[0]
         assert address.startswith("10.9.0.1")
         assert greeting(address).startswith("SSH-2.0-")
-        node.off()
 
 
 def test_grub_shows_its_menu_and_starts_the_installer(serving, tmp_path: Path):

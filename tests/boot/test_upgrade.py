@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import web
 from building import TOP, build, run_doit, write_config
-from console import Node, with_console
+from console import PROCESSORS, Node, with_console
 from pages import Block, blocks
 
 from kbimg_tasks.commands.boot.vm import Machine
@@ -114,7 +114,7 @@ def test_a_node_upgrades_and_goes_back(first: Path, second: Path, tmp_path: Path
         shutil.copy(second / name, served / name)
     server = web.Server(served)
     disk = with_console(first / "system.qcow2", tmp_path / "disk.img")
-    with Node(Machine(disk, "raw", tmp_path, ends_at_reboot=True)) as node:
+    with Node(Machine(disk, "raw", tmp_path, processors=PROCESSORS, ends_at_reboot=True)) as node:
         node.login()
         is_well(node)
         assert (version(node), slot(node)) == ("v1", "2")
@@ -122,6 +122,7 @@ def test_a_node_upgrades_and_goes_back(first: Path, second: Path, tmp_path: Path
         node.run("echo of the node > /etc/kbimg-test/changed-by-the-node")
         node.run("echo of the node > /etc/made-by-the-node")
         node.run("echo of the node > /var/lib/kbimg-test/in-both")
+        node.run("mkdir -p /opt/cni/bin; echo of the node > /opt/cni/bin/kept")
         node.run("systemctl start containerd", 300)
         assert FILLING.text.count("2560M") == 1
         follow(node, FETCHING, SERVER=f"10.0.2.2:{server.port}")
@@ -136,12 +137,15 @@ def test_a_node_upgrades_and_goes_back(first: Path, second: Path, tmp_path: Path
             "/etc/kbimg-test/changed-by-the-node",
             "/etc/made-by-the-node",
             "/var/lib/kbimg-test/in-both",
+            "/opt/cni/bin/kept",
         ):
             assert node.run(f"cat {kept}") == "of the node", kept
         assert node.run("cat /var/lib/kbimg-test/only-in-v1") == "of v1"
         assert node.run("cat /var/lib/kbimg-test/only-in-v2") == "of v2"
         assert node.run("stat --format=%U /var/lib/chrony") == "_chrony"
         assert identity(node) == before
+        assert "FAILED" not in node.machine.log.read_text(errors="replace")
+        assert int(node.run("journalctl --quiet --list-boots | grep -c -- '-1 '")) == 1
         assert node.run("readlink /var/lib/rpm") == "/usr/share/factory/var/lib/rpm"
         node.run("echo of v2 > /var/lib/made-in-v2")
         follow(node, BACK)
@@ -153,5 +157,4 @@ def test_a_node_upgrades_and_goes_back(first: Path, second: Path, tmp_path: Path
         assert node.run("cat /etc/kbimg-test/changed-by-the-node") == "of the node"
         assert node.run("cat /var/lib/made-in-v2") == "of v2"
         assert identity(node) == before
-        node.off()
     server.stop()

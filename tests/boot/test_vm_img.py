@@ -10,7 +10,8 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from console import BOOT_SECONDS, PROMPT, Node
+import saved
+from console import BOOT_SECONDS, PROCESSORS, PROMPT, Node
 
 from kbimg_tasks.commands.boot.vm import Machine
 
@@ -151,6 +152,7 @@ def test_machine_id_is_one_for_all(node):
     assert node.run("dbus-uuidgen --get") == machine_id
 
 
+@pytest.mark.long
 def test_what_is_written_survives_a_reboot(node):
     before = node.run("cat /etc/machine-id; cat /etc/ssh/ssh_host_*_key.pub")
     assert "ssh-ed25519" in before
@@ -165,8 +167,10 @@ def test_what_is_written_survives_a_reboot(node):
     assert int(node.run("journalctl --quiet --list-boots | grep -c -- '-1 '")) == 1
 
 
-def test_two_nodes_of_one_image_differ(node, new_machine, tmp_path):
-    with Node(new_machine(tmp_path)) as other:
+@pytest.mark.long
+def test_two_nodes_of_one_image_differ(node, image, request, tmp_path):
+    out = request.getfixturevalue(image)
+    with saved.KINDS[image].node(out, tmp_path) as other:
         other.login()
         other.result("systemctl is-system-running --wait", BOOT_SECONDS)
         for command in ("cat /etc/machine-id", "cat /etc/ssh/ssh_host_ed25519_key.pub"):
@@ -186,7 +190,7 @@ def unchanged(plain_image, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unchanged")
     disk = shutil.copyfile(plain_image / "system.qcow2", folder / "system.qcow2")
     port = free_port()
-    node = Node(Machine(Path(disk), "qcow2", folder, ssh_port=port))
+    node = Node(Machine(Path(disk), "qcow2", folder, processors=PROCESSORS, ssh_port=port))
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
     deadline = time.monotonic() + BOOT_SECONDS

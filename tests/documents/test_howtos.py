@@ -7,26 +7,31 @@ from pathlib import Path
 import pytest
 from building import TOP
 from pages import blocks
-from reader import Reader, demonstration
+from reader import Reader, demonstration, starts_a_node
 
 PAGES = sorted((TOP / "docs/howto").glob("*.md"))
 
 
-def is_booted(page: Path) -> bool:
+def with_a_node(page: Path) -> bool:
     """Whether a reader of the page starts a machine."""
-    return any(block.is_of_the_node for block in blocks(page))
+    return any(map(starts_a_node, blocks(page)))
 
 
+@pytest.mark.image
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_it_does_what_it_says(page: Path, repository: Path, tmp_path: Path):
+    """All but what is done on a node."""
+    with Reader(demonstration(tmp_path / "image")) as reader:
+        reader.follow(blocks(page), boots=False)
+
+
+@pytest.mark.boot
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(
-            page, id=page.stem, marks=pytest.mark.boot if is_booted(page) else pytest.mark.image
-        )
-        for page in PAGES
-    ],
+    "page", [page for page in PAGES if with_a_node(page)], ids=lambda page: page.stem
 )
-def test_it_does_what_it_says(page: Path, repository: Path, tmp_path: Path):
+def test_its_node_does_what_it_says(page: Path, repository: Path, tmp_path: Path):
     with Reader(demonstration(tmp_path / "image")) as reader:
         reader.follow(blocks(page))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import subprocess
-import sys
 import tarfile
 import time
 from datetime import datetime
@@ -13,13 +11,13 @@ from pathlib import Path
 
 import pytest
 import secure_boot
+import verified
 from building import DEMO, SMALL, TOP, run_doit, write_config
 from pages import blocks
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
 
 DAY = 24 * 60 * 60
-SECRETS = tuple(secret.encode() for secret in secure_boot.SECRETS.values())
 
 
 def write(folder: Path, more: str = "", version: str = "v1") -> None:
@@ -31,68 +29,33 @@ def write(folder: Path, more: str = "", version: str = "v1") -> None:
     )
 
 
-def arguments() -> set[bytes]:
-    """The arguments and environment of every process that there is now."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        for name in ("cmdline", "environ"):
-            with contextlib.suppress(OSError):  # it has ended
-                found.add((folder / name).read_bytes())
-    return found
-
-
 @pytest.fixture(scope="module")
-def watched(repository: Path, tmp_path_factory) -> tuple:
-    """A build, and all arguments of the processes that were there meanwhile."""
-    folder = tmp_path_factory.mktemp("watched")
-    write(folder)
-    seen: set[bytes] = set()
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "doit",
-                "-f",
-                str(TOP / "dodo.py"),
-                "upgrade_img",
-                "vm_img",
-                "engine=none",
-            ],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-        while process.poll() is None:
-            seen |= arguments()
-            time.sleep(0.01)
-    assert process.returncode == 0, (folder / "output").read_text()
-    return folder, seen
+def folder(verified_image: Path) -> Path:
+    """Where the shared verified image was built."""
+    return verified_image.parent
 
 
-def test_no_secret_in_any_arguments(watched):
-    _, seen = watched
-    assert any(b"openpgp" in words for words in seen), "the programs that get them were seen"
-    assert any(b"sign_efi" in words for words in seen)
-    for secret in SECRETS:
-        assert not [words for words in seen if secret in words]
+def test_no_secret_in_any_arguments(folder):
+    seen = (folder / verified.ARGUMENTS).read_bytes()
+    for signer in verified.SIGNERS:
+        assert signer in seen, "the programs that get secrets were seen"
+    for secret in verified.SECRETS:
+        assert secret not in seen
 
 
-def test_no_secret_in_logs_or_files_for_others(watched):
-    folder, _ = watched
+def test_no_secret_in_logs_or_files_for_others(folder):
     looked_at = 0
     for path in (folder / "output", *(folder / "scripts-auto").rglob("*")):
         if path.is_file() and not path.is_symlink() and path.stat().st_size < 64 << 20:
             content = path.read_bytes()
             looked_at += 1
-            for secret in SECRETS:
+            for secret in verified.SECRETS:
                 assert secret not in content, path
             assert b"-----BEGIN PRIVATE KEY" not in content, path
             assert b"-----BEGIN RSA PRIVATE" not in content, path
     assert looked_at > 50
     for image in ("update-boot.img", "update-root.img", "system.img"):
-        for secret in SECRETS:
+        for secret in verified.SECRETS:
             done = subprocess.run(
                 [
                     "grep",
@@ -107,8 +70,8 @@ def test_no_secret_in_logs_or_files_for_others(watched):
             assert done.returncode == 1, image
 
 
-def test_the_upgrade_image_holds_a_slot(watched):
-    out = watched[0] / "scripts-auto"
+def test_the_upgrade_image_holds_a_slot(folder):
+    out = folder / "scripts-auto"
     files = {}
     with tarfile.open(out / "upgrade_img.tar") as archive:
         for member in archive.getmembers():
@@ -121,32 +84,23 @@ def test_the_upgrade_image_holds_a_slot(watched):
     }
 
 
-def test_enrolling_as_the_documentation_says(watched):
+def test_enrolling_as_the_documentation_says(folder, tmp_path: Path):
     """Its commands, run beside scripts-auto, make a store of variables with both certificates."""
     (block,) = (
         block for block in blocks(TOP / "docs/howto/dm-verity.md") if "virt-fw-vars" in block.text
     )
-    subprocess.run(["sh", "-eu", "-c", block.text], cwd=watched[0], check=True)
+    (tmp_path / "scripts-auto").symlink_to(folder / "scripts-auto")
+    subprocess.run(["sh", "-eu", "-c", block.text], cwd=tmp_path, check=True)
     told = secure_boot.run(
-        "virt-fw-vars", "--input", watched[0] / "variables.fd", "--print", "--verbose"
+        "virt-fw-vars", "--input", tmp_path / "variables.fd", "--print", "--verbose"
     )
     for variable in ("PK", "KEK", "db", "dbx"):
         assert re.search(rf"^name={variable}\b", told, re.MULTILINE), told
     assert "KubeOS Secure Boot" in told
 
 
-def test_keys_are_used_again(watched):
-    out = watched[0] / "scripts-auto"
-    before = (out / "keys/rsa4BIOS.der").read_bytes()
-    assert run_doit(watched[0], "clean").returncode == 0
-    assert not (out / "system.img").exists()
-    done = run_doit(watched[0], "vm_img", "engine=none")
-    assert done.returncode == 0, done.stdout
-    assert (out / "keys/rsa4BIOS.der").read_bytes() == before
-
-
-def test_another_passphrase_is_told_before_anything_is_built(watched, tmp_path: Path):
-    keys = watched[0] / "scripts-auto/keys"
+def test_another_passphrase_is_told_before_anything_is_built(folder, tmp_path: Path):
+    keys = folder / "scripts-auto/keys"
     write(tmp_path, f'keys_dir = "{keys}"\n')
     path = tmp_path / "kbimg.toml"
     text = path.read_text()
@@ -159,8 +113,10 @@ def test_another_passphrase_is_told_before_anything_is_built(watched, tmp_path: 
     assert "words that open nothing" not in done.stdout
 
 
-def test_two_builds_agree(watched):
-    done = run_doit(watched[0], "reproduce")
+def test_two_builds_agree(tmp_path: Path):
+    """Of few packages, which are installed twice for it."""
+    write(tmp_path)
+    done = run_doit(tmp_path, "reproduce")
     assert done.returncode == 0, done.stdout
     for name in ("system.img", "update-boot.img", "update-root.img", "update-hash.img"):
         assert f"equal  {name}" in done.stdout
@@ -217,13 +173,14 @@ def test_a_certificate_that_ends_after_it_was_found_good(tmp_path: Path):
     assert (tmp_path / "scripts-auto/.kbimg/stages/signing_keys/not-after").is_file()
 
 
-def test_only_a_clean_that_names_the_keys_removes_them(tmp_path: Path):
+def test_keys_are_used_again_until_a_clean_names_them(tmp_path: Path):
     write(tmp_path)
     assert run_doit(tmp_path, "keys").returncode == 0
     keys = tmp_path / "scripts-auto/keys"
     before = (keys / "rsa4BIOS.der").read_bytes()
     for argv in (("clean",), ("clean", "vm_img"), ("clean", "-c", "vm_img"), ("clean", "-a")):
         assert run_doit(tmp_path, *argv).returncode == 0
+        assert run_doit(tmp_path, "signing_keys").returncode == 0, argv
         assert (keys / "rsa4BIOS.der").read_bytes() == before, argv
     assert run_doit(tmp_path, "clean", "keys").returncode == 0
     assert not keys.exists()

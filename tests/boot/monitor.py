@@ -1,0 +1,70 @@
+"""QEMU's monitor, in which a machine is stopped, saved and changed."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import time
+from pathlib import Path
+
+PROMPT = b"(qemu) "
+SECONDS = 120
+
+
+class Monitor:
+    """The monitor of a running machine, behind its UNIX socket."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(SECONDS)
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                self._socket.connect(str(path))
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+        self._answer()
+
+    def do(self, command: str) -> str:
+        """Give a command; what is printed for it, after its echo."""
+        self._socket.sendall(command.encode() + b"\n")
+        return self._answer()
+
+    def save(self, path: Path) -> None:
+        """Stop the machine and write its state to a file; its disk is a matter of its own."""
+        self.do("stop")
+        self.do("migrate_set_parameter max-bandwidth 100G")
+        self.do(f'migrate -d "exec:cat > {shlex.quote(str(path))}"')
+        self._migrated()
+
+    def load(self, path: Path) -> None:
+        """Let a machine that waits for its state go on from a file."""
+        self.do(f'migrate_incoming "exec:cat {shlex.quote(str(path))}"')
+        self._migrated()
+        self.do("cont")
+
+    def _migrated(self) -> None:
+        deadline = time.monotonic() + SECONDS
+        while "completed" not in (told := self.do("info migrate")):
+            assert "failed" not in told, told
+            assert time.monotonic() < deadline, told
+            time.sleep(0.1)
+
+    def _answer(self) -> str:
+        """What comes before the next prompt."""
+        found = b""
+        while not found.endswith(PROMPT):
+            block = self._socket.recv(1 << 16)
+            if not block:  # it has ended
+                break
+            found += block
+        return found.decode(errors="replace")
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
