@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 from typing import Callable
 
-from kbimg_tasks.commands.boot.vm import BOARDS, Machine, firmware
+from kbimg_tasks.commands.boot.boards import BOARDS, firmware
+from kbimg_tasks.commands.boot.hardware import Drive, SecureBoot
+from kbimg_tasks.commands.boot.vm import Machine
 from kbimg_tasks.machine.architecture import X86_64, Architecture
 from kbimg_tasks.machine.partitions import Table, plan_table
 
@@ -76,18 +78,20 @@ def enrolled(out: Path, folder: Path, architecture: Architecture = X86_64) -> Pa
 
 
 def machine(
-    out: Path, folder: Path, disk: Path, architecture: Architecture = X86_64, **more
+    out: Path,
+    folder: Path,
+    disk: Path,
+    architecture: Architecture = X86_64,
+    adapter: str = "virtio-blk-pci",
 ) -> Machine:
     """A machine with Secure Boot that trusts an image's certificates."""
     folder.mkdir(exist_ok=True)
     return Machine(
-        disk,
-        "raw",
+        Drive(disk, adapter=adapter),
         folder,
-        ends_at_reboot=True,
+        SecureBoot(enrolled(out, folder, architecture)),
         architecture=architecture,
-        enrolled=enrolled(out, folder, architecture),
-        **more,
+        ends_at_reboot=True,
     )
 
 

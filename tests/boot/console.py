@@ -15,7 +15,7 @@ from pexpect import EOF, TIMEOUT, socket_pexpect
 
 from kbimg_tasks.commands.boot import menu as menus
 from kbimg_tasks.commands.boot.menu import Menu
-from kbimg_tasks.commands.boot.vm import Machine
+from kbimg_tasks.commands.boot.vm import Machine, start
 
 BOOT_SECONDS = 420
 # One each: emulated ones of a machine wait for each other, and the host has as many workers of the
@@ -55,7 +55,7 @@ class Node:
             self.expect(PROMPT)
 
     def _start(self, machine: Machine) -> None:
-        self.process = machine.start()
+        self.process = start(machine)
         deadline = time.monotonic() + 30
         self._socket = socket.socket(socket.AF_UNIX)
         while True:

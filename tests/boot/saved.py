@@ -15,6 +15,7 @@ import secure_boot
 from attrs import frozen
 from console import BOOT_SECONDS, PROCESSORS, Node, with_console
 
+from kbimg_tasks.commands.boot.hardware import Bios, Drive, Uefi
 from kbimg_tasks.commands.boot.vm import Machine
 from kbimg_tasks.machine.architecture import AARCH64, X86_64, Architecture
 
@@ -46,14 +47,12 @@ class Kind:
         if self.is_verified:
             return secure_boot.machine(out, folder, disk, self.architecture, adapter=self.adapter)
         return Machine(
-            disk,
-            "raw",
+            Drive(disk, adapter=self.adapter),
             folder,
+            Bios() if self.is_legacy else Uefi(),
             processors=PROCESSORS,
             ends_at_reboot=True,
             architecture=self.architecture,
-            is_legacy=self.is_legacy,
-            adapter=self.adapter,
         )
 
     def node(self, out: Path, folder: Path) -> Node:

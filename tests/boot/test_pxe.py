@@ -22,7 +22,8 @@ from console import BOOT_SECONDS, PROCESSORS, Node, with_console
 
 from kbimg_tasks.commands import pxe_serve
 from kbimg_tasks.commands.boot import pipe
-from kbimg_tasks.commands.boot.vm import Kernel, Machine
+from kbimg_tasks.commands.boot.hardware import Drive, Kernel, UserNetwork
+from kbimg_tasks.commands.boot.vm import Machine
 from kbimg_tasks.machine.architecture import AARCH64, X86_64
 from kbimg_tasks.tools.sparse_copy import extents
 
@@ -119,6 +120,8 @@ def machine(
     words: str = "",
     serial: str = "ttyS0",
     memory_mib: int = MEMORY_MIB,
+    adapter: str = "virtio-blk-pci",
+    served: tuple[tuple[str, str], ...] = (),
     **more,
 ) -> Machine:
     """A machine with an empty disk that starts the installer."""
@@ -126,9 +129,9 @@ def machine(
     with disk.open("wb") as stream:
         stream.truncate(disk_bytes)
     return Machine(
-        disk,
-        "raw",
+        Drive(disk, adapter=adapter),
         folder,
+        network=UserNetwork(served=served),
         memory_mib=memory_mib,
         processors=PROCESSORS,
         ends_at_reboot=True,
@@ -276,7 +279,7 @@ def test_it_starts_from_its_disk(installed: Installed, tmp_path: Path):
     """By its firmware and GRUB."""
     copy = with_console(installed.disk, tmp_path / "copy.img")
     made = Machine(
-        copy, "raw", tmp_path, processors=PROCESSORS, ends_at_reboot=True, adapter=installed.adapter
+        Drive(copy, adapter=installed.adapter), tmp_path, processors=PROCESSORS, ends_at_reboot=True
     )
     with Node(made) as node:
         node.login()
@@ -313,7 +316,7 @@ def test_aarch64(arm_repository: Path, tmp_path: Path):
     again = tmp_path / "again"
     with Node(
         Machine(
-            copy, "raw", again, processors=PROCESSORS, ends_at_reboot=True, architecture=AARCH64
+            Drive(copy), again, processors=PROCESSORS, ends_at_reboot=True, architecture=AARCH64
         )
     ) as node:
         node.login()

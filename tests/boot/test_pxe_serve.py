@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from attrs import frozen
 from building import PXE_PACKAGES, TOP, run_doit, write_config
 from console import BOOT_SECONDS, Node
 from test_pxe import GIB, INSTALL_SECONDS, SIZES
 
+from kbimg_tasks.commands.boot.hardware import Drive, Tap
 from kbimg_tasks.commands.boot.vm import Machine
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(1800)]
@@ -44,18 +44,6 @@ netns add {OTHERS}
 -n {OTHERS} address add {ROUTER}/24 dev eth0
 -n {OTHERS} link set eth0 up
 """
-
-
-@frozen
-class OnTheCable(Machine):
-    """A machine at the site's network instead of QEMU's own, from which it starts if need be: with
-    UEFI's own driver, since the adapter's ROM is an iPXE already."""
-
-    def argv(self, *args) -> list[str]:
-        words = super().argv(*args)
-        words[words.index("user,id=net")] = "tap,id=net,ifname=cable,script=no,downscript=no"
-        words[words.index("virtio-net-pci,netdev=net")] += ",bootindex=2,romfile="
-        return ["ip", "netns", "exec", SITE, *words]
 
 
 @pytest.fixture
@@ -142,7 +130,7 @@ def machine(folder: Path) -> Node:
     disk = folder / "disk.img"
     with disk.open("wb") as stream:
         stream.truncate(8 * GIB)
-    return Node(OnTheCable(disk, "raw", folder, memory_mib=1024))
+    return Node(Machine(Drive(disk), folder, network=Tap("cable", SITE), memory_mib=1024))
 
 
 def test_a_bare_machine_becomes_a_node_that_answers(serving, tmp_path: Path):

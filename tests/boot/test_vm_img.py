@@ -13,6 +13,7 @@ import pytest
 import saved
 from console import BOOT_SECONDS, PROCESSORS, PROMPT, Node
 
+from kbimg_tasks.commands.boot.hardware import Drive, UserNetwork
 from kbimg_tasks.commands.boot.vm import Machine
 
 pytestmark = pytest.mark.boot
@@ -190,7 +191,11 @@ def unchanged(plain_image, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unchanged")
     disk = shutil.copyfile(plain_image / "system.qcow2", folder / "system.qcow2")
     port = free_port()
-    node = Node(Machine(Path(disk), "qcow2", folder, processors=PROCESSORS, ssh_port=port))
+    node = Node(
+        Machine(
+            Drive(Path(disk), "qcow2"), folder, network=UserNetwork(port), processors=PROCESSORS
+        )
+    )
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
     deadline = time.monotonic() + BOOT_SECONDS

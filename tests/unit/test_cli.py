@@ -15,6 +15,7 @@ from building import SMALL, write_config
 
 from kbimg_tasks.cli import main
 from kbimg_tasks.commands.boot import boot
+from kbimg_tasks.commands.boot.hardware import Addresses
 from kbimg_tasks.config.tables import PxeConfig
 
 
@@ -201,8 +202,8 @@ def pxe(**options) -> PxeConfig:
 
 
 def test_the_network_that_the_installer_is_told():
-    assert boot.network(pxe(dhcp=True)) == (
-        ",net=192.168.122.0/24,host=192.168.122.1,dns=192.168.122.2,dhcpstart=192.168.122.3"
+    assert boot.addresses(pxe(dhcp=True)) == Addresses(
+        "192.168.122.0/24", host="192.168.122.1", dns="192.168.122.2", first="192.168.122.3"
     )
     static = pxe(
         local_ip="10.0.0.2",
@@ -211,7 +212,9 @@ def test_the_network_that_the_installer_is_told():
         route_ip="10.0.0.1",
         net_name="eth0",
     )
-    assert boot.network(static) == ",net=10.0.0.0/16,host=10.0.0.1,dns=10.0.0.3,dhcpstart=10.0.0.4"
+    assert boot.addresses(static) == Addresses(
+        "10.0.0.0/16", host="10.0.0.1", dns="10.0.0.3", first="10.0.0.4"
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,7 +228,7 @@ def test_the_network_that_the_installer_is_told():
 )
 def test_networks_that_cannot_be(options):
     with pytest.raises(boot.NotStarted, match="pxe_config: "):
-        boot.network(pxe(**options))
+        boot.addresses(pxe(**options))
 
 
 def test_a_verified_disk_is_not_started_as_another_one(tmp_path):

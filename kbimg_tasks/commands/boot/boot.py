@@ -22,7 +22,18 @@ from attrs import frozen
 from kbimg_tasks.commands import pxe_serve
 from kbimg_tasks.commands.boot import menu as menus
 from kbimg_tasks.commands.boot import pipe
-from kbimg_tasks.commands.boot.vm import BOARDS, Kernel, Machine, NoMachine, firmware
+from kbimg_tasks.commands.boot.boards import BOARDS, NoMachine, firmware
+from kbimg_tasks.commands.boot.hardware import (
+    Addresses,
+    Bios,
+    Drive,
+    Firmware,
+    Kernel,
+    SecureBoot,
+    Uefi,
+    UserNetwork,
+)
+from kbimg_tasks.commands.boot.vm import Machine, run_on_terminal
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.tables import PxeConfig
 from kbimg_tasks.host import process, remove
@@ -65,24 +76,26 @@ def boot_disk(asked: Request, say: Callable[[str], None]) -> int:
         )
     with _folder(asked.layout) as folder:
         disk = _copy(_result(asked, "system.img", "vm-img"), folder)
-        legacy, enrolled = asked.config.is_legacy, None
-        if asked.config.dm_verity:
-            enrolled = _enrolled(_result(asked, VERIFIED, "vm-img"), folder, asked.architecture)
-        else:
-            _speak(disk, folder, asked.architecture, is_legacy=legacy)
-        return _run(
-            Machine(
-                disk,
-                "raw",
-                folder,
-                asked.memory_mib,
-                ssh_port=asked.ssh_port,
-                enrolled=enrolled,
-                architecture=asked.architecture,
-                is_legacy=legacy,
-            ),
-            say,
+        machine = Machine(
+            Drive(disk),
+            folder,
+            _firmware(asked, disk, folder),
+            UserNetwork(asked.ssh_port),
+            architecture=asked.architecture,
+            memory_mib=asked.memory_mib,
         )
+        return _run(machine, asked.ssh_port, say)
+
+
+def _firmware(asked: Request, disk: Path, folder: Path) -> Firmware:
+    """The firmware that starts a copy of system.img, which is made to use the serial console where
+    it is not verified."""
+    if asked.config.dm_verity:
+        boot = _result(asked, VERIFIED, "vm-img")
+        return SecureBoot(_enrolled(boot, folder, asked.architecture))
+    is_legacy = asked.config.is_legacy
+    _use_serial_console(disk, folder, asked.architecture, is_legacy=is_legacy)
+    return Bios() if is_legacy else Uefi()
 
 
 def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
@@ -101,7 +114,7 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
         _result(asked, name, "pxe-img")
     sizes = asked.config.disk_partition
     table = plan_table(sizes.root_mib, sizes.image_gib)
-    words = f"console=tty0 console={asked.architecture.serial},115200"
+    command_line = f"console=tty0 console={asked.architecture.serial},115200"
     with ExitStack() as held:
         folder = held.enter_context(_folder(layout))
         disk = folder / "disk.img"
@@ -109,27 +122,21 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
             stream.truncate(max(smallest_disk_mib(table), INSTALL_AT_LEAST_MIB) * BYTES_A_MIB)
         port = held.enter_context(_served(asked, pxe, say))
         command = shlex.join((sys.executable, str(pipe.__file__), str(port)))
-        return _run(
-            Machine(
-                disk,
-                "raw",
-                folder,
-                asked.memory_mib,
-                ssh_port=asked.ssh_port,
-                adapter=adapter,
-                kernel=Kernel(layout.out / "vmlinuz", layout.out / "initramfs.img", words),
-                architecture=asked.architecture,
-                served=((pxe.server_ip, command),),
-                network=network(pxe),
-            ),
-            say,
+        machine = Machine(
+            Drive(disk, adapter=adapter),
+            folder,
+            network=UserNetwork(asked.ssh_port, ((pxe.server_ip, command),), addresses(pxe)),
+            kernel=Kernel(layout.out / "vmlinuz", layout.out / "initramfs.img", command_line),
+            architecture=asked.architecture,
+            memory_mib=asked.memory_mib,
         )
+        return _run(machine, asked.ssh_port, say)
 
 
-def network(pxe: PxeConfig) -> str:
-    """QEMU's user network with the addresses that the installer is told (qemu(1), -netdev user).
+def addresses(pxe: PxeConfig) -> Addresses:
+    """A user network with the addresses in the installer's configuration.
 
-    Raises NotStarted when no such network can be.
+    Raises NotStarted when there is no such network.
     """
     prefix = pxe.netmask or BY_DHCP_PREFIX
     net = IPv4Network(f"{pxe.server_ip}/{prefix}", strict=False)
@@ -145,8 +152,10 @@ def network(pxe: PxeConfig) -> str:
     try:
         dns, first = next(free), next(free)
     except StopIteration:
-        raise NotStarted(f"pxe_config: the network {net} has no room for a machine") from None
-    return f",net={net},host={pxe.route_ip},dns={dns},dhcpstart={first}"
+        raise NotStarted(
+            f"pxe_config: the network {net} has no free address for the machine"
+        ) from None
+    return Addresses(str(net), pxe.route_ip, str(dns), str(first))
 
 
 @contextmanager
@@ -162,12 +171,12 @@ def _served(asked: Request, pxe: PxeConfig, say: Callable[[str], None]) -> Itera
         running.shutdown()
 
 
-def _run(machine: Machine, say: Callable[[str], None]) -> int:
-    if machine.ssh_port:
-        say(f"ssh -p {machine.ssh_port} root@127.0.0.1")
+def _run(machine: Machine, ssh_port: int | None, say: Callable[[str], None]) -> int:
+    if ssh_port:
+        say(f"ssh -p {ssh_port} root@127.0.0.1")
     say("Ctrl-A X ends it, Ctrl-A H lists other keys; what it changes is thrown away.")
     try:
-        return machine.run_on_terminal()
+        return run_on_terminal(machine)
     except NoMachine as error:
         raise NotStarted(str(error)) from error
 
@@ -199,7 +208,9 @@ def _copy(disk: Path, folder: Path) -> Path:
     return made
 
 
-def _speak(disk: Path, folder: Path, architecture: Architecture, *, is_legacy: bool) -> None:
+def _use_serial_console(
+    disk: Path, folder: Path, architecture: Architecture, *, is_legacy: bool
+) -> None:
     menu = menus.Menu(disk, is_legacy)
     try:
         menu.write(menus.with_console(menu.read(), architecture.serial), folder)
