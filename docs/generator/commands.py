@@ -11,7 +11,8 @@ from attrs import frozen
 from kbimg_tasks.cli import main
 from kbimg_tasks.commands.diff import diff
 from kbimg_tasks.host.installation import DATA
-from kbimg_tasks.session.request import IMAGES, KNOWN, Word
+from kbimg_tasks.plan.kinds import KINDS
+from kbimg_tasks.session.request import KNOWN, Word
 from kbimg_tasks.tasks.loader import Tasks
 
 # Verbs whose words are read by a parser of their own.
@@ -92,5 +93,5 @@ def tasks() -> tuple[tuple[str, str], ...]:
         for task in loader.load_tasks(None, ())
         if not task.name.startswith("_") and task.name not in stages
     }
-    assert set(IMAGES) <= set(listed), listed
+    assert set(KINDS) <= set(listed), listed
     return tuple(listed.items())

@@ -18,23 +18,15 @@ from attrs import frozen
 
 from docs.generator.option_samples import CHANGED, SAMPLE
 from kbimg_tasks.build.fingerprint import own_text
-from kbimg_tasks.config.checks import OF_THE_TREE
 from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.files import Files
-from kbimg_tasks.config.model import ARRAYS, TABLES, Config
+from kbimg_tasks.config.model import ARRAYS, OF_THE_TREE, TABLES, Config
 from kbimg_tasks.config.reader import Reader
 from kbimg_tasks.config.tables import names
 from kbimg_tasks.plan.images import Plan, plan
+from kbimg_tasks.plan.kinds import DEFAULT_IMAGE, KINDS
 from kbimg_tasks.plan.root import Given
 from kbimg_tasks.steps.stage import Artifact, Secret, Size, Source, Stage
-
-IMAGE = "vm_img"
-# The image that reads an option, or a table, where vm_img does not.
-READERS = {
-    "admin_container": "admin_container",
-    "pxe_config": "pxe_img",
-    "from_repo.upgrade_img": "upgrade_img",
-}
 
 
 @frozen
@@ -77,7 +69,7 @@ def read(values: dict[str, Any]) -> Config:
     return Config(Path("/kbimg.toml"), **parts)
 
 
-def influence(before: Config, after: Config, image: str = IMAGE) -> Influence:
+def influence(before: Config, after: Config, image: str = DEFAULT_IMAGE) -> Influence:
     """What building an image of `after` makes when everything of `before` had been made."""
     old = {stage.name: tuple(_own_parts(stage)) for stage in _planned(before).stages}
     sure: dict[str, None] = {}
@@ -128,8 +120,15 @@ def sample(option: str) -> dict[str, Any]:
 
 
 def reader_of(option: str) -> str:
-    """The image that an option is about."""
-    return READERS.get(option) or READERS.get(option.partition(".")[0]) or IMAGE
+    """The image that an option is about: that which it, or its table, asks for."""
+    table, _, name = option.partition(".")
+    askers = (
+        kind.name
+        for asking in ((table, name), (table,))
+        for kind in KINDS.values()
+        if asking in kind.configured_by
+    )
+    return next(askers, DEFAULT_IMAGE)
 
 
 def row(option: str, image: str = "") -> Influence:

@@ -11,7 +11,7 @@ from docs.generator.stages import images_of, shown, usual
 from kbimg_tasks.commands.report import pictures
 from kbimg_tasks.commands.report.model import StageState, State
 from kbimg_tasks.plan.images import Plan
-from kbimg_tasks.session.request import IMAGES
+from kbimg_tasks.plan.kinds import KINDS
 from kbimg_tasks.steps.stage import Stage
 
 CHARACTERS = 22  # of files' names, in a box
@@ -72,7 +72,7 @@ def picture() -> Picture:
         max(each.y + each.height for each in parts),
         pictures.NODE_WIDTH,
         pictures.NODE_HEIGHT,
-        (SHARED, *IMAGES),
+        (SHARED, *KINDS),
     )
 
 
@@ -105,7 +105,7 @@ def part(planned: Plan, images: Sequence[str]) -> Part:
         states.append(StageState(name, stage.summary, needs, State.MADE))
     for image in images:
         results = tuple(stage.name for stage in planned.images[image])
-        states.append(StageState(image, IMAGES[image], results, State.MADE))
+        states.append(StageState(image, KINDS[image].summary, results, State.MADE))
     drawn = pictures.graph(states)
     return Part(
         tuple(

@@ -10,11 +10,10 @@ from attrs import frozen
 
 from docs.generator import influence
 from docs.generator.option_samples import SAMPLE
-from kbimg_tasks.config.checks import OF_THE_TREE
-from kbimg_tasks.config.model import Config
+from kbimg_tasks.config.model import OF_THE_TREE, Config
 from kbimg_tasks.plan.images import Plan, plan
+from kbimg_tasks.plan.kinds import KINDS
 from kbimg_tasks.plan.root import Given
-from kbimg_tasks.session.request import IMAGES
 from kbimg_tasks.steps.stage import Artifact, Stage
 
 DISK_SIZES = "disk_partition"  # the usual ones are to be shown
@@ -104,5 +103,5 @@ def shown(artifact: Artifact) -> str:
 def images_of(stage: Stage, planned: Plan) -> tuple[str, ...]:
     """The images that a stage is made for, its checks included."""
     return tuple(
-        image for image in IMAGES if image in planned.images and stage in planned.in_order(image)
+        image for image in KINDS if image in planned.images and stage in planned.in_order(image)
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def variables(prefix: str, **_: Any) -> list[str]:
     word = KNOWN.get(name)
     if word is None:
         return []
-    values: Sequence[str] = word.choices
+    values: Iterable[str] = word.choices
     if word.value in (FILE, FOLDER):
         values = _files(begun, *(("toml",) if name == "config" else ()))
         if word.value == FOLDER:

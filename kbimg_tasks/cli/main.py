@@ -13,16 +13,11 @@ from textwrap import indent
 from typing import Any
 
 from kbimg_tasks.cli import completion
+from kbimg_tasks.config.kind import Start
+from kbimg_tasks.plan.kinds import KINDS
+from kbimg_tasks.plan.kinds.kind import ImageKind
 from kbimg_tasks.session import request
 
-IMAGES = tuple(name.replace("_", "-") for name in request.IMAGES)
-BOOTED = ("vm-img", "pxe-img")
-# Images that are not booted by themselves, and what to do with them.
-NOT_BOOTED = {
-    "upgrade-img": "an upgrade image is not a disk: a node writes it to its other slot "
-    "(docs/upgrading.md); vm-img boots the same root file system",
-    "admin-container": "the admin container is run by a container engine (docs/containers.md)",
-}
 DESCRIPTION = "Build KubeOS images: virtual machine, PXE, upgrade and admin container."
 FIRST = """first steps:
   kbimg check                           validate kbimg.toml and check this host
@@ -47,8 +42,19 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def images() -> dict[str, ImageKind]:
+    """The kinds of images by their words."""
+    return {kind.word: kind for kind in KINDS.values()}
+
+
+def started_images() -> dict[str, ImageKind]:
+    """Those that a virtual machine starts."""
+    return {word: kind for word, kind in images().items() if kind.start}
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line; `completer` of an argument offers its values for TAB."""
+    kinds, started = images(), started_images()
     top = argparse.ArgumentParser(
         prog="kbimg",
         description=DESCRIPTION,
@@ -82,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
         default=1,
         help="2 shows the output of all programs (default: %(default)s)",
     )
-    create.add_argument("image", metavar="IMAGE_TYPE", choices=IMAGES, help=", ".join(IMAGES))
+    create.add_argument("image", metavar="IMAGE_TYPE", choices=kinds, help=", ".join(kinds))
     _variables(create)
 
     check = verbs.add_parser(
@@ -108,10 +114,10 @@ def parser() -> argparse.ArgumentParser:
         metavar="IMAGE_TYPE | NAME=VALUE",
         nargs="*",
         default=[],
-        help=f"{' or '.join(BOOTED)} (default: {BOOTED[0]}), and arguments such as out=DIR, "
-        "arch=aarch64",
+        help=f"{' or '.join(started)} (default: {next(iter(started))}), and arguments such as "
+        "out=DIR, arch=aarch64",
     )
-    what.completer = lambda prefix, **_: [*BOOTED, *completion.variables(prefix)]
+    what.completer = lambda prefix, **_: [*started, *completion.variables(prefix)]
     start.add_argument(
         "--ssh-port",
         type=int,
@@ -133,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
         description="Write the build of an image as shell scripts, in OUT/plan. Nothing is run.",
     )
     _configuration(plan)
-    plan.add_argument("image", metavar="IMAGE_TYPE", choices=IMAGES, help=", ".join(IMAGES))
+    plan.add_argument("image", metavar="IMAGE_TYPE", choices=kinds, help=", ".join(kinds))
     _variables(plan)
 
     diff = verbs.add_parser("diff", help="show what changed between two images", add_help=False)
@@ -163,10 +169,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _values() -> str:
-    images = "\n".join(f"{name:<16} {request.IMAGES[name.replace('-', '_')]}" for name in IMAGES)
+    kinds = "\n".join(f"{word:<16} {kind.summary}" for word, kind in images().items())
     return "\n".join(
         f"{title}:\n{indent(rows, '  ')}\n"
-        for title, rows in (("IMAGE_TYPE", images), (VARIABLES, request.listed(OF_A_BUILD)))
+        for title, rows in (("IMAGE_TYPE", kinds), (VARIABLES, request.listed(OF_A_BUILD)))
     )
 
 
@@ -212,12 +218,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = understood.parse_args(argv)
     if given.verb == "boot":
         # argparse would give an optional argument the first value that it meets.
-        named = [word for word in given.variables if word in BOOTED]
-        given.image = named[0] if named else BOOTED[0]
+        started = started_images()
+        named = [word for word in given.variables if word in started]
+        given.image = named[0] if named else next(iter(started))
         given.variables = [word for word in given.variables if word not in named[:1]]
     for word in getattr(given, "variables", ()):
-        if given.verb == "boot" and word in NOT_BOOTED:
-            understood.error(NOT_BOOTED[word])
+        if given.verb == "boot" and word in images():
+            understood.error(images()[word].not_started)
         if "=" not in word or word.startswith("-"):
             understood.error(f"unrecognized argument: {word} (expected {VARIABLES})")
     if given.verb == "help":
@@ -242,9 +249,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.verb == "check":
         task = ["check", *(["json=1"] if given.json else [])]
     elif given.verb == "plan" or given.debug:
-        task = ["plan", f"image={given.image.replace('-', '_')}"]
+        task = ["plan", f"image={images()[given.image].name}"]
     else:
-        task = [f"--verbosity={given.verbosity}", given.image.replace("-", "_")]
+        task = [f"--verbosity={given.verbosity}", images()[given.image].name]
     return FAILED if loader.run([*task, *arguments_of(given)]) else 0
 
 
@@ -252,14 +259,15 @@ def _boot(given: argparse.Namespace) -> int:
     from kbimg_tasks.commands.boot import boot
     from kbimg_tasks.session.session import Refused, started
 
-    session = started([given.image.replace("-", "_"), *arguments_of(given)], Path.cwd())
+    kind = images()[given.image]
+    session = started([kind.name, *arguments_of(given)], Path.cwd())
     if isinstance(session, Refused):
         print("\n".join(map(str, session.problems)), file=sys.stderr)
         return FAILED
     asked = boot.Request(
         session.config, session.layout, session.asked.architecture, given.ssh_port, given.memory
     )
-    start = boot.boot_disk if given.image == "vm-img" else boot.boot_installer
+    start = boot.boot_disk if kind.start == Start.DISK else boot.boot_installer
     try:
         return FAILED if start(asked, lambda line: print(line, file=sys.stderr)) else 0
     except boot.NotStarted as error:

@@ -12,8 +12,9 @@ from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.source import name_as_typed
 from kbimg_tasks.diagnostics.problem import ERROR, WARNING, Problem, in_order
 from kbimg_tasks.diagnostics.show import Painter
+from kbimg_tasks.plan.kinds import DEFAULT_IMAGE, KINDS
 from kbimg_tasks.session.obstacles import needed_mib, unmade
-from kbimg_tasks.session.request import DEFAULT_IMAGE, Variables
+from kbimg_tasks.session.request import Variables
 from kbimg_tasks.session.session import Planned, Refused, session
 from kbimg_tasks.steps.stage import Stage
 
@@ -42,7 +43,7 @@ class Result:
 def check(asked: Variables) -> Result:
     """Check the configuration for every image that it has tables for, each as if built alone, and
     this host for all of them."""
-    images = configured(asked.config, asked.started_in) or (DEFAULT_IMAGE,)
+    images = configured(asked.config, asked.started_in, KINDS.values()) or (DEFAULT_IMAGE,)
     sessions = [(image, session(asked, (image,))) for image in images]
     found: list[Problem] = []
     stages: list[Stage] = []
@@ -71,10 +72,15 @@ def check(asked: Variables) -> Result:
 
 def _ignored(config: Config) -> Iterator[Problem]:
     """Tables of an image that the other tables of the file exclude."""
-    if config.dm_verity and config.pxe_config:
-        yield config.problem(
-            ("pxe_config",), "ignored: pxe_img cannot be built with dm-verity", WARNING
-        )
+    options = config.document.places
+    for kind in KINDS.values():
+        for table in kind.excludes:
+            if kind.is_configured(options) and (table,) in options:
+                yield config.problem(
+                    kind.configured_by[0],
+                    f"ignored: {kind.name} cannot be built with {table.replace('_', '-')}",
+                    WARNING,
+                )
 
 
 def report(found: Result, painter: Painter) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from kbimg_tasks.config.kind import Kind
+from kbimg_tasks.config.model import OF_THE_TREE, SOURCES
 from kbimg_tasks.config.quoting import Option
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.partitions import LayoutError, plan_table
@@ -17,14 +19,11 @@ Found = Iterator[tuple[Option, str]]
 Drafts = Mapping[str, Any]
 Values = Mapping[str, Any]
 
-SOURCES = ("from_repo", "from_dockerimg")
-# What goes into a root tree while it is made out of packages.
-OF_THE_TREE = ("users", "copy_files", "grub", "systemd_service", "chroot_script")
 STATIC_ADDRESS = ("local_ip", "net_name", "netmask")
 
 
 def all_problems(
-    drafts: Drafts, values: Values, images: Collection[str], architecture: Architecture
+    drafts: Drafts, values: Values, kinds: Collection[Kind], architecture: Architecture
 ) -> Found:
     """Everything that does not go together, for any image and for those to be built."""
     yield from one_source(values)
@@ -38,28 +37,12 @@ def all_problems(
     yield from address_by_dhcp_or_by_hand(drafts)
     yield from users_are_different(drafts)
     yield from partitions_fit(drafts, values)
-    yield from something_is_configured(values, images)
-    for image in images:
-        yield from image_has_its_tables(image, values)
-    if "pxe_img" in images:
-        yield from pxe_excludes_verity(values)
-        yield from installer_is_apart_from_legacy_bios(drafts, images)
-    if "upgrade_img" in images:
-        yield from upgrade_image_has_a_name(drafts)
-
-
-def configured(values: Values) -> Iterator[str]:
-    """The images that there are tables for, whether these are right or not; an installer is none of
-    a verified machine's images."""
-    if any(source in values for source in SOURCES):
-        yield "vm_img"
-    if "pxe_config" in values and "dm_verity" not in values:
-        yield "pxe_img"
-    repo = values.get("from_repo")
-    if isinstance(repo, dict) and "upgrade_img" in repo:
-        yield "upgrade_img"
-    if "admin_container" in values:
-        yield "admin_container"
+    yield from something_is_configured(values, kinds)
+    yield from firmware_is_the_same(drafts, kinds)
+    for kind in kinds:
+        yield from tables_are_there(kind, values)
+        yield from excluded_tables_are_not(kind, values)
+        yield from option_is_there(kind, drafts)
 
 
 def one_source(values: Values) -> Found:
@@ -130,25 +113,17 @@ def container_source_is_taken_as_it_is(values: Values) -> Found:
             )
 
 
-def pxe_excludes_verity(values: Values) -> Found:
-    """dm-verity is for virtual machines."""
-    if "dm_verity" in values:
-        yield ("dm_verity",), "excludes pxe_img: dm-verity is for virtual machines"
-
-
-def installer_is_apart_from_legacy_bios(drafts: Drafts, images: Collection[str]) -> Found:
-    """The installer partitions the target for UEFI, whatever is configured; one kubeos.tar cannot
-    be for both."""
-    for option in _legacy(drafts):
-        others = sorted({"vm_img", "upgrade_img"} & set(images))
-        if others:
-            yield (
-                option,
-                (
-                    f"{' and '.join(others)} would be for legacy BIOS and pxe_img is for "
-                    "UEFI: build them by two commands, with an out= each"
-                ),
-            )
+def firmware_is_the_same(drafts: Drafts, kinds: Collection[Kind]) -> Found:
+    """One kubeos.tar cannot be for legacy BIOS and for UEFI, and some images are for UEFI only."""
+    others = sorted(kind.name for kind in kinds if kind.holds_system and not kind.is_uefi_only)
+    for kind in kinds:
+        if kind.is_uefi_only and others:
+            for option in _legacy(drafts):
+                yield (
+                    option,
+                    f"{' and '.join(others)} would be for legacy BIOS and {kind.name} is for "
+                    "UEFI: build them by two commands, with an out= each",
+                )
 
 
 def legacy_bios_is_there(drafts: Drafts, architecture: Architecture) -> Found:
@@ -209,26 +184,30 @@ def partitions_fit(drafts: Drafts, values: Values) -> Found:
         yield ("disk_partition",), f"expected {error}"
 
 
-def something_is_configured(values: Values, images: Collection[str]) -> Found:
+def something_is_configured(values: Values, kinds: Collection[Kind]) -> Found:
     """An empty file is one that nobody has written yet, or the wrong one."""
-    if not values and not images:
+    if not values and not kinds:
         yield (), "expected tables such as [from_repo], found an empty file"
 
 
-def image_has_its_tables(image: str, values: Values) -> Found:
-    """What an image cannot be made without."""
-    if image in ("vm_img", "pxe_img") and not any(source in values for source in SOURCES):
-        yield (), f"{image} needs a table [from_repo] or [from_dockerimg]"
-    if image == "upgrade_img" and "from_repo" not in values:
-        yield (), "upgrade_img needs a table [from_repo]"
-    if image == "pxe_img" and "pxe_config" not in values:
-        yield (), "pxe_img needs a table [pxe_config]"
-    if image == "admin_container" and "admin_container" not in values:
-        yield (), "admin_container needs a table [admin_container]"
+def tables_are_there(kind: Kind, values: Values) -> Found:
+    """The tables that an image cannot be made without."""
+    for tables in kind.needs:
+        if not any(table in values for table in tables):
+            yield (), f"{kind.name} needs a table {' or '.join(f'[{table}]' for table in tables)}"
 
 
-def upgrade_image_has_a_name(drafts: Drafts) -> Found:
-    """The container image is found under it."""
-    source = drafts.get("from_repo", {})
-    if "upgrade_img" in source and source["upgrade_img"] is None:
-        yield ("from_repo",), "the option upgrade_img is missing, which upgrade_img needs"
+def excluded_tables_are_not(kind: Kind, values: Values) -> Found:
+    """The tables that an image cannot be made with."""
+    for table, why in kind.excludes.items():
+        if table in values:
+            yield (table,), f"excludes {kind.name}: {why}"
+
+
+def option_is_there(kind: Kind, drafts: Drafts) -> Found:
+    """The option that asks for an image, where its table may be there for another one."""
+    for table, *options in kind.configured_by:
+        for name in options:
+            draft = drafts.get(str(table), {})
+            if name in draft and draft[name] is None:
+                yield (table,), f"the option {name} is missing, which {kind.name} needs"

@@ -8,17 +8,17 @@ from typing import Any
 
 from kbimg_tasks.config import checks, repo_file, source
 from kbimg_tasks.config.files import Files
+from kbimg_tasks.config.kind import Kind
 from kbimg_tasks.config.model import ARRAYS, TABLES, Config
 from kbimg_tasks.config.reader import Reader
-from kbimg_tasks.config.tables import FROM_PACKAGES
 from kbimg_tasks.diagnostics.problem import ConfigError, Problem
 from kbimg_tasks.machine.architecture import X86_64, Architecture
 
 
 def load(
-    path: Path, started_in: Path, images: Collection[str] = (), architecture: Architecture = X86_64
+    path: Path, started_in: Path, kinds: Collection[Kind] = (), architecture: Architecture = X86_64
 ) -> Config:
-    """The configuration in `path`, with everything checked that `images` for an architecture need.
+    """The configuration in `path`, with everything checked that images of these kinds need.
 
     Relative paths, `path` among them, are taken from `started_in`, then from the configuration's
     own directory. Files that options name must exist only for the images that read them. Raises
@@ -26,23 +26,27 @@ def load(
     """
     full = started_in / path
     found = source.read(full, source.name_as_typed(path, started_in))
-    reader = Reader(found.document, Files(started_in, full.parent, architecture.name), images)
+    reader = Reader(found.document, Files(started_in, full.parent, architecture.name), kinds)
     drafts = reader.tables(found.values)
-    for option, message in checks.all_problems(drafts, found.values, images, architecture):
+    for option, message in checks.all_problems(drafts, found.values, kinds, architecture):
         reader.add(option, message)
-    problems = [*reader.problems, *_repository_problems(drafts, started_in, images)]
+    problems = [*reader.problems, *_repository_problems(drafts, started_in, reader.tables_read)]
     if problems:
         raise ConfigError(problems)
     return Config(full, document=found.document, **_parts(drafts))
 
 
-def configured(path: Path, started_in: Path) -> tuple[str, ...]:
-    """The images that the configuration has tables for; none where it cannot be read."""
+def configured(path: Path, started_in: Path, kinds: Collection[Kind]) -> tuple[str, ...]:
+    """The images that the configuration asks for and does not exclude; none when it cannot be
+    read."""
     try:
         found = source.read(started_in / path, source.name_as_typed(path, started_in))
     except ConfigError:
         return ()
-    return tuple(checks.configured(found.values))
+    options = found.document.places
+    return tuple(
+        kind.name for kind in kinds if kind.is_configured(options) and not kind.is_excluded(options)
+    )
 
 
 def _parts(drafts: dict[str, Any]) -> dict[str, Any]:
@@ -56,14 +60,13 @@ def _parts(drafts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _repository_problems(
-    drafts: dict[str, Any], started_in: Path, images: Collection[str]
+    drafts: dict[str, Any], started_in: Path, tables_read: Collection[str]
 ) -> Iterator[Problem]:
-    """The mistakes of the repository files that are read for these images."""
-    readers = (("from_repo", FROM_PACKAGES), ("admin_container", ("admin_container",)))
+    """The mistakes of the repository files that these tables name."""
     paths = (
         drafts.get(table, {}).get("repo_path")
-        for table, readers_of in readers
-        if set(images) & set(readers_of)
+        for table in ("from_repo", "admin_container")
+        if table in tables_read
     )
     for path in dict.fromkeys(filter(None, paths)):
         try:

@@ -84,3 +84,10 @@ TABLES: Mapping[str, type] = {
     "dm_verity": DmVerity,
 }
 ARRAYS: Mapping[str, type] = {"users": User, "copy_files": CopyFile}
+
+# Where a system comes from: one of these tables is there.
+SOURCES = ("from_repo", "from_dockerimg")
+# What is put into a root tree while it is made from packages.
+OF_THE_TREE = ("users", "copy_files", "grub", "systemd_service", "chroot_script")
+# What a system made from packages depends on.
+SYSTEM_TABLES = ("from_repo", *OF_THE_TREE, "disk_partition", "persist_mkdir")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import attrs
@@ -10,11 +10,12 @@ import attrs
 from kbimg_tasks.config import quoting
 from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.files import Files
+from kbimg_tasks.config.kind import Kind
 from kbimg_tasks.config.model import ARRAYS, TABLES
 from kbimg_tasks.config.quoting import Option
 from kbimg_tasks.config.rules import Several, Wrong
 from kbimg_tasks.config.secret import Secret
-from kbimg_tasks.config.tables import FROM_PACKAGES, names
+from kbimg_tasks.config.tables import names
 from kbimg_tasks.diagnostics.problem import Problem
 
 # The attributes of one table that are right; options that are absent have their default.
@@ -26,8 +27,9 @@ RPMLIST: Option = ("from_repo", "rpmlist")
 class Reader:
     """Judges one file; the mistakes gather in `problems`."""
 
-    def __init__(self, document: Document, files: Files, images: Collection[str]) -> None:
-        self.document, self.files, self.images = document, files, set(images)
+    def __init__(self, document: Document, files: Files, kinds: Collection[Kind]) -> None:
+        self.document, self.files = document, files
+        self.tables_read = frozenset[str]().union(*(kind.reads for kind in kinds))
         self.problems: list[Problem] = []
 
     def add(self, option: Option, message: str, hint: str = "", *, of_key: bool = False) -> None:
@@ -94,7 +96,7 @@ class Reader:
         try:
             read = meta["rule"](value)
             if meta["file"]:
-                read = self._file(read, meta["file"], meta["for_images"])
+                read = self._file(at, read, meta["file"])
             draft[attribute.name] = Secret(read) if meta["secret"] else read
         except Wrong as wrong:
             self._wrong(at, wrong, value, is_secret=meta["secret"])
@@ -113,14 +115,14 @@ class Reader:
         found = quoting.kind(value) if is_secret else quoting.value(value)
         self.add(at, f"expected {wrong.expected}, found {wrong.found or found}", wrong.hint)
 
-    def _file(self, name: str, kind: str, for_images: Iterable[str]) -> Any:
-        return self.files.find(name, kind, must_exist=bool(self.images & set(for_images)))
+    def _file(self, at: Option, name: str, kind: str) -> Any:
+        return self.files.find(name, kind, must_exist=at[0] in self.tables_read)
 
     def _package(self, at: Option, name: str) -> str:
         """An RPM file of this machine by its full path; all else as it is. dnf tells them so."""
         if name.endswith(".rpm") and "://" not in name:
             try:
-                return str(self._file(name, "file", FROM_PACKAGES))
+                return str(self._file(at, name, "file"))
             except Wrong as wrong:
                 self._wrong(at, wrong, name)
         return name

@@ -26,7 +26,6 @@ LARGEST_MIB = 1 << 24  # 16 TiB, the largest file that ext4 holds
 # A certificate lasts as long as the nodes that trust it: its end keeps new versions from being
 # signed, and another one must be brought to every machine's firmware by hand.
 CERT_YEARS, LONGEST_CERT_YEARS = 20, 100
-FROM_PACKAGES = ("vm_img", "pxe_img", "upgrade_img")
 
 
 def option(
@@ -38,24 +37,17 @@ def option(
     also: tuple[str, ...] = (),
     secret: bool = False,
     file: str = "",
-    for_images: tuple[str, ...] = (),
 ) -> Any:
     """An option of a table; `doc` tells users in a line what it is, with its unit.
 
     `key` is its name in the file, `also` are other spellings; a `secret` one is never shown. One
     with `file` names a "file", a "directory", "any" of both, or a "program" for the image's
-    machine, as an "agent" also a script, which must exist when one of `for_images` is built.
+    machine, as an "agent" also a script, which must exist when an image is built that reads the
+    table.
     """
     return field(
         default=default,
-        metadata={
-            "rule": rule,
-            "doc": doc,
-            "names": (key, *also),
-            "secret": secret,
-            "file": file,
-            "for_images": for_images,
-        },
+        metadata={"rule": rule, "doc": doc, "names": (key, *also), "secret": secret, "file": file},
     )
 
 
@@ -73,13 +65,11 @@ class FromRepo:
         values.host_path,
         "KubeOS's os-agent on this machine; becomes /usr/bin/os-agent, of root:root and mode 500.",
         file="agent",
-        for_images=FROM_PACKAGES,
     )
     repo_path: Path = option(
         values.host_path,
         "Repository file of dnf's format, with one enabled repository or more; gpgcheck is obeyed.",
         file="file",
-        for_images=FROM_PACKAGES,
     )
     root_passwd: Secret = option(
         values.shadow, "Hash of root's password, as in /etc/shadow: openssl passwd -6.", secret=True
@@ -113,7 +103,6 @@ class FromDockerimg:
         "File with the upgrade image, as docker save writes it.",
         None,
         file="file",
-        for_images=("vm_img", "pxe_img"),
     )
     legacy_bios: bool = option(boolean, "Start by a BIOS instead of UEFI (x86-64 only).", False)
 
@@ -128,14 +117,12 @@ class AdminContainer:
         values.host_path,
         "KubeOS's hostshell, an ELF program for the image's architecture.",
         file="program",
-        for_images=("admin_container",),
     )
     repo_path: Path | None = option(
         values.host_path,
         "Repository file: build the container out of packages. Excludes base_image.",
         None,
         file="file",
-        for_images=("admin_container",),
     )
     base_image: str | None = option(
         values.image_name,
@@ -194,9 +181,7 @@ class CopyFile:
     which PERSIST and the ESP are no part of."""
 
     dst: str = option(values.tree_path, "Where in the image, as `cp -r` takes it: absolute.")
-    src: Path = option(
-        values.host_path, "File or directory of this machine.", file="any", for_images=FROM_PACKAGES
-    )
+    src: Path = option(values.host_path, "File or directory of this machine.", file="any")
     create_dir: str | None = option(
         values.tree_path, "Directory of the image to make first: absolute.", None
     )
@@ -238,10 +223,7 @@ class ChrootScript:
     """[chroot_script]: a script run in the root tree when all else is in it."""
 
     path: Path = option(
-        values.host_path,
-        "Script on this machine, run in the image's root by chroot.",
-        file="file",
-        for_images=FROM_PACKAGES,
+        values.host_path, "Script on this machine, run in the image's root by chroot.", file="file"
     )
     rm: bool = option(boolean, "Do not keep the script in the image.", False)
 
@@ -292,7 +274,6 @@ class DmVerity:
         "made once, in the output directory's folder keys.",
         None,
         file="directory",
-        for_images=("vm_img", "upgrade_img"),
     )
     cert_years: int = option(
         number(1, LONGEST_CERT_YEARS, "years"),

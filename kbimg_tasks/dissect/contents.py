@@ -13,6 +13,7 @@ import os
 import stat
 import tarfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
@@ -21,7 +22,6 @@ from attrs import Factory, define
 from kbimg_tasks.tools.oci import DELETED, Unpacked, Unusable, chosen, images
 
 ROOT_TAR = "os.tar"  # in an upgrade image
-WHOLE = ("kubeos.tar", "upgrade_img.tar", "admin_container.tar")
 PACKAGE_LIST = "packages.txt"
 # Where rpm's database may lie; kbimg's images have it where systemd-tmpfiles fills /var from.
 DATABASES = ("usr/share/factory/var/lib/rpm", "usr/lib/sysimage/rpm", "var/lib/rpm")
@@ -108,11 +108,12 @@ class Contents:
         return sum(entry.bytes for entry in self.entries.values() if not entry.again)
 
 
-def read(path: Path, room: Path) -> Contents:
-    """The contents of an image. Raises Unusable, with a text that names it."""
+def read(path: Path, room: Path, archives: Sequence[str] = ()) -> Contents:
+    """The contents of an image; of a directory, those of the first of these archives in it. Raises
+    Unusable, with a text that names it."""
     contents = Contents(path, room)
     try:
-        _read_image(_archive(path), contents)
+        _read_image(_archive(path, archives), contents)
     except Unusable as error:
         raise Unusable(f"{path}: {error}") from error
     except OSError as error:
@@ -125,13 +126,13 @@ def read(path: Path, room: Path) -> Contents:
     return contents
 
 
-def _archive(path: Path) -> Path:
-    """The file to read: of a directory the first that tells of its tree."""
+def _archive(path: Path, archives: Sequence[str]) -> Path:
+    """The file to read."""
     if not path.is_dir():
         return path
-    found = next((path / name for name in WHOLE if (path / name).is_file()), None)
+    found = next((path / name for name in archives if (path / name).is_file()), None)
     if found is None:
-        raise Unusable(f"expected {' or '.join(WHOLE)} in this directory, found neither")
+        raise Unusable(f"expected {' or '.join(archives)} in this directory, found neither")
     return found
 
 

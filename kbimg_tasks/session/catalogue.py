@@ -12,11 +12,8 @@ from kbimg_tasks.config.load import load
 from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.machine.architecture import X86_64, Architecture
 from kbimg_tasks.plan.images import Plan, plan
+from kbimg_tasks.plan.kinds import KINDS
 from kbimg_tasks.plan.root import Given
-from kbimg_tasks.session.request import IMAGES
-
-# Tasks that are about one image, in addition to its own, those of its stages, and load_ and push_.
-TASKS = {"pxe_serve": "pxe_img"}
 
 
 @lru_cache
@@ -26,21 +23,19 @@ def catalogue(architecture: Architecture = X86_64) -> Plan:
 
 
 def images_of(words: Iterable[str]) -> tuple[str, ...]:
-    """The images that a command of these words is about, in the order of IMAGES."""
+    """The images that a command of these words is about, in the order of KINDS."""
     found = {image for word in words for image in _images(word)}
-    return tuple(image for image in IMAGES if image in found)
+    return tuple(image for image in KINDS if image in found)
 
 
 def _images(word: str) -> set[str]:
     name, _, value = word.partition("=")
     if value:
-        return {value} & set(IMAGES) if name == "image" else set()
-    for image in IMAGES:
-        if word in (image, f"load_{image}", f"push_{image}"):
+        return {value} & set(KINDS) if name == "image" else set()
+    for image, kind in KINDS.items():
+        if word in (image, f"load_{image}", f"push_{image}", *kind.tasks):
             return {image}
-    if word in TASKS:
-        return {TASKS[word]}
     # A stage that several images are made from does not say which of them is wanted.
     every = catalogue()
-    users = {image for image in IMAGES if word in (stage.name for stage in every.in_order(image))}
+    users = {image for image in KINDS if word in (stage.name for stage in every.in_order(image))}
     return users if len(users) == 1 else set()

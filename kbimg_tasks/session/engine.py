@@ -7,25 +7,25 @@ from collections.abc import Iterable, Iterator
 from attrs import frozen
 
 from kbimg_tasks.config.document import Document
+from kbimg_tasks.config.kind import Kind
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.tables import ADMIN_BASE
 from kbimg_tasks.containers import engines
 from kbimg_tasks.diagnostics.problem import Problem
 from kbimg_tasks.machine.architecture import Architecture, of_this_machine
-from kbimg_tasks.plan.images import admin_repository
+from kbimg_tasks.plan.kinds import KINDS, admin_container
 from kbimg_tasks.stages import from_image
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Stage
 
-CONTAINERS = ("upgrade_img", "admin_container")
 
-
-def problems(push: str, images: Iterable[str]) -> tuple[str, ...]:
-    """What is wrong with push= where these images are built."""
-    pushed = [image for image in images if image in CONTAINERS]
+def problems(push: str, kinds: Iterable[Kind]) -> tuple[str, ...]:
+    """What is wrong with push= where images of these kinds are built."""
+    containers = [name for name, kind in KINDS.items() if kind.is_container]
+    pushed = [kind.name for kind in kinds if kind.is_container]
     if push and len(pushed) != 1:
         return (
-            f"push=: expected one of {' and '.join(CONTAINERS)} to be built and pushed, found "
+            f"push=: expected one of {' and '.join(containers)} to be built and pushed, found "
             f"{' and '.join(pushed) or 'neither'}",
         )
     return ()
@@ -67,7 +67,7 @@ def builder_problems(
                 f"building on a base image needs a container engine, but {why}",
             ),
         )
-    if admin_repository(config) is None:
+    if admin_container.repository(config) is None:
         return (
             config.problem(
                 ("admin_container",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Callable
@@ -15,15 +15,9 @@ from kbimg_tasks.config.rules import Wrong
 from kbimg_tasks.config.values import new_image_name
 from kbimg_tasks.containers import engines, reference
 from kbimg_tasks.machine.architecture import ARCHITECTURES, Architecture, named, of_this_machine
+from kbimg_tasks.plan.kinds import DEFAULT_IMAGE, KINDS
 from kbimg_tasks.steps.layout import CACHE, STORE_GIB, Layout
 
-IMAGES = {
-    "vm_img": "the virtual machine's image: system.img, system.qcow2, kubeos.tar",
-    "pxe_img": "installation over the network: initramfs.img, vmlinuz, kubeos.tar",
-    "upgrade_img": "the upgrade image: upgrade_img.tar, loaded into the container engine",
-    "admin_container": "the admin container: admin_container.tar, loaded likewise",
-}
-DEFAULT_IMAGE = "vm_img"
 WRITE_LOCK = "write_lock"
 ENGINES = (engines.AUTO, *engines.ENGINES, engines.NONE)
 SWITCH = ("0", "1")
@@ -37,7 +31,7 @@ class Word:
 
     meaning: str
     value: str = ""
-    choices: tuple[str, ...] = ()
+    choices: Collection[str] = ()
 
     @property
     def shown(self) -> str:
@@ -63,9 +57,7 @@ KNOWN = {
     "push": Word("where upgrade_img or admin_container is pushed to", "REGISTRY/NAME:TAG"),
     "cache": Word(f"downloaded packages and the store; {CACHE} when not given", FOLDER),
     "store_gib": Word(f"what the store is kept to, in GiB; {STORE_GIB:g} when not given", "GIB"),
-    "image": Word(
-        "the image that plan writes scripts for; vm_img when not given", choices=tuple(IMAGES)
-    ),
+    "image": Word("the image that plan writes scripts for; vm_img when not given", choices=KINDS),
     "address": Word("where pxe_serve serves; pxe_config.server_ip when not given", "IP[:PORT]"),
     "json": Word("1 makes check print one JSON document", choices=SWITCH),
     "force": Word("1 makes clean and cleanup end what holds their files", choices=SWITCH),
@@ -142,8 +134,8 @@ class Variables:
         image = given.checked(
             "image",
             DEFAULT_IMAGE,
-            {name: name for name in IMAGES}.__getitem__,
-            f"one of {', '.join(IMAGES)}",
+            {name: name for name in KINDS}.__getitem__,
+            f"one of {', '.join(KINDS)}",
         )
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         if epoch is not None and not epoch.isdigit():

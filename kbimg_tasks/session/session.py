@@ -8,18 +8,18 @@ from typing import Union
 
 from attrs import frozen
 
+from kbimg_tasks.config.kind import Kind
 from kbimg_tasks.config.load import load
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.repo_file import Repository
 from kbimg_tasks.diagnostics.problem import WARNING, ConfigError, Problem
-from kbimg_tasks.plan.images import Plan, admin_repository, plan
+from kbimg_tasks.plan.images import Plan, plan
+from kbimg_tasks.plan.kinds import DEFAULT_IMAGE, KINDS, admin_container
 from kbimg_tasks.plan.root import SAVING, Given
 from kbimg_tasks.session import engine, repositories
 from kbimg_tasks.session.catalogue import images_of
-from kbimg_tasks.session.request import DEFAULT_IMAGE, Variables
+from kbimg_tasks.session.request import Variables
 from kbimg_tasks.steps.layout import Layout
-
-ADMIN, PXE = "admin_container", "pxe_img"
 
 
 @frozen
@@ -76,16 +76,16 @@ def started(words: Sequence[str], started_in: Path) -> Session:
 def session(asked: Variables, images: tuple[str, ...]) -> Session:
     """The session of building these images, or the usual one where none is named. Nothing is built
     or written here."""
-    mistakes = asked.problems + engine.problems(asked.push, images)
+    kinds = [KINDS[image] for image in images]
+    mistakes = asked.problems + engine.problems(asked.push, kinds)
     problems = tuple(map(Problem.of_no_file, mistakes))
     try:
         config = load(
-            asked.config, asked.started_in, images or (DEFAULT_IMAGE,), asked.architecture
+            asked.config, asked.started_in, kinds or [KINDS[DEFAULT_IMAGE]], asked.architecture
         )
-        builder = (
-            engine.builder(config, asked.engine, asked.architecture) if ADMIN in images else ""
-        )
-        if ADMIN in images:
+        builder = ""
+        if any(kind.may_need_engine for kind in kinds):
+            builder = engine.builder(config, asked.engine, asked.architecture)
             problems += engine.builder_problems(config, builder, asked.engine, asked.architecture)
         if not problems:
             return _planned(asked, images, config, builder)
@@ -96,11 +96,12 @@ def session(asked: Variables, images: tuple[str, ...]) -> Session:
 
 def _planned(asked: Variables, images: tuple[str, ...], config: Config, builder: str) -> Planned:
     warnings: tuple[Problem, ...] = ()
-    if PXE in images and config.is_legacy:
-        warnings = (_ignored(config),)
+    uefi_only = [KINDS[image] for image in images if KINDS[image].is_uefi_only]
+    if uefi_only and config.is_legacy:
+        warnings = (_ignored(config, uefi_only[0]),)
         config = config.for_uefi()
     repos = repositories.of_file(config.from_repo.repo_path if config.from_repo else None)
-    admin_repos = repositories.of_file(admin_repository(config))
+    admin_repos = repositories.of_file(admin_container.repository(config))
     source = engine.Source.of(config, asked.engine, asked.layout)
     given = Given(
         asked.architecture,
@@ -124,10 +125,10 @@ def _planned(asked: Variables, images: tuple[str, ...], config: Config, builder:
     )
 
 
-def _ignored(config: Config) -> Problem:
+def _ignored(config: Config, kind: Kind) -> Problem:
     source = "from_repo" if config.from_repo else "from_dockerimg"
     return config.problem(
         (source, "legacy_bios"),
-        "ignored by pxe_img: what it installs, and its kubeos.tar, is for UEFI",
+        f"ignored by {kind.name}: what it installs, and its kubeos.tar, is for UEFI",
         WARNING,
     )

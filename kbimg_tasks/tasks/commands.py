@@ -14,9 +14,9 @@ from kbimg_tasks.commands.reproduce.reproduce import NotEqual, reproduce
 from kbimg_tasks.commands.scripts import folder
 from kbimg_tasks.diagnostics import show, terminal
 from kbimg_tasks.host import remove
+from kbimg_tasks.plan.kinds import DEFAULT_IMAGE, KINDS, pxe_img
 from kbimg_tasks.session import request
-from kbimg_tasks.session.request import DEFAULT_IMAGE, IMAGES, WRITE_LOCK
-from kbimg_tasks.session.session import ADMIN, PXE
+from kbimg_tasks.session.request import WRITE_LOCK
 from kbimg_tasks.stages import contents
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tasks import stages as graph
@@ -55,7 +55,7 @@ def tasks(command: Command) -> Iterator[dict[str, Any]]:
         "pxe_serve",
         "serve what pxe_img makes on address=IP[:PORT], with menus",
         partial(_serve, command),
-        _names(plan.images.get(PXE, ())),
+        _names(plan.images.get(pxe_img.KIND.name, ())),
     )
     yield graph.note(
         WRITE_LOCK,
@@ -107,7 +107,9 @@ def _plan(command: Command) -> None:
     command.warn()
     image = command.asked.image
     try:
-        script = folder.write(image, IMAGES[image], planned.plan.in_order(image), command.layout)
+        script = folder.write(
+            image, KINDS[image].summary, planned.plan.in_order(image), command.layout
+        )
     except (folder.NotWritten, remove.StillMounted) as error:
         raise graph.Impossible(str(error)) from error
     command.display.say(f"as root: KBIMG_OUT=DIR sh {script}")
@@ -177,8 +179,8 @@ def _report(command: Command) -> None:
     from kbimg_tasks.commands.report import gathering, page
 
     planned = command.planned
-    # The admin container's stages depend on an engine, which is asked when it is built.
-    images = [image for image in planned.plan.images if image != ADMIN]
+    # An engine that stages depend on is asked only when they are built.
+    images = [image for image in planned.plan.images if not KINDS[image].may_need_engine]
     try:
         command.layout.out.mkdir(parents=True, exist_ok=True)
         page.write(

@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 from kbimg_tasks.commands.containers import ContainerArchive
 from kbimg_tasks.containers import engines, registry
-from kbimg_tasks.plan.images import Container
+from kbimg_tasks.plan.kinds.kind import Container
 from kbimg_tasks.stages.container import DIGESTS
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.tasks import stages as graph

@@ -15,13 +15,14 @@ from attrs import field, frozen
 from kbimg_tasks.commands.clean.cleaning import Cleaning
 from kbimg_tasks.diagnostics.problem import Problem
 from kbimg_tasks.plan.images import Plan
+from kbimg_tasks.plan.kinds import DEFAULT_IMAGE, KINDS
 from kbimg_tasks.progress import Display
 from kbimg_tasks.session import blame
 from kbimg_tasks.session.catalogue import catalogue
 from kbimg_tasks.session.obstacles import obstacles
 from kbimg_tasks.session.outdated import outdated
 from kbimg_tasks.session.repositories import index
-from kbimg_tasks.session.request import DEFAULT_IMAGE, IMAGES, Variables
+from kbimg_tasks.session.request import Variables
 from kbimg_tasks.session.session import Planned, Refused, Session, started
 from kbimg_tasks.steps.layout import CACHE, Layout
 from kbimg_tasks.tasks import clean, containers
@@ -102,10 +103,10 @@ class Command:
 
     def image_tasks(self) -> Iterator[dict[str, Any]]:
         """The tasks of the images."""
-        for image, doc in IMAGES.items():
+        for image, kind in KINDS.items():
             then = [task["basename"] for task in self._container_tasks(image)]
             made = self.plan.images.get(image, ())
-            yield graph.group(image, doc, made, self.cleaning, then)
+            yield graph.group(image, kind.summary, made, self.cleaning, then)
 
     def stage_tasks(self) -> Iterator[dict[str, Any]]:
         """The tasks of the output directory, of what lies outside it, and of every stage."""
@@ -122,7 +123,7 @@ class Command:
             ("kbimg_tasks.demo_repo", f"--arch={self.asked.architecture.oci}"),
         )
         yield graph.ready(self.problems, self.warn)
-        for image in IMAGES:
+        for image in KINDS:
             yield from self._container_tasks(image)
         yield from self._stage_tasks({demo: "demo_repo"})
 

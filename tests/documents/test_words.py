@@ -70,7 +70,7 @@ def unknown(words: tuple[str, ...], tasks: set[str]) -> tuple[str, ...]:
     if program == "kbimg" and "doit" in rest:
         known.add("doit")
     elif program == "kbimg":
-        known = {*verbs, *main.IMAGES, *_options(parser)}
+        known = {*verbs, *main.images(), *_options(parser)}
         for verb in filter(verbs.__contains__, rest):
             known |= _options(verbs[verb])
     return tuple(

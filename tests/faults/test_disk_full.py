@@ -18,6 +18,7 @@ from kbimg_tasks.config.repo_file import repositories
 from kbimg_tasks.host import remove
 from kbimg_tasks.machine.architecture import X86_64
 from kbimg_tasks.plan.images import Given, plan
+from kbimg_tasks.plan.kinds import KINDS
 from kbimg_tasks.session.repositories import local_indexes
 from kbimg_tasks.steps.layout import Layout
 
@@ -55,7 +56,7 @@ def test_a_full_disk_at_every_stage(tiny_repo, disk):
     # What was built is there, and no more room than one stage needs: that is soon filled.
     subprocess.run(["mount", "-o", "remount,size=600m", disk], check=True)
 
-    config = load(path, disk, images=("vm_img",))
+    config = load(path, disk, (KINDS["vm_img"],))
     whole = plan(config, Given(repomds=local_indexes(repositories(tiny_repo), X86_64)))
     stages = whole.standing_under(["vm_img", "system_img_sha256"])
     for stage in stages:

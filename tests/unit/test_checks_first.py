@@ -8,8 +8,9 @@ from building import TOP
 
 from kbimg_tasks.config.load import load
 from kbimg_tasks.plan.images import plan
+from kbimg_tasks.plan.kinds import KINDS
 
-PLAN = plan(load(Path("config/demo/pxe-img.toml"), TOP, ("pxe_img",)))
+PLAN = plan(load(Path("config/demo/pxe-img.toml"), TOP, (KINDS["pxe_img"],)))
 
 
 def test_all_but_what_the_check_needs_waits_for_it():

@@ -122,7 +122,7 @@ def test_verbosity_is_doits(tmp_path, words):
     assert "none.toml: no such configuration file" in done.stdout
 
 
-@pytest.mark.parametrize("image", main.IMAGES)
+@pytest.mark.parametrize("image", main.images())
 def test_mistakes_are_told_as_doit_tells_them(tmp_path, image):
     path = write_config(tmp_path, SMALL)
     path.write_text(path.read_text().replace('version = "v1"', "version = 1"))

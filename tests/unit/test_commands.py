@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from building import TOP, run_doit, write_config
 
+from kbimg_tasks.plan.kinds import KINDS
 from kbimg_tasks.session import request
 
 STAGES = [
@@ -38,7 +39,7 @@ def test_list_works_without_a_configuration(tmp_path: Path):
 
 def test_what_users_name_is_listed_before_what_builds_make(tmp_path: Path):
     names = [line.split()[0] for line in run_doit(tmp_path, "list").stdout.splitlines()]
-    assert names[:6] == [*request.IMAGES, "check", "words"]
+    assert names[:6] == [*KINDS, "check", "words"]
     first = names.index("ready")
     assert all(name not in names[:first] for name in STAGES)
     assert not set(names[first:]) & {"plan", "report", "store", "prune", "cleanup", "demo_repo"}

@@ -21,6 +21,7 @@ from kbimg_tasks.dissect.changes import Changes
 from kbimg_tasks.dissect.contents import Contents, read
 from kbimg_tasks.dissect.packages import packages
 from kbimg_tasks.host.lifetime import outlive_readers
+from kbimg_tasks.plan.kinds import KINDS
 from kbimg_tasks.tools.oci import Unusable
 
 PROGRAM = "kbimg diff"
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for each in folders:
                 each.mkdir()
             with ThreadPoolExecutor() as pool:
-                old, new = pool.map(read, (asked.old, asked.new), folders)
+                old, new = pool.map(_read, (asked.old, asked.new), folders)
             changes = compare(old, new)
     except Unusable as error:
         print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
@@ -72,6 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     outlive_readers()
     sys.stdout.write(report)
     return EQUAL if changes.are_none else DIFFERENT
+
+
+def _read(path: Path, folder: Path) -> Contents:
+    return read(path, folder, tuple(dict.fromkeys(kind.archive for kind in KINDS.values())))
 
 
 def compare(old: Contents, new: Contents) -> Changes:

@@ -24,7 +24,8 @@ from kbimg_tasks.commands.report.model import (
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.dissect import file_systems, tree_sizes
 from kbimg_tasks.machine.partitions import Table
-from kbimg_tasks.plan.images import Plan, disk_table
+from kbimg_tasks.plan.images import Plan
+from kbimg_tasks.plan.system import disk_table
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Stage
 

@@ -10,6 +10,7 @@ import tomli
 from docs.generator.schema import schema
 from kbimg_tasks.config.load import load
 from kbimg_tasks.diagnostics.problem import ConfigError
+from kbimg_tasks.plan.kinds import KINDS
 
 REPO = """[from_repo]
 agent_path = "agent"
@@ -996,7 +997,7 @@ def put(start: Path, text: str) -> None:
 def test_bad_file(text, images, messages, tmp_path: Path):
     put(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
-        load(Path("config/kbimg.toml"), tmp_path, images)
+        load(Path("config/kbimg.toml"), tmp_path, [KINDS[image] for image in images])
     places = {"@START@": str(tmp_path), "@CONFIG@": str(tmp_path / "config")}
     wanted = []
     for message in messages:
@@ -1045,7 +1046,7 @@ def test_a_bad_repository_file_is_told_with_the_rest(tmp_path: Path):
     put(tmp_path, repo('"v1"', '""'))
     (tmp_path / "config/os.repo").write_text("[a]\n")
     with pytest.raises(ConfigError) as caught:
-        load(Path("config/kbimg.toml"), tmp_path, ("vm_img",))
+        load(Path("config/kbimg.toml"), tmp_path, (KINDS["vm_img"],))
     assert str(caught.value).splitlines() == [
         f'config/kbimg.toml:5: from_repo.version: expected {VERSION}, found ""',
         "config/os.repo:1: [a]: expected one of baseurl, mirrorlist and metalink, found none",
@@ -1058,6 +1059,6 @@ def test_files_are_asked_for_by_the_images_that_read_them(tmp_path: Path):
         repo('"agent"', '"none"').replace('"os.repo"', '"none"')
         + "[admin_container]\nimg_name = 'a:1'\nhostshell = '/usr/bin/env'\n",
     )
-    config = load(Path("config/kbimg.toml"), tmp_path, ("admin_container",))
+    config = load(Path("config/kbimg.toml"), tmp_path, (KINDS["admin_container"],))
     assert config.from_repo.agent_path == tmp_path / "none"
     assert config.admin_container.hostshell == Path("/usr/bin/env")

@@ -14,16 +14,16 @@ from kbimg_tasks.config.model import ARRAYS, TABLES
 from kbimg_tasks.diagnostics.excerpt import HIDDEN, MASK, excerpt
 from kbimg_tasks.diagnostics.problem import ConfigError
 from kbimg_tasks.diagnostics.show import Painter, document
+from kbimg_tasks.plan.kinds import KINDS
 
 TOKEN = "hunter2"
-IMAGES = ("vm_img", "pxe_img", "upgrade_img", "admin_container")
 
 
 def told(folder: Path, text: str) -> str:
     """All that is said about a configuration, in every form."""
     (folder / "kbimg.toml").write_text(text, encoding="utf-8")
     try:
-        load(Path("kbimg.toml"), folder, IMAGES)
+        load(Path("kbimg.toml"), folder, KINDS.values())
     except ConfigError as error:
         return "\n".join(
             (

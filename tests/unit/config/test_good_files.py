@@ -9,6 +9,7 @@ import pytest
 from kbimg_tasks.config import model
 from kbimg_tasks.config.load import load
 from kbimg_tasks.config.secret import Secret
+from kbimg_tasks.plan.kinds import KINDS
 
 TOP = Path(__file__).resolve().parents[3]
 EXAMPLES = sorted(path.relative_to(TOP) for path in (TOP / "config").rglob("*.toml"))
@@ -76,7 +77,7 @@ def test_rpm_files_are_told_by_their_full_paths(tmp_path: Path):
         "[from_repo]\nagent_path='r'\nrepo_path='r'\nroot_passwd='*'\nversion='1'\n"
         "rpmlist=['a.rpm', './b c.rpm', 'https://example.org/c.rpm', 'rpm']\n"
     )
-    assert load(Path("c"), tmp_path, ("vm_img",)).from_repo.rpmlist == (
+    assert load(Path("c"), tmp_path, (KINDS["vm_img"],)).from_repo.rpmlist == (
         f"{tmp_path}/a.rpm",
         f"{tmp_path}/b c.rpm",
         "https://example.org/c.rpm",

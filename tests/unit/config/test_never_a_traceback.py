@@ -13,16 +13,16 @@ from kbimg_tasks.config import model, tables
 from kbimg_tasks.config.load import load
 from kbimg_tasks.diagnostics.problem import ConfigError
 from kbimg_tasks.diagnostics.show import Painter
+from kbimg_tasks.plan.kinds import KINDS
 
 TOP = Path(__file__).resolve().parents[3]
-IMAGES = ("vm_img", "pxe_img", "upgrade_img", "admin_container")
 
 
 def outcome(folder: Path, content: bytes) -> None:
     """A configuration or one tidy refusal; anything else fails the test."""
     (folder / "kbimg.toml").write_bytes(content)
     try:
-        load(Path("kbimg.toml"), folder, IMAGES)
+        load(Path("kbimg.toml"), folder, KINDS.values())
     except ConfigError as error:
         assert str(error)
         assert all(line.startswith("kbimg.toml") for line in str(error).splitlines())

@@ -9,6 +9,7 @@ import pytest
 from kbimg_tasks.config.load import load
 from kbimg_tasks.diagnostics.problem import ConfigError
 from kbimg_tasks.machine.architecture import AARCH64, X86_64, Architecture
+from kbimg_tasks.plan.kinds import KINDS
 
 EXPECTED = "2: admin_container.hostshell: expected an executable program for {}"
 AGENT = """[from_repo]
@@ -35,7 +36,7 @@ def problems(
         text or "[admin_container]\nhostshell = 'hostshell'\nimg_name = 'admin:v1'\n"
     )
     try:
-        load(Path("kbimg.toml"), folder, (image,), architecture)
+        load(Path("kbimg.toml"), folder, (KINDS[image],), architecture)
     except ConfigError as error:
         return str(error)
     return ""
@@ -100,8 +101,8 @@ def test_missing(tmp_path):
         "[admin_container]\nhostshell = 'none'\nimg_name = 'admin:v1'\n"
     )
     with pytest.raises(ConfigError, match="expected a program, found none"):
-        load(Path("kbimg.toml"), tmp_path, images=("admin_container",))
-    load(Path("kbimg.toml"), tmp_path, images=("vm_img",)[:0])
+        load(Path("kbimg.toml"), tmp_path, (KINDS["admin_container"],))
+    load(Path("kbimg.toml"), tmp_path)
 
 
 def test_one_base(tmp_path):
