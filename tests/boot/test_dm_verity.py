@@ -212,7 +212,7 @@ def test_upgrade_and_damage(resume: Callable[[str, Path], Node], tmp_path: Path)
         assert node.run("cat /etc/kept /var/lib/kept").split() == ["kept"] * 2
         node.run("kubeos-dmv switch")
         node.off()
-        secure_boot.flip_in_file(node.machine.disk, "A", SYSTEMD)
+        secure_boot.flip_in_file(node.machine.drive.path, "A", SYSTEMD)
         node.start_again()
         node.expect(f"slot A: {NO_ROOT}", BOOT_SECONDS)
         node.expect("starting the other slot", 60)

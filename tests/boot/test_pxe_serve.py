@@ -134,7 +134,7 @@ def machine(folder: Path) -> Node:
 
 
 def test_a_bare_machine_becomes_a_node_that_answers(serving, tmp_path: Path):
-    begin, end = serving.index("# dnsmasq --conf-file"), serving.index("      Ctrl-C")
+    begin, end = serving.index("# dnsmasq --conf-file"), serving.index("      Press Ctrl-C")
     with tftp(serving[begin:end], tmp_path), machine(tmp_path) as node:
         node.expect("iPXE initialising devices", INSTALL_SECONDS)
         node.expect(f"http://{ADDRESS}/boot.ipxe", INSTALL_SECONDS)

@@ -18,6 +18,7 @@ from building import DEMO, TOP
 from docs.generator import influence
 from docs.generator.option_samples import SAMPLE, STOPS
 from kbimg_tasks.config.model import ARRAYS
+from kbimg_tasks.plan.kinds import DEFAULT_IMAGE
 
 pytestmark = pytest.mark.image
 
@@ -56,7 +57,7 @@ def made(folder: Path, checkout: Path = TOP) -> set:
 
 def expected(option: str) -> set:
     """What the table says, less the stages at which this change is known to stop."""
-    found = influence.row(option, influence.IMAGE)
+    found = influence.row(option, DEFAULT_IMAGE)
     return {*found.sure, *found.possible} - set(STOPS.get(option, ()))
 
 

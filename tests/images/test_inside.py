@@ -44,7 +44,7 @@ def diff(*argv: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_list_is_what_rpm_has_in_the_tree(two, tmp_path):
-    contents = read(two[1], tmp_path)
+    contents = read(two[1] / "kubeos.tar", tmp_path)
     in_tree = packages(contents)
     assert in_tree and "socat" in in_tree
     lines = [line.split("\t") for line in (two[1] / "packages.txt").read_text().splitlines()[1:]]
