@@ -10,10 +10,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Union
 
 import pytest
+import tiny
 from building import write_config
 
 from kbimg_tasks.build.runner import perform
@@ -88,16 +90,48 @@ def _bytes(content: str | bytes) -> bytes:
 MakeBench = Callable[..., Bench]
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> MakeBench:
-    """Make a bench: of a virtual machine from packages with `more` in its configuration, or of
-    another configuration's `text`. All else is what a plan is given."""
+@pytest.fixture(scope="session")
+def new_bench() -> MakeBench:
+    """Make a bench in a folder: of a virtual machine from packages with `more` in its
+    configuration, or of another configuration's `text`. All else is what a plan is given."""
 
-    def make(more: str = "", text: str = "", **given: Any) -> Bench:
-        text = text or write_config(tmp_path, ("kernel",), SIZES + more).read_text()
-        return Bench(tmp_path, text, **given)
+    def make(folder: Path, more: str = "", text: str = "", **given: Any) -> Bench:
+        text = text or write_config(folder, ("kernel",), SIZES + more).read_text()
+        return Bench(folder, text, **given)
 
     return make
+
+
+@pytest.fixture
+def bench(new_bench: MakeBench, tmp_path: Path) -> MakeBench:
+    """Make a bench in a folder of the test's own."""
+    return partial(new_bench, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def system() -> Tree:
+    """A root tree as `rootfs` leaves it, of the host's shell and tools, in which programs can run;
+    its dracut, GRUB and systemctl write what they were asked for."""
+    content: dict[str, str | bytes | Path] = {f"{name}/": "" for name in tiny.FOLDERS}
+    content |= {name: Path(target) for name, target in tiny.LINKS.items()}
+    for package in tiny.packages():
+        if package.name in ("filesystem", "kernel"):
+            content |= {**package.files, **package.programs}
+    content["boot/vmlinuz"] = content.pop(f"boot/vmlinuz-{tiny.VERSION}")
+    content["usr/share/factory/var/lib/"] = ""
+    return content
+
+
+@pytest.fixture(scope="session")
+def put_system(system: Tree) -> Callable[[Bench], None]:
+    """Put that tree on a bench, with what its stage tells of it."""
+
+    def put(bench: Bench) -> None:
+        bench.put("rootfs", "rootfs", system)
+        bench.put("rootfs", "kernel-version", f"{tiny.VERSION}\n")
+        bench.put("rootfs", "compressor", "gzip -1 -n\n")
+
+    return put
 
 
 VERIFIED = (
@@ -109,6 +143,16 @@ VERIFIED = (
 def verified(bench: MakeBench) -> Bench:
     """The stages of a verified virtual machine."""
     return bench(VERIFIED)
+
+
+@pytest.fixture(scope="module")
+def signing(
+    new_bench: MakeBench, signing_keys: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Bench:
+    """The same, with keys to sign with; one for all tests of a file."""
+    made = new_bench(tmp_path_factory.mktemp("signing"), VERIFIED)
+    shutil.copytree(signing_keys, made.path("signing_keys", "keys"))
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -126,6 +170,8 @@ def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for words in openssl:
         subprocess.run(["openssl", *words], check=True)
     home = tempfile.mkdtemp(prefix="gpg")  # a short path: GnuPG's sockets are in it
+    # Without it the agent first measures how many rounds take 100 ms, which takes it seconds.
+    (Path(home) / "gpg-agent.conf").write_text("s2k-count 65536\n", encoding="ascii")
     gpg = ("gpg", "--homedir", home, "--batch", "--quiet", "--passphrase", GRUB_PHRASE)
     loopback = ("--pinentry-mode", "loopback")
     for arguments in (
