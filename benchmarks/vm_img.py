@@ -38,7 +38,7 @@ CACHE = Path("/var/cache/kbimg/dnf")
 
 
 def dnf_alone(folder: Path) -> None:
-    """The installation as the existing tool does it: dnf, with every scriptlet of the packages."""
+    """The installation as legacy kbimg does it: dnf, with every scriptlet of the packages."""
     config = load(DEMO / "kbimg.toml", DEMO)
     assert config.from_repo is not None
     root, home = folder / "root", folder / "home"

@@ -1,1 +1,1 @@
-"""Performs stages and keeps what they made: runs, stamps, the store, the host check."""
+"""Runs stages and records what they made: runner, stamps, store, locks, host checks."""

@@ -1,4 +1,5 @@
-"""What the programs of a build see of the environment: the rest would make builds differ."""
+"""The environment variables of a build's programs; all others are removed, as they could change
+images."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""What a stage's result depends on, as one digest.
+"""The fingerprint of a stage: one digest of everything that its result depends on.
 
-The fingerprint is taken over the rendered steps, the user's files and our own data files among the
-arguments (content, modes, owners), the code of our tools that the steps run, and the identities of
-the artifacts that it needs. The identity of a small file is its content, so a stage that was made
-again with the same outcome causes no further work; that of anything large is the fingerprint of the
-stage that made it, so nothing of many megabytes is ever hashed.
+It covers the rendered steps, the user's files and kbimg's data files among the arguments (content,
+modes, owners), the code of the tools that the steps run, and the identities of the artifacts that
+the stage needs. The identity of a small file is its content, so a stage that produces the same file
+again causes no further work. The identity of a large artifact is the fingerprint of its stage, so
+files of many megabytes are never hashed.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from kbimg_tasks.host.installation import DATA, TOOLS
 from kbimg_tasks.steps.render import command_line, symbolic
 from kbimg_tasks.steps.stage import Artifact, Data, Secret, Size, Source, Stage, Tool
 
-# What Python, or pip when it installs us, writes beside a program; it is not the same twice.
+# Written by Python, and by pip during installation; its content varies.
 COMPILED = "__pycache__"
-# A file of the user's above this counts with its size, inode and times: reading an upgrade image of
-# a GiB would take seconds at every start.
+# Of a larger file of the user, only size, inode and times are hashed: reading an upgrade image of a
+# GiB would take seconds at every start.
 READ_BYTES = 64 << 20
 
 
 def of(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> str:
     """The fingerprint of a stage, in hexadecimal.
 
-    `identity` answers for the artifacts of other stages. `key` is mixed into the digest of secrets,
-    so that nobody can try passwords on a fingerprint.
+    `identity` returns the identity of an artifact of another stage. `key` is mixed into the digest
+    of secrets, so that passwords cannot be guessed from a fingerprint.
     """
     parts = list(_parts(stage, identity, key))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def own_text(stage: Stage) -> Iterator[str]:
-    """What a stage says of itself, without the content of anything."""
+    """The artifacts, clock and steps of a stage as text, without the content of any file."""
     text = symbolic(stage)
     yield from (repr(artifact) for artifact in stage.artifacts)
     yield text(stage.clock)
@@ -72,8 +72,8 @@ def of_artifact(path: Path, size: Size, made_from: str) -> str:
 
 
 def tree(path: Path, passed_over: str = "") -> str:
-    """A digest of a file's or directory's content, modes, owners and links; of times only where a
-    file is too large to be read. Directories called `passed_over` do not count."""
+    """A digest of the content, modes, owners and links of a file or directory. Times are included
+    only for files that are too large to read. Directories called `passed_over` are skipped."""
     digest = hashlib.sha256()
     for name, full in _walk(path, passed_over):
         try:
@@ -100,7 +100,7 @@ def tree(path: Path, passed_over: str = "") -> str:
 
 
 def _walk(path: Path, passed_over: str) -> Iterator[tuple]:
-    # A link that the user names stands for what it leads to, one inside a directory for itself.
+    # If the user names a link, its target counts; inside a directory, the link itself counts.
     top = os.path.realpath(path)
     yield "", top
     for folder, folders, files in os.walk(top):
@@ -112,10 +112,9 @@ def _walk(path: Path, passed_over: str) -> Iterator[tuple]:
 
 @cache
 def code(path: Path) -> str:
-    """A digest of what a Python file and the modules of ours that it imports do.
+    """A digest of the code of a Python file and of the modules of its own package that it imports.
 
-    Comments and docstrings do not count. A module is ours when it lies in the package that the
-    file lies in.
+    Comments and docstrings are not included.
     """
     digests = (_one_file(file) for file in sorted(with_imports(path)))
     return hashlib.sha256("\0".join(digests).encode()).hexdigest()
@@ -137,7 +136,7 @@ def _one_file(path: Path) -> str:
 
 
 def with_imports(path: Path) -> set[Path]:
-    """A Python file and the files of our own package that it imports, and so on."""
+    """A Python file and all files of its own package that it imports, directly or indirectly."""
     found: set[Path] = set()
     pending = [path]
     while pending:
@@ -149,7 +148,7 @@ def with_imports(path: Path) -> set[Path]:
 
 
 def _imported(file: Path) -> Iterator[Path]:
-    """The files of the modules of our own package that a file imports, their packages' too."""
+    """The files of the modules of its own package that a file imports, and of their packages."""
     top = file.parent
     while (top / "__init__.py").exists():
         top = top.parent

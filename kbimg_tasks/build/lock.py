@@ -1,4 +1,4 @@
-"""One build at a time in an output directory."""
+"""The lock of an output directory: one build at a time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _held: dict[str, int] = {}
 
 
 class Busy(SystemExit):
-    """Another process builds in this output directory; the text names it."""
+    """Another build is running in this output directory; the text names its process."""
 
 
 def hold(layout: Layout) -> None:
-    """Take the output directory for as long as this process lives.
+    """Lock the output directory until this process ends.
 
-    The kernel gives the lock back when its holder dies, however it dies (flock(2)): there is no
-    stale lock. Workers forked from a holder share it.
+    The kernel releases the lock when its holder ends, for whatever reason (flock(2)), so locks
+    cannot be stale. Forked workers share the lock.
     """
     if str(layout.lock) in _held:
         return
@@ -34,7 +34,8 @@ def hold(layout: Layout) -> None:
 
 
 def _is_there(layout: Layout, number: int) -> bool:
-    """Whether the lock is the file that others find: `doit clean` deletes it while it holds it."""
+    """Whether the open lock is still the file of that name: `doit clean` deletes it while holding
+    it."""
     try:
         return os.path.samestat(os.stat(layout.lock), os.fstat(number))
     except FileNotFoundError:
@@ -57,7 +58,7 @@ def _open(layout: Layout) -> int:
         holder = os.read(number, 1000).decode("utf-8", "replace").strip()
         os.close(number)
         raise Busy(
-            f"{layout.out}: another build is at work here: {holder}. Wait for it, end it, "
+            f"{layout.out}: another build is running here: {holder}. Wait for it, end it, "
             "or choose another directory with out=DIR."
         ) from None
     return number

@@ -1,7 +1,8 @@
-"""Lock files: the exact packages of an image, so that it can be built again from the same ones.
+"""Lock files: the exact packages of an image, so that it can be built again from the same packages.
 
-One package a line, separated by tabs: name-[epoch:]version-release.architecture, the package file's
-checksum, its installed bytes, its build time in seconds since the epoch. `#` begins a comment.
+Each line is one package, with fields separated by tabs: name-[epoch:]version-release.architecture,
+the checksum of the package file, its installed bytes, and its build time in seconds since the
+epoch. `#` begins a comment.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ EXPECTED = "a package, its checksum, installed bytes and build time, separated b
 
 
 def problems(path: Path) -> tuple[str, ...]:
-    """What keeps a lock file from being obeyed, a line each."""
+    """The errors in a lock file, one message each."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -35,7 +36,7 @@ def problems(path: Path) -> tuple[str, ...]:
 
 
 def write(path: Path, packages: Path) -> None:
-    """Write a lock file from what the `packages` stage made; whole or not at all."""
+    """Write a lock file atomically from the result of the stage `packages`."""
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(HEADER + packages.read_text(encoding="utf-8"), encoding="utf-8")
     os.replace(partial, path)

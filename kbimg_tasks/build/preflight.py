@@ -1,7 +1,7 @@
-"""What a build needs of this machine, found out before the first stage; all of it at once.
+"""Checks before the first stage that this host can run a build; reports all problems at once.
 
-The programs are those of the planned steps; only the packages that bring them are written down, in
-`data/programs.toml`.
+The required programs are derived from the planned steps; `data/programs.toml` has the packages that
+contain them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EMULATION = Tool("emulation")
 
 
 def problems(stages: Collection[Stage], layout: Layout, needed_mib: int) -> list[str]:
-    """Everything about this host that would make the stages fail, each with what to do."""
+    """Everything on this host that would make the stages fail, each with what to do about it."""
     lacking = [*_root(), *_architecture(), *_programs(stages)]
     return [
         *lacking,
@@ -68,17 +68,17 @@ def _programs(stages: Iterable[Stage]) -> Iterator[str]:
 
 
 def _namespaces() -> Iterator[str]:
-    """Whether programs can have mounts of their own, as all of a build's do: it is tried."""
+    """Try whether programs can run in their own mount namespace, as all programs of a build do."""
     tried = process.run(["sh", "-c", ":"])
     if tried.returncode != 0:
         yield (
-            f"programs cannot have mounts of their own here: {process.complaint(tried)}. In a "
+            f"cannot create a mount namespace: {process.complaint(tried)}. In a "
             "chroot, its top must be a mount point; in a container, CAP_SYS_ADMIN is needed"
         )
 
 
 def _emulation(stages: Iterable[Stage]) -> Iterator[str]:
-    """Whether programs of the image's architecture run here, where they must: it is tried."""
+    """Try whether programs of the image's architecture run here, if any stage runs them."""
     for machine in sorted(machines(stages)):
         if machine != platform.machine():
             tried = process.run([sys.executable, "-m", EMULATION.module, machine])
@@ -92,12 +92,12 @@ def _selinux() -> Iterator[str]:
     except OSError:
         return
     if enforcing:
-        yield "SELinux is enforcing, and would label the image as this host: run setenforce 0"
+        yield "SELinux is enforcing, and would label the image like this host: run setenforce 0"
 
 
 def _overlay(layout: Layout) -> Iterator[str]:
     if "overlay" not in FILESYSTEMS.read_text(encoding="ascii").split():
-        # The kernel loads it by itself at the first mount, if it is there at all.
+        # If the module exists, the kernel loads it at the first mount.
         release = os.uname().release
         module = Path("/lib/modules") / release / "kernel/fs/overlayfs"
         if not module.is_dir():

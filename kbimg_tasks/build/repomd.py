@@ -1,8 +1,8 @@
-"""Whether the repositories that packages were chosen from have changed since.
+"""Checks whether repositories have changed since the packages were resolved.
 
-A repository's index, repodata/repomd.xml, names every other file of its metadata with a sum, so it
-changes whenever anything does. It is a few kilobytes; asking for all of them at once takes one
-round trip. Those on this machine are files that are implicit inputs of the `packages` stage.
+A repository's index, repodata/repomd.xml, has the checksums of all other metadata, so it changes
+whenever anything changes. It is a few kilobytes; downloading all indexes at the same time takes one
+round trip. Indexes on this machine are implicit inputs of the stage `packages` instead.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from attrs import frozen
 
 from kbimg_tasks.config.repo_file import Repository
 
-# For each answer: whoever has no network should not wait for it long.
+# For each response: without a network, a build should not wait long.
 TIMEOUT_SECONDS = 2.0
 TOO_LARGE_BYTES = 1 << 20
 
 
 @frozen
 class Index:
-    """The index of one repository, as it was when the packages were chosen."""
+    """The index of one repository, as it was when the packages were resolved."""
 
     repository: str
     url: str
@@ -34,8 +34,8 @@ class Index:
 def changed(
     listing: Path, repositories: Iterable[Repository], warn: Callable[[str], None]
 ) -> tuple[str, ...]:
-    """The repositories whose index is another one now; `listing` is what the `packages` stage
-    wrote. Those that do not answer are told by one warning, and count as unchanged."""
+    """The repositories whose index has changed; `listing` is a file of the stage `packages`. One
+    warning names those that do not respond; they count as unchanged."""
     try:
         rows = listing.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -51,9 +51,9 @@ def changed(
     silent = [f"{index.repository}: {why}" for index, (_, why) in zip(recorded, answers) if why]
     if silent:
         warn(
-            "the repositories could not be asked for newer packages ("
+            "could not check for newer packages ("
             + "; ".join(silent)
-            + "): going on with those of the last build; offline=1 does not ask"
+            + "); using those of the last build (offline=1 disables this check)"
         )
     return tuple(
         index.repository
@@ -63,7 +63,7 @@ def changed(
 
 
 def _fetch(index: Index, repository: Repository | None) -> tuple[str, str]:
-    """The sum of an index as it is now, or why there is none."""
+    """The current checksum of an index, or the reason why there is none."""
     import urllib.request  # late: loading it takes as long as the rest of a run
 
     request = urllib.request.Request(index.url, headers={"Cache-Control": "no-cache"})

@@ -1,8 +1,9 @@
-"""When the stages of the last run were made: for people to look at, and for nothing that builds.
+"""The log of the last run: when each stage began and ended. For reports only; builds do not read
+it.
 
-One line of JSON for each beginning and each end, written at once, so that a build which is killed
-at any moment leaves a file that can be read: what has begun and has no end was interrupted. A run
-in which nothing had to be made leaves the log of the one before.
+Each event is one line of JSON that is written immediately, so a killed build leaves a readable
+file: a stage without an end was interrupted. A run in which everything is up to date does not
+change the log.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ THIS_RUN = os.urandom(8).hex()
 @frozen
 class Event:
     """What happened to a stage. `time` is in seconds since the epoch; `clock` is in seconds of
-    CLOCK_MONOTONIC (clock_gettime(2)), in which nobody sets the time and all processes agree."""
+    CLOCK_MONOTONIC (clock_gettime(2)), which is never set and the same in all processes."""
 
     run: str
     stage: str
@@ -37,7 +38,7 @@ class Event:
 
 @contextmanager
 def recorded(layout: Layout, stage: str, run: str = THIS_RUN) -> Iterator[None]:
-    """Write down when a stage is begun and how it ends. No build fails because it could not."""
+    """Record when a stage begins and how it ends. A failure to write does not fail the build."""
     _append(layout, stage, BEGUN, run)
     try:
         yield
@@ -60,7 +61,7 @@ def _append(layout: Layout, stage: str, what: str, run: str) -> None:
 
 
 def read(layout: Layout) -> tuple[Event, ...]:
-    """What happened in the last run that made anything, in order; nothing where there was none."""
+    """The events of the last run that made anything, in order; empty without such a run."""
     try:
         return tuple(_events(layout.run_log.read_text(encoding="utf-8", errors="replace")))
     except FileNotFoundError:
@@ -68,7 +69,7 @@ def read(layout: Layout) -> tuple[Event, ...]:
 
 
 def _events(text: str) -> list[Event]:
-    """The events of some lines; a line that a full disk has cut off is none."""
+    """The events in these lines; a truncated line is ignored."""
     found = []
     for line in text.splitlines():
         with suppress(ValueError, TypeError):

@@ -1,7 +1,7 @@
-"""Performs a stage: its programs one after the other, then its artifacts published.
+"""Runs a stage: its programs one after the other; then publishes its artifacts.
 
-With `vm` the only module that starts processes. Everything runs in namespaces that end with this
-process (see `sandbox`), and in the stage's own folder, so an abort leaves nothing but that folder.
+All programs run in namespaces that end with this process (`host/containment.py`), and in the
+partial folder of the stage, so an aborted build leaves only that folder.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ NOBODY = Watcher()
 
 
 class StageFailed(Exception):
-    """A stage could not be made; the text is for the user. Where a step's program failed, `option`
-    is who asked for it, and `last` are the last lines that it printed."""
+    """A stage failed; the text is for the user. If the program of a step failed, `option` is the
+    option that the step comes from, and `last` are the last lines of its output."""
 
     def __init__(
         self, text: str, option: tuple[str | int, ...] = (), last: Sequence[str] = ()
@@ -46,10 +46,10 @@ class StageFailed(Exception):
 
 
 def perform(stage: Stage, layout: Layout, watcher: Watcher = NOBODY) -> None:
-    """Make a stage and publish it. Raises StageFailed; what was published before stays."""
+    """Make a stage and publish it. Raises StageFailed; an earlier published result then stays."""
     if stage.protected and stamps.is_made(layout, stage):
-        return  # even where doit was told to do everything again
-    os.umask(0o022)  # the caller's would show in the images
+        return  # even with doit's option to run all tasks
+    os.umask(0o022)  # the caller's umask would change the images
     try:
         made_from = stamps.current(layout, stage)
         if not stage.is_shared:
@@ -95,14 +95,14 @@ def _make(stage: Stage, layout: Layout, watcher: Watcher, made_from: str) -> Non
             taken = _publish(stage, layout, int(text(stage.clock)))
             stamps.write(layout, stage, made_from, time.monotonic() - started, taken)
     finally:
-        # A failed stage gives its room back: the next attempt begins anew anyway.
+        # Frees the disk space of a failed stage: the next attempt starts from the beginning.
         remove.delete(partial)
 
 
 @cache
 def _machine() -> Any:
-    """This machine without the caller's environment, which plumbum would add to what it is given:
-    TAR_OPTIONS, say, would change an image."""
+    """plumbum's local machine without the caller's environment, which plumbum would pass on: for
+    example, TAR_OPTIONS would change an image."""
     import plumbum
 
     plumbum.local.env.clear()
@@ -186,7 +186,7 @@ class _Execution:
                 process.stdin.write(given.text.encode())
                 process.stdin.close()
             except BrokenPipeError:
-                pass  # the program's own exit status tells more
+                pass  # the exit status of the program is reported instead
             process.stdin = None
 
     def _read(self, stream: IO[bytes]) -> None:
@@ -204,7 +204,7 @@ class _Execution:
                 self.watcher.advance(self.stage.name, count, total, progress.unit)
 
     def _write(self, line: bytes) -> str:
-        """Put a line into the log, and show it to the watcher."""
+        """Write a line to the log, and pass it to the watcher."""
         self.transcript.write(line)
         self.transcript.flush()
         text = line.decode("utf-8", "replace")
@@ -230,19 +230,19 @@ class _Execution:
         return seen
 
     def _failure(self, status: int) -> str:
-        # A program that was killed is told by `unshare` as a shell would tell it.
+        # `unshare` reports a killed program as a shell does: 128 plus the number of the signal.
         killed = -status if status < 0 else status - 128
         how = f"signal {killed}" if 0 < killed < signal.NSIG else f"exit status {status}"
-        lines = "".join(f"    {line}\n" for line in self.last) or "    (it printed nothing)\n"
+        lines = "".join(f"    {line}\n" for line in self.last) or "    (none)\n"
         return (
-            f"{self.stage.name}: a program ended with {how}. Its last lines:\n{lines}"
+            f"{self.stage.name}: command failed with {how}; last output:\n{lines}"
             f"  command: {command_line(self.step, self.text)}\n"
-            f"  whole log: {self.log}"
+            f"  full log: {self.log}"
         )
 
 
 def _written(path: str) -> int:
-    """What a file takes of the disk so far, in bytes."""
+    """The current disk space of a file, in bytes; 0 if it does not exist."""
     try:
         return _allocated(os.lstat(path))
     except OSError:
@@ -254,15 +254,14 @@ def _allocated(status: os.stat_result) -> int:
 
 
 def _publish(stage: Stage, layout: Layout, clock: int) -> dict[str, int]:
-    """Put the artifacts in their places; from here on they are whole. What each takes of the disk,
-    in bytes."""
+    """Move the complete artifacts to their places. Returns the disk space of each, in bytes."""
     missing: list[str] = [
         artifact.name
         for artifact in stage.artifacts
         if not os.path.lexists(layout.unpublished(artifact))
     ]
     if missing:
-        raise StageFailed(f"{stage.name}: its programs succeeded without making {missing}")
+        raise StageFailed(f"{stage.name}: the commands succeeded but did not make {missing}")
     layout.stage(stage.name).mkdir(parents=True, exist_ok=True)
     layout.stamp(stage.name).unlink(missing_ok=True)
     taken: dict[str, int] = {}
@@ -277,8 +276,8 @@ def _publish(stage: Stage, layout: Layout, clock: int) -> dict[str, int]:
 
 
 def _age(tree: Path, clock: float) -> int:
-    """Give everything later than the clock the clock's time: it was made by this build. What all of
-    it takes of the disk, in bytes."""
+    """Set modification times after the clock, which are those of this build, to the clock. Returns
+    the disk space of the tree, in bytes."""
     taken, linked = 0, set()
     for folder, _, files in os.walk(tree, topdown=False):
         for path in (*(os.path.join(folder, name) for name in files), folder):

@@ -1,4 +1,4 @@
-"""How much room stages take, and what is said when it is not there."""
+"""How much disk space stages need, and the message when there is not enough."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Size, Stage
 
 MIB = 1 << 20
-# The root tree of the guide's package list, while its own size is not known yet.
+# The root tree of the guide's package list: used while the real size is unknown.
 USUAL_TREE_MIB = 600
-# Below this much, a program that failed most likely failed for want of room.
+# With less free space than this, a program most likely failed because the disk is full.
 SCARCE_MIB = 8
-# How programs word ENOSPC: strerror(3), and those that have words of their own.
+# Error messages for ENOSPC: that of strerror(3), and those of single programs.
 COMPLAINTS = (
     "no space left",
     "disk full",
@@ -26,7 +26,8 @@ COMPLAINTS = (
 
 
 def tree_mib(layout: Layout) -> int:
-    """The size of the installed packages as they state it, or a usual one before they are known."""
+    """The installed size of the packages by their own data, or a typical size before these are
+    known."""
     lock = layout.stage("packages") / "packages.lock"
     if not lock.exists():
         return USUAL_TREE_MIB
@@ -35,14 +36,14 @@ def tree_mib(layout: Layout) -> int:
 
 
 def free_mib(folder: Path) -> int:
-    """What is free where a folder is or will be."""
+    """The free disk space where a folder is or will be."""
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free // MIB
 
 
 def is_exhausted(layout: Layout, said: Iterable[str]) -> bool:
-    """Whether a program that failed did so because a disk is full."""
+    """Whether a program failed because a disk is full."""
     text = "\n".join(said).lower()
     return any(complaint in text for complaint in COMPLAINTS) or any(
         free_mib(folder) < SCARCE_MIB for folder in (layout.out, layout.cache)
@@ -50,7 +51,7 @@ def is_exhausted(layout: Layout, said: Iterable[str]) -> bool:
 
 
 def exhausted(stage: Stage, layout: Layout, failure: str) -> str:
-    """What to tell whoever's disk is full; `failure` is what the stage met."""
+    """The message for a full disk; `failure` is the original error message."""
     written = _written_mib(layout.partial(stage.name))
     expected = sum(one.size is Size.ROOT for one in stage.artifacts) * tree_mib(layout)
     needed = (
@@ -62,7 +63,7 @@ def exhausted(stage: Stage, layout: Layout, failure: str) -> str:
     return (
         f"{stage.name}: the disk is full: it needs {needed} in {place}, where "
         f"{free_mib(place)} MiB were left (in {layout.cache}: {free_mib(layout.cache)} MiB). "
-        "What it had written is deleted, what was finished stays: make room and start again.\n"
+        "Its files are deleted, finished stages are kept: free space and run again.\n"
         f"{failure}"
     )
 

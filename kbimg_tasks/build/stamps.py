@@ -1,14 +1,14 @@
-"""What a published stage was made from.
+"""Stamps: what a published stage was made from, and whether it is up to date.
 
-A stage counts as made when its stamp is there, has its present fingerprint, and every artifact is
+A stage is up to date if its stamp exists and has the current fingerprint, and every artifact is
 still the file or directory that was published. The stamp is written after the artifacts and removed
-before they are replaced, so a build that is killed at any moment leaves a stage made or not made,
-never half. doit's own database is written when doit ends, which a killed one never does; nothing
-here depends on it.
+before they are replaced, so a build that is killed at any moment leaves the stage either made or
+not made. doit's own database is not used: doit writes it when it ends, which a killed one never
+does.
 
-Nothing waits for the disk while building. A stamp says in which run of the kernel it was written,
-and is good for no other one until what it speaks of has been synced (`settle`): after a crash of
-the machine, a file that the page cache never gave to the disk is not taken as made.
+A build never waits for the disk. A stamp records the kernel's boot ID and is valid only until the
+next boot, unless its artifacts have been synced (`settle`). So after a crash of the machine, files
+that were still in the page cache do not count as made.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Artifact, Size, Stage
 
 KEY_BYTES = 32
-# One value from boot to boot, by random(4).
+# Different after each boot: random(4).
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # The kernel writes dirty pages back after 30 s (vm.dirty_expire_centisecs), so a sync of older
 # ones finds nothing left to do.
@@ -47,7 +47,8 @@ class Stamp:
 
     @property
     def is_durable(self) -> bool:
-        """Whether what was published is there: seen in this run of the kernel, or synced."""
+        """Whether the artifacts cannot be lost by a crash in the past: made since the last boot, or
+        synced."""
         return self.is_synced or self.boot == _boot()
 
 
@@ -70,8 +71,8 @@ def _boot() -> str:
 def write(
     layout: Layout, stage: Stage, made_from: str, seconds: float, taken: Mapping[str, int]
 ) -> None:
-    """Say that the stage is made; its artifacts must be published. `taken` is what each takes of
-    the disk, in bytes."""
+    """Write the stamp of a stage whose artifacts are published. `taken` is the disk space of each,
+    in bytes."""
     artifacts = {
         artifact.name: {
             "identity": _identity(layout, stage, artifact, made_from),
@@ -86,7 +87,7 @@ def write(
 
 
 def _identity(layout: Layout, stage: Stage, artifact: Artifact, made_from: str) -> str:
-    """The identity of an artifact, and of the checksums of the files that it lists."""
+    """The identity of an artifact, with that of the checksums of the files that it lists."""
     both = (artifact, *(stage[name] for name in (artifact.checksums,) if name))
     return " ".join(
         fingerprint.of_artifact(layout.published(one), one.size, made_from) for one in both
@@ -100,7 +101,7 @@ def _save(path: Path, stamp: Stamp) -> None:
 
 
 def allocated(layout: Layout, stage: str) -> dict[str, int]:
-    """What each artifact of a stage took of the disk when it was made, in bytes."""
+    """The disk space of each artifact of a stage when it was made, in bytes."""
     stamp = read(layout, stage)
     return (
         {
@@ -114,10 +115,10 @@ def allocated(layout: Layout, stage: str) -> dict[str, int]:
 
 
 def settle(layout: Layout) -> None:
-    """Mark the stamps whose artifacts have reached the disk, which a sync makes sure of.
+    """Sync the artifacts of older stamps to the disk, and mark these stamps as synced.
 
-    Young ones are left to a later run, so that no build waits for the disk. The output directory
-    must be held.
+    Recent stamps are left to a later run, so that no build waits for the disk. The output directory
+    must be locked.
     """
     due = {}
     for path in sorted((layout.private / "stages").glob("*/stamp.json")):
@@ -145,10 +146,10 @@ def _sync(folder: Path) -> None:
 
 
 def snapshot(path: Path) -> str:
-    """A digest of the state of a file, or of everything below a directory, without its content.
+    """A digest of the metadata of a file, or of everything below a directory, without the content.
 
-    The change time tells of every change of a file's content, mode or owner, and no program sets
-    it: inode(7). So a tree that was touched by anybody, or copied, has another snapshot.
+    Every change of content, mode or owner updates the change time, and no program can set it:
+    inode(7). So a tree that was modified or copied has another snapshot.
     """
     digest = hashlib.sha256()
     for folder, folders, files in os.walk(path):
@@ -168,7 +169,7 @@ def snapshot(path: Path) -> str:
 
 def _status(path: Path) -> dict[str, int]:
     status = os.lstat(path)
-    # A directory's size and time change with what is looked up or written below it by others.
+    # The size and time of a directory are left out: other programs may write below it.
     whole = {"inode": status.st_ino}
     if not path.is_dir():
         whole.update(bytes=status.st_size, mtime_ns=status.st_mtime_ns)
@@ -176,11 +177,11 @@ def _status(path: Path) -> dict[str, int]:
 
 
 def current(layout: Layout, stage: Stage) -> str:
-    """The fingerprint that the stage has now; the stages that it needs must be made."""
+    """The current fingerprint of a stage; the stages that it needs must be made."""
 
     def identity(artifact: Artifact) -> str:
         if artifact.is_tree and artifact.size is Size.SMALL:
-            # Of a directory, the stamp does not know whether its files have changed.
+            # The stamp does not record changes of the files in a directory.
             return fingerprint.tree(layout.published(artifact))
         stamp = read(layout, artifact.stage)
         if stamp is None:
@@ -191,7 +192,7 @@ def current(layout: Layout, stage: Stage) -> str:
 
 
 def is_made(layout: Layout, stage: Stage) -> bool:
-    """Whether the stage need not be made again."""
+    """Whether the stage is up to date."""
     if stage.protected:
         return all(os.path.lexists(layout.published(artifact)) for artifact in stage.artifacts)
     stamp = read(layout, stage.name)
@@ -209,7 +210,7 @@ def is_made(layout: Layout, stage: Stage) -> bool:
 
 
 def is_intact(layout: Layout, artifact: Artifact) -> bool:
-    """Whether what others share with this build is as it was made: looked at before it is read."""
+    """Whether a shared artifact is unchanged since it was made; checked before a stage reads it."""
     published = layout.published(artifact)
     stamp = read(layout, artifact.stage)
     if stamp is None or not os.path.lexists(published):
@@ -221,7 +222,7 @@ def is_intact(layout: Layout, artifact: Artifact) -> bool:
 
 
 def key(layout: Layout) -> bytes:
-    """The secret that is mixed into fingerprints of secrets; made once for each directory."""
+    """The key for the digests of secrets in fingerprints; made once for each output directory."""
     path = layout.private / "fingerprint.key"
     try:
         return path.read_bytes()
@@ -237,5 +238,5 @@ def key(layout: Layout) -> bytes:
 
 
 def prepare(layout: Layout) -> None:
-    """Make the private folder, which nobody else may read."""
+    """Create the private folder, mode 700."""
     layout.private.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,11 +1,11 @@
-"""Stages that are made once for all output directories of this machine.
+"""The store: stages that are made once for all output directories of this machine.
 
-Each has a folder in the store, named by the fingerprint it was made from, and an output directory
-that uses it has a link there in place of the stage's own folder. So two configurations with the
-same packages install them once, and a shared stage is stamped, checked and published as any other.
+Each entry is a folder named by the fingerprint of its stage. An output directory that uses it has a
+link to it in place of the stage's own folder. So two configurations with the same packages install
+them once, and a shared stage is stamped, checked and published like any other.
 
-A lock for each entry (flock(2)) keeps two builds from making the same one, and what a build reads
-from being pruned. The kernel gives it back when its holder dies.
+A lock for each entry (flock(2)) prevents two builds from making the same entry, and an entry in use
+from being pruned. The kernel releases it when its holder ends.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _held: dict[Path, int] = {}
 
 @frozen
 class Entry:
-    """One shared stage as it lies in the store; `used` in seconds since the epoch."""
+    """One shared stage in the store; `used` is in seconds since the epoch."""
 
     folder: Path
     allocated_bytes: int
@@ -45,9 +45,9 @@ def take(
     is_whole: Callable[[], bool],
     make: Callable[[], None],
 ) -> None:
-    """Lead the output directory to an entry, which is made unless it is whole.
+    """Link the output directory to an entry, and make the entry unless it is complete.
 
-    Waits while another build makes it. This process holds it as a reader from then on.
+    Waits while another build makes it. This process holds a shared lock on it from then on.
     """
     number = _open(layout, made_from)
     fcntl.flock(number, fcntl.LOCK_SH)
@@ -57,8 +57,8 @@ def take(
     _link(layout.stage(stage.name), folder)
     if is_whole():
         return
-    # A reader who becomes the maker gives up the shared lock first: flock(2). So two of them
-    # cannot wait for each other, and the second finds what the first has made.
+    # Converting a shared lock to an exclusive one releases it first: flock(2). So two builds cannot
+    # deadlock, and the second one finds the entry that the first one made.
     fcntl.flock(number, fcntl.LOCK_EX)
     try:
         if not is_whole():
@@ -70,14 +70,14 @@ def take(
 
 
 def hold(layout: Layout, stage: str) -> None:
-    """Keep the entry that an output directory's stage leads to from being pruned."""
+    """Prevent the entry that a stage of an output directory links to from being pruned."""
     folder = layout.stage(stage)
     if folder.is_symlink():
         fcntl.flock(_open(layout, os.path.basename(os.readlink(folder))), fcntl.LOCK_SH)
 
 
 def release() -> None:
-    """Give back everything that this process holds."""
+    """Release all locks that this process holds."""
     while _held:
         os.close(_held.popitem()[1])
 
@@ -101,7 +101,7 @@ def _link(place: Path, target: Path) -> None:
 
 
 def entries(layout: Layout) -> list[Entry]:
-    """What is in the store, the one that was used last at the end."""
+    """The entries of the store, the most recently used last."""
     found = []
     for folder in (layout.store / "entries").glob("*"):
         lock = layout.store / "locks" / folder.name
@@ -112,10 +112,10 @@ def entries(layout: Layout) -> list[Entry]:
 
 
 def prune(layout: Layout) -> list[Entry]:
-    """Delete what was not used for longest until the store keeps to its limit; what was deleted.
+    """Delete the least recently used entries until the store is within its limit; return them.
 
-    What a build makes or reads stays. Output directories that lead to a deleted entry make it anew
-    when they need it.
+    Entries that a build is making or using stay. An output directory with a link to a deleted entry
+    makes it again when it needs it.
     """
     there = entries(layout)
     excess = sum(entry.allocated_bytes for entry in there) - layout.store_gib * GIB
@@ -135,7 +135,7 @@ def prune(layout: Layout) -> list[Entry]:
 
 @contextmanager
 def _unused(lock: Path) -> Iterator[bool]:
-    """Whether nobody holds an entry; nobody can take it meanwhile."""
+    """Whether an entry is not in use; it cannot be taken inside the context."""
     if lock in _held:
         yield False
         return

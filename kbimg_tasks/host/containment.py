@@ -1,11 +1,12 @@
 """The namespaces that every program of a build runs in, which end with the build."""
 
-# The parent-death signal is not sent by a parent that died before it was asked for. So whoever
-# starts a program may name itself here, and nothing runs unless it is the parent still.
+# If the parent dies before the child has asked for the parent-death signal, no signal is sent. So
+# the process that starts a program can put its number here; the program runs only if that process
+# is still its parent.
 BUILDER = "KBIMG_BUILDER"
-# `unshare` too may die before its child asks. The child cannot see a process outside of its
-# namespace: it reads of it in a file that was opened before. What was killed and not yet waited for
-# is a zombie (proc(5), /proc/PID/stat).
+# `unshare` too may die before its child asks for the signal. The child cannot see processes outside
+# its namespace, so it reads the parent's state from a file that was opened before. A process that
+# was killed and not yet waited for is a zombie (proc(5), /proc/PID/stat).
 _STILL_THERE = (
     '[ "${KBIMG_BUILDER:-$PPID}" = "$PPID" ] || exit 1; '
     'unset KBIMG_BUILDER; exec "$@" 9</proc/$$/stat'

@@ -1,7 +1,7 @@
 """Processes that hold a directory or a mount, and ending them.
 
-What `fuser -m` finds is every process with a file on the same file system: for a bind mount of the
-host's /dev that is nearly every one. These here hold the very mount, or a path below it.
+`fuser -m` finds every process with a file on the same file system: for a bind mount of the host's
+/dev, nearly all of them. This module finds only those that hold that mount, or a path below it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMMAND_LENGTH = 200
 
 @frozen
 class Holder:
-    """A process, and by what it holds on."""
+    """A process that holds something; `by` says what."""
 
     pid: int
     user: str
@@ -33,14 +33,14 @@ class Holder:
     by: str
 
     def __str__(self) -> str:
-        # A name may hold what a terminal would obey.
+        # A name may contain control sequences of a terminal.
         text = f"process {self.pid} of {self.user}: {self.command} ({self.by})"
         return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def holding(tops: Collection[str], mount_numbers: Collection[int] = ()) -> list[Holder]:
-    """The processes, without this one, that have something at or below one of the absolute paths
-    `tops`, or on one of the mounts, as working or root directory, program, open or mapped file."""
+    """The other processes that use something at or below one of the absolute paths `tops`, or on
+    one of the mounts: as working or root directory, program, open or mapped file."""
     found = []
     for entry in sorted(PROC.iterdir(), key=lambda entry: entry.name.zfill(10)):
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -67,7 +67,7 @@ def _held_by(process: Path, tops: Collection[str], numbers: set[int]) -> str | N
 
 
 def _held(link: Path, tops: Collection[str], numbers: set[int]) -> str | None:
-    """What the link of /proc leads to, if that lies where it matters."""
+    """The target of a link in /proc, if it is below one of the paths or on one of the mounts."""
     try:
         text = os.readlink(link)
         if _is_below(text, tops):
@@ -120,7 +120,7 @@ def _command(process: Path) -> str:
 
 
 def own_line() -> set[int]:
-    """This process and those that started it, which must not be ended by it."""
+    """This process and its ancestors, which must not be ended."""
     found, pid = set(), os.getpid()
     while pid > 0:
         found.add(pid)
@@ -130,7 +130,8 @@ def own_line() -> set[int]:
 
 
 def end(found: Collection[Holder]) -> list[Holder]:
-    """End the processes by SIGTERM, and by SIGKILL those that stay; whom it could not end."""
+    """End the processes by SIGTERM, and the remaining ones by SIGKILL. Returns those still
+    running."""
     spared = own_line()
     handles = {}
     for holder in found:

@@ -1,5 +1,5 @@
-"""What a run of doit outlives, and how it ends before its time: with all its workers, and without a
-traceback."""
+"""How a run of doit ends early: with all its workers, and without a traceback; and that it survives
+a closed output."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ _forking = 0
 
 
 def tie_workers() -> None:
-    """From now on, whatever this process forks for `doit -P process` is killed when it dies.
+    """From now on, workers that this process forks for `doit -P process` are killed when it dies,
+    and it ends when a worker is killed.
 
-    The programs of a stage are tied to the process that starts them in the same way; a worker that
-    waits for work has none, and would hold the output directory for ever. The other way round, doit
-    would wait for ever for what a killed worker was to answer: it ends instead.
+    The programs of a stage die with the process that starts them in the same way. An idle worker
+    runs no program, and would lock the output directory forever. doit itself would wait forever for
+    the answer of a killed worker.
     """
     os.register_at_fork(before=_remember, after_in_parent=_watch, after_in_child=_end_with_parent)
 
 
 def tell_of_interrupts() -> None:
-    """From now on Ctrl-C ends this process as it would, but with a line instead of a traceback."""
+    """From now on Ctrl-C ends this process with one line instead of a traceback."""
     others = sys.excepthook
 
     def told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
-            sys.stderr.write("\ninterrupted; what was finished stays\n")
+            sys.stderr.write("\ninterrupted; finished stages are kept\n")
         else:
             others(kind, error, trace)
 
@@ -39,11 +40,11 @@ def tell_of_interrupts() -> None:
 
 
 def outlive_readers() -> None:
-    """From now on it does not matter that whoever reads the output goes away, as `| head` does: a
-    build goes on, and what it has to say is not said.
+    """From now on this process continues when the reader of its output ends, as `| head` does; the
+    rest of the output is discarded.
 
-    Whoever writes is told that all was written. doit holds on to the stream that it found when it
-    was loaded, so the stream itself is changed and no other one put in its place.
+    Writing then reports success. doit keeps the stream that it found when it was imported, so the
+    methods of that stream are replaced, not the stream.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -74,14 +75,14 @@ def _watch() -> None:
 
 
 def _end_with_worker(_number: int, _frame: object) -> None:
-    # Stages run in the workers, so whatever is a child of this process is one of them.
+    # Stages run in the workers, so every child of this process is a worker.
     with contextlib.suppress(ChildProcessError):
         ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if ended and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
             name = signal.Signals(ended.si_status).name
             sys.stderr.write(
-                f"a worker process of this build was ended by {name}: start again, "
-                "what was finished stays\n"
+                f"a worker process of this build was ended by {name}; finished stages are kept: "
+                "run the command again\n"
             )
             sys.stderr.flush()
             os._exit(1)
@@ -92,5 +93,5 @@ def _end_with_parent() -> None:
     import ctypes  # late: threads, the default, never need it
 
     if ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0 or os.getppid() != _forking:
-        # No signal can be had, or the parent died before it was asked for.
+        # The signal is not available, or the parent died before this process asked for it.
         os.kill(os.getpid(), signal.SIGKILL)

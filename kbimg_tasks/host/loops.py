@@ -1,6 +1,6 @@
-"""Loop devices that show a file below some directory: who uses them, and detaching them.
+"""Loop devices that are attached to files below a directory: their users, and detaching them.
 
-kbimg itself attaches none; the tool before it does, and users do.
+kbimg itself attaches none; legacy kbimg and users do.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ SETTLE_SECONDS = 1.0
 
 @frozen
 class Loop:
-    """An attached device: its name in /dev, the file that it shows, and the devices that are it or
-    its partitions, each with its number as `major:minor`."""
+    """An attached device: its name in /dev, its backing file, and the devices of itself and its
+    partitions, each with its number as `major:minor`."""
 
     device: str
     file: str
@@ -39,7 +39,8 @@ class Loop:
 
 
 def below(path: Path) -> list[Loop]:
-    """The devices that show `path` or a file below it, deleted ones too; a link is not followed."""
+    """The devices whose backing file is `path` or below it, even if it was deleted. Links are not
+    followed."""
     top = own_place(path)
     found = []
     for entry in sorted(BLOCK.glob("loop*"), key=lambda entry: (len(entry.name), entry.name)):
@@ -54,7 +55,8 @@ def below(path: Path) -> list[Loop]:
 
 
 def _is_of(device: Path, text: str, file: str) -> bool:
-    """Whether it is the file of this name that we see: another mount namespace may have another."""
+    """Whether the backing file is the one that this process sees under that name: in another mount
+    namespace it can be another file."""
     try:
         number = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -74,7 +76,7 @@ def _parts(entry: Path) -> Iterator[tuple[str, str]]:
 
 
 def uses(loop: Loop) -> list[str]:
-    """What keeps the device: mounts in any namespace, swap, other devices that stand on it."""
+    """What uses the device: mounts in any namespace, swap, other devices on top of it."""
     names, numbers = (set(column) for column in zip(*loop.parts))
     found = [f"mounted at {point}" for point in _mounted(names, numbers)]
     for line in SWAPS.read_text().splitlines():
@@ -114,7 +116,8 @@ def detach(loop: Loop) -> None:
         fcntl.ioctl(number, LOOP_CLR_FD, 0)
     finally:
         os.close(number)
-    # With others that have it open, udev's probing for one, the kernel detaches it when they end.
+    # While others have it open, for example udev probing it, the kernel detaches it when they close
+    # it.
     backing = BLOCK / Path(loop.device).name / "loop/backing_file"
     until = time.monotonic() + SETTLE_SECONDS
     while backing.exists():

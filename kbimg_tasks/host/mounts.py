@@ -1,4 +1,4 @@
-"""What is mounted below a directory, and unmounting it without reaching beyond."""
+"""Mounts below a directory, and unmounting them without affecting other mounts."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Mount:
 
 
 class StillMounted(Exception):
-    """Something is mounted at or below a path that was to be deleted; nothing was.
+    """Something is mounted at or below a path to be deleted; nothing was deleted.
 
-    `reasons` has the kernel's word for each mount that could not be unmounted.
+    `reasons` has the kernel's error message for each mount that could not be unmounted.
     """
 
     def __init__(self, path: Path, mounts: list[Mount], reasons: dict[str, str]) -> None:
@@ -37,7 +37,7 @@ class StillMounted(Exception):
 
 
 def parse(text: bytes) -> list[Mount]:
-    """The mounts in the order of the table; blanks in names are written as octal numbers."""
+    """The mounts in the order of the table, which has blanks in names as octal escapes."""
     found = []
     for line in text.splitlines():
         words = line.split(b" ")
@@ -47,7 +47,7 @@ def parse(text: bytes) -> list[Mount]:
 
 
 def own_place(path: Path) -> str:
-    """The path without links on the way to it; a link that it is itself is not followed."""
+    """The path with all links but the last component resolved."""
     return os.path.join(os.path.realpath(path.parent), path.name)
 
 
@@ -68,15 +68,15 @@ def below(path: Path) -> list[Mount]:
 
 
 def unmount_below(path: Path) -> list[str]:
-    """Unmount everything at or below `path`, never lazily; what was, deepest first.
+    """Unmount everything at or below `path`, never lazily. Returns the mount points, deepest first.
 
-    Raises StillMounted when something stays.
+    Raises StillMounted when something cannot be unmounted.
     """
     done: list[str] = []
     while mounted := below(path):
         for mount in mounted:
-            # Below a bind mount that shares its events, as systemd makes them all do, the host's
-            # own /dev/pts would be unmounted with its copy.
+            # Below a shared bind mount (systemd makes all mounts shared), unmounting the copy of
+            # /dev/pts would also unmount the host's own.
             _libc.mount(None, os.fsencode(mount.point), None, MS_PRIVATE, None)
         reasons = {}
         before = len(done)
@@ -85,13 +85,13 @@ def unmount_below(path: Path) -> list[str]:
                 done.append(mount.point)
             else:
                 reasons[mount.point] = os.strerror(ctypes.get_errno())
-        # One more round can succeed where a later mount had hidden an earlier one.
+        # Another round can succeed where a later mount hid an earlier one.
         if len(done) == before:
             raise StillMounted(path, mounted, reasons)
     return done
 
 
 def number_of(descriptor: int) -> int:
-    """Which mount an open file or directory is on: proc_pid_fdinfo(5)."""
+    """The ID of the mount that an open file or directory is on: proc_pid_fdinfo(5)."""
     text = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii")
     return int(re.findall(r"^mnt_id:\s*(\d+)$", text, re.MULTILINE)[0])

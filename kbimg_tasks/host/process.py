@@ -1,4 +1,5 @@
-"""Programs that are asked something, or do something outside of the output directory."""
+"""Runs programs that are not steps of a stage: queries, and actions outside the output
+directory."""
 
 from __future__ import annotations
 
@@ -37,8 +38,8 @@ def run(argv: Sequence[str], timeout: float | None = None) -> Ended[str]:
 
 
 def follow(argv: Sequence[str], told: Callable[[str], None]) -> int:
-    """Run a program to its end likewise, and tell of each line when it is printed; its exit
-    status."""
+    """Run a program to its end as `run` does, and pass each line to `told` when it is printed.
+    Returns the exit status."""
     with subprocess.Popen(
         [*CONTAINMENT, *argv],
         stdin=subprocess.DEVNULL,
@@ -59,6 +60,6 @@ def follow(argv: Sequence[str], told: Callable[[str], None]) -> int:
 
 
 def complaint(ended: Ended[str]) -> str:
-    """What a program said last of why it failed."""
+    """The last line of the error output of a failed program."""
     lines = (ended.stderr or ended.stdout).strip().splitlines()
     return lines[-1] if lines else f"exit status {ended.returncode}"

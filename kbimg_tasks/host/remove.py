@@ -1,4 +1,4 @@
-"""Deleting what builds leave, without ever reaching beyond it."""
+"""Deletes trees without following links and without entering mounts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 def delete(path: Path) -> None:
     """Delete a file, a link or a whole tree; a link is never followed.
 
-    Raises StillMounted, before anything is touched, when something is mounted there.
+    Raises StillMounted, before anything is deleted, when something is mounted there.
     """
     if not os.path.lexists(path):
         return
@@ -41,7 +41,7 @@ def _delete(parent: int, name: str, place: tuple[int, int], shown: str) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror, shown) from error
     try:
-        # Mounted since the table was read. Two mounts of one file system differ in the number only.
+        # Mounted after the table was read. Two mounts of one file system differ only in their ID.
         if (os.fstat(folder).st_dev, mounts.number_of(folder)) != place:
             raise OSError(errno.EBUSY, "something is mounted there", shown)
         for entry in os.listdir(folder):
@@ -55,9 +55,9 @@ def _delete(parent: int, name: str, place: tuple[int, int], shown: str) -> None:
 
 
 def allocated(path: Path) -> int:
-    """The bytes on disk that deleting `path` gives back; what is mounted below is not counted.
+    """The bytes on disk that deleting `path` frees; mounts below it are not counted.
 
-    A file of several names counts once.
+    A file with several names counts once.
     """
     points = {mount.point for mount in mounts.below(path)}
     return _allocated(mounts.own_place(path), points, set())

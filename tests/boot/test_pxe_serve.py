@@ -104,7 +104,7 @@ def serving(repository, site, tmp_path: Path) -> Iterator[str]:
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=20)
     assert "'GET /initramfs.img HTTP/1.1' 200" in said
-    assert "interrupted; what was finished stays" in said
+    assert "interrupted; finished stages are kept" in said
     assert "Traceback" not in said
 
 

@@ -152,7 +152,7 @@ def test_a_build_at_work_is_named_and_keeps_everything(out, tmp_path):
             process.stdout.readline()
             before = snapshot(tmp_path)
             for argv in (("clean",), ("clean", "force=1"), ("clean", "rootfs"), ("cleanup",)):
-                assert f"another build is at work here: process {process.pid}" in fails(
+                assert f"another build is running here: process {process.pid}" in fails(
                     tmp_path, *argv
                 )
             assert snapshot(tmp_path) == before

@@ -1,4 +1,4 @@
-"""Loop devices that the tool before kbimg leaves attached to what it made, real ones."""
+"""Loop devices that legacy kbimg leaves attached to its files; the devices are real."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def attach(path: Path) -> str:
 
 @pytest.fixture
 def out(namespace, tmp_path: Path) -> Iterator[Path]:
-    """The output directory of the former tool, with its disk attached."""
+    """The output directory of legacy kbimg, with its disk attached."""
     out = tmp_path / "scripts-auto"
     attach(out / "system.img")
     yield out
@@ -80,7 +80,7 @@ def test_a_file_that_was_deleted_already(namespace, out, tmp_path):
 
 
 def test_its_own_mounts_go_first(namespace, out, tmp_path):
-    """The disk mounted on the former tool's `mnt`, as it is when that tool is killed."""
+    """The disk mounted on legacy kbimg's `mnt`, as when legacy kbimg is killed."""
     device = attached(out)[str(out / "system.img")]
     subprocess.run(["mke2fs", "-q", "-F", device], check=True)
     (out / "mnt").mkdir()
@@ -101,7 +101,7 @@ def test_a_device_that_is_mounted_elsewhere_keeps_its_file(namespace, out, tmp_p
     for run in (namespace.doit, seen_from_here(tmp_path)):
         said = run("clean", check=False)
         assert (
-            f"{out / 'system.img'}: not deleted: {device} shows it and is in use: "
+            f"{out / 'system.img'}: not deleted: {device} is attached to it and is in use: "
             f"mounted at {tmp_path / 'elsewhere'}. "
         ) in said
         assert said.count("is in use") == 1
@@ -123,7 +123,7 @@ def seen_from_here(folder: Path):
 
 
 def test_a_partition_that_is_mounted(namespace, out, tmp_path, request):
-    """The former tool mounts partitions of its disk; the kernel gives them devices of their own."""
+    """Legacy kbimg mounts partitions of its disk; the kernel gives them devices of their own."""
     device = attached(out)[str(out / "system.img")]
     subprocess.run(["sfdisk", "--quiet", device], input="size=2M\n", text=True, check=True)
     subprocess.run(["partx", "--add", device], check=False)

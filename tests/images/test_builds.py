@@ -133,7 +133,7 @@ def test_a_failing_chroot_script(small):
         stream.write('[chroot_script]\npath = "fails.sh"\n')
     done = run_doit(small, "vm_img")
     assert done.returncode != 0
-    assert "customised: a program ended with exit status 42" in done.stdout
+    assert "customised: command failed with exit status 42" in done.stdout
     assert "    words of the script\n" in done.stdout
     line = (small / "kbimg.toml").read_text().splitlines().index('path = "fails.sh"') + 1
     assert f"kbimg.toml:{line}: chroot_script.path: words of the script" in done.stdout

@@ -129,7 +129,7 @@ def test_without_a_network_the_build_goes_on(served, tmp_path):
     served.stop()
     output = layer(tmp_path)
     assert made(output) == []
-    assert output.count("could not be asked for newer packages") == 1
+    assert output.count("could not check for newer packages") == 1
     assert "offline=1 does not ask" in output
 
 

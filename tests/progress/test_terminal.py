@@ -122,13 +122,13 @@ def test_a_failure_is_shown_whole(project, terminal):
     (project / "go").touch()
     assert build.end() == 1
     text = "".join(row.ljust(60) for row in build.shown)
-    assert "counted: a program ended with exit status 3. Its last lines:" in text
+    assert "counted: command failed with exit status 3; last output:" in text
     for number in (1, 2, 3):
         assert (
             f"a long line of a complaint, number {number}, which is wider than the terminal "
             "by some words"
         ) in text
-    assert f"whole log: {project}/out/.kbimg/logs/counted.log" in text
+    assert f"full log: {project}/out/.kbimg/logs/counted.log" in text
     assert re.search("2 made,( 1 done,)? FAILED: counted in .* s; output directory", text)
     assert not build.screen.cursor.hidden
 
@@ -141,7 +141,7 @@ def test_an_interrupt(terminal):
     stopped = [row for row in build.shown if row.startswith("stopped")]
     assert sorted(row.split()[1] for row in stopped) == ["counted", "written"]
     assert rows(build, "counted", "written") == []
-    assert build.shown[-1] == "interrupted; what was finished stays"
+    assert build.shown[-1] == "interrupted; finished stages are kept"
     assert any(row.startswith("made  base") for row in build.shown)
     assert "stopped: " in "".join(build.shown) and "out/final" not in "".join(build.shown)
     assert not build.screen.cursor.hidden and build.screen.cursor.x == 0

@@ -280,7 +280,7 @@ def test_a_report_beside_a_build(tmp_path: Path):
     write_config(tmp_path)
     lock.hold(Layout(tmp_path / "scripts-auto"))
     assert run_doit(tmp_path, "report").returncode == 0
-    assert "another build is at work" in run_doit(tmp_path, "vm_img").stdout
+    assert "another build is running" in run_doit(tmp_path, "vm_img").stdout
 
 
 def test_without_the_powers_of_root(tmp_path: Path):

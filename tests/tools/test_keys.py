@@ -136,7 +136,7 @@ def test_keys_of_the_former_tool(own: Path, tmp_path: Path):
 
 @pytest.fixture(scope="module")
 def keyring() -> Iterator[Path]:
-    """A keyring like root's, with a key as the former tool makes it, and that tool's files."""
+    """A keyring like root's, with a key as legacy kbimg makes it, and the files of legacy kbimg."""
     with tempfile.TemporaryDirectory(prefix="gpg") as home:
         gpg = [
             "gpg",

@@ -159,7 +159,7 @@ def test_a_build_at_work_is_no_hindrance(tmp_path: Path):
     held.parent.mkdir(parents=True)
     with open(held, "w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        assert "another build is at work here" in run_doit(tmp_path, "store").stdout
+        assert "another build is running here" in run_doit(tmp_path, "store").stdout
         assert found(tmp_path) == []
 
 

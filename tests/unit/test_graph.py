@@ -123,10 +123,10 @@ def test_in_parallel_too(project, options):
 def test_a_failing_program(project):
     (project / "sleep").write_text("never")
     output = doit(project, check=False)
-    assert "big: a program ended with exit status 1. Its last lines:" in output
+    assert "big: command failed with exit status 1; last output:" in output
     assert "invalid time interval" in output
     assert "sleep never" in output
-    assert f"whole log: {project}/out/.kbimg/logs/big.log" in output
+    assert f"full log: {project}/out/.kbimg/logs/big.log" in output
     assert "Traceback" not in output
     assert not (project / "out/.kbimg/stages/big").exists()
 
@@ -206,7 +206,7 @@ def test_the_second_build_in_a_directory_says_who_holds_it(project):
         finally:
             process.kill()
     assert output.count("\n") == 1
-    assert f"another build is at work here: process {process.pid}," in output
+    assert f"another build is running here: process {process.pid}," in output
     assert "Traceback" not in output
     (project / "sleep").write_text("0")
     doit(project)

@@ -84,7 +84,7 @@ def test_a_container_without_mounts_of_its_own():
         text=True,
         check=True,
     ).stdout
-    assert told.startswith("programs cannot have mounts of their own here: unshare: ")
+    assert told.startswith("cannot create a mount namespace: unshare: ")
     assert "CAP_SYS_ADMIN" in told
 
 

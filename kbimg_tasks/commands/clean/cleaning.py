@@ -1,4 +1,4 @@
-"""`doit clean` and `doit cleanup`: what is left over, unmounted, let go of and deleted."""
+"""`doit clean` and `doit cleanup`: unmount, detach and delete what builds left."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from kbimg_tasks.host import holders, loops, mounts, remove
 from kbimg_tasks.steps.layout import Layout
 
 Say = Callable[[str], None]
-# The kernel lets go of what an ended process had open a moment after its end.
+# The kernel releases the files of a process a moment after the process has ended.
 SETTLE_SECONDS = 1.0
 
 
 class NotCleaned(Exception):
-    """Something could not be deleted; the text is for the user. What it names is whole."""
+    """Something could not be deleted; the text is for the user. The paths it names are
+    unchanged."""
 
 
 @frozen
 class Cleaning:
-    """How to clean one output directory: `force` ends the processes that hold something there;
-    `mistakes` of the command line keep everything from being deleted."""
+    """Cleans one output directory. `force` ends the processes that hold something there. With
+    `mistakes`, errors of the command line, nothing is deleted."""
 
     layout: Layout
     force: bool = False
     mistakes: tuple[str, ...] = ()
 
     def show(self, paths: Sequence[Path], say: Say) -> None:
-        """What would be deleted and unmounted, with its size on disk."""
+        """Print what `remove` would delete and unmount, with sizes on disk."""
         self._check()
         sizes: dict[Path, int] = {}
         for path in paths:
@@ -54,12 +55,13 @@ class Cleaning:
             say(f"nothing to delete in {self.layout.out}")
 
     def show_all(self, paths: Sequence[Path], say: Say) -> None:
-        """The same for all of the output directory: files that stay let go of loop devices too."""
+        """Print what `recover` would delete, unmount and detach: loop devices of other files in the
+        output directory too."""
         _show_loops(self._others(paths), say)
         self.show(paths, say)
 
     def remove(self, paths: Sequence[Path], say: Say) -> None:
-        """Delete the paths. Raises NotCleaned, when all has been deleted that can be."""
+        """Delete the paths. Raises NotCleaned for paths that stay, after deleting the others."""
         self._remove_each(paths, say)
 
     def recover(self, paths: Sequence[Path], say: Say) -> None:
@@ -88,7 +90,8 @@ class Cleaning:
             raise NotCleaned("\n".join(complaints))
 
     def remove_all(self, paths: Sequence[Path], say: Say) -> None:
-        """Delete the paths, and then the output directory too unless something else is in it."""
+        """Delete the paths, detach all loop devices, and delete the output directory if it is empty
+        then."""
         self.recover(paths, say)
         out = self.layout.out
         if not os.path.lexists(out):
@@ -102,7 +105,7 @@ class Cleaning:
             say(f"nothing to delete in {out}")
 
     def take(self) -> None:
-        """Take the output directory, so that no build begins in it, nor one of the former tool."""
+        """Lock the output directory, so that no build starts in it, nor one of legacy kbimg."""
         private = self.layout.private
         if private.is_dir() and not private.is_symlink():
             lock.hold(self.layout)
@@ -116,7 +119,7 @@ class Cleaning:
         except BlockingIOError:
             found = holders.holding([mounts.own_place(path)])
             raise NotCleaned(
-                f"{self.layout.out}: a build of the former tool is at work here, by its "
+                f"{self.layout.out}: a build of legacy kbimg is running here and holds "
                 f"{path.name}; nothing is deleted:\n{_table(found)}Wait for it, or end it."
             ) from None
         finally:
@@ -127,7 +130,7 @@ class Cleaning:
             raise NotCleaned("\n".join(self.mistakes))
 
     def _remove(self, path: Path, say: Say) -> None:
-        # Whoever works in a tree of the former tool outlived it, and may go on writing there.
+        # Processes in a tree of legacy kbimg have outlived it, and may still write there.
         if path in leftovers.former_trees(self.layout):
             self._release(path, holders.holding([mounts.own_place(path)]), "is in use", say)
         try:
@@ -135,7 +138,7 @@ class Cleaning:
                 say(f"unmounted {point}")
             for loop in loops.below(path):
                 self._detach(loop, say)
-            # Without its stamp a stage counts as not made, whatever of it is still there.
+            # The stamp goes first: a stage without one is not made, whatever else is left of it.
             if path.is_dir() and not path.is_symlink():
                 remove.delete(path / "stamp.json")
             remove.delete(path)
@@ -153,11 +156,11 @@ class Cleaning:
 
     def _detach(self, loop: loops.Loop, say: Say) -> None:
         """Detach a loop device. Raises NotCleaned while something uses it."""
-        path, shows = Path(loop.file), f"{loop.device} shows it"
+        path, shows = Path(loop.file), f"{loop.device} is attached to it"
         if used := loops.uses(loop):
             raise NotCleaned(
                 f"{path}: not deleted: {shows} and is in use: {'; '.join(used)}. "
-                "Undo that, then run the command again."
+                "Release it, then run the command again."
             )
         self._release(
             path, holders.holding([name for name, _ in loop.parts]), f"{shows} and is open", say
@@ -186,9 +189,9 @@ class Cleaning:
             if not found:
                 raise NotCleaned(
                     f"{path}: nothing in it is deleted: {why}.\n"
-                    "No process was found that holds it. Something of the kernel's may: a loop "
-                    "device (losetup -a), swap (swapon), an exported directory (exportfs), another "
-                    "mount namespace (lsns -t mnt). Undo that, then run the command again."
+                    "No process holds it. The kernel may: look for a loop device (losetup -a), "
+                    "swap (swapon), an exported directory (exportfs), or another mount namespace "
+                    "(lsns -t mnt). Release it, then run the command again."
                 ) from still
         return self._unmount_again(path)
 
@@ -204,12 +207,12 @@ class Cleaning:
                     continue
                 why = "; ".join(f"{point}: {reason}" for point, reason in still.reasons.items())
                 raise NotCleaned(
-                    f"{path}: nothing in it is deleted: it is still mounted, though who held it "
-                    f"has ended: {why}"
+                    f"{path}: nothing in it is deleted: still mounted, although no process uses "
+                    f"it: {why}"
                 ) from still
 
     def _release(self, path: Path, found: list[holders.Holder], why: str, say: Say) -> None:
-        """Have the holders ended when that is wanted. Raises NotCleaned while one lives."""
+        """End the holders if `force` is set. Raises NotCleaned if one of them is left."""
         if not found:
             return
         advice = (
@@ -224,7 +227,7 @@ class Cleaning:
             if not left:
                 return
             found = left
-            advice = "They started this command or do not end: leave the directory, or end them."
+            advice = "They started this command, or do not end. Leave the directory, or end them."
         raise NotCleaned(
             f"{path}: nothing in it is deleted: {why}. It is held by\n{_table(found)}{advice}"
         )

@@ -1,6 +1,6 @@
-"""What there is to delete in an output directory, by its layout alone; nothing is touched here.
+"""Finds what can be deleted in an output directory; deletes nothing.
 
-The names of what the tool before kbimg leaves are those of its guide's appendix.
+The names of the leftovers of legacy kbimg are from the appendix of its guide.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from kbimg_tasks.steps.stage import Stage
 
 FORMER_TREES = ("rootfs", "mnt")
 FORMER_LOCK = "test.lock"
-# The only place where the former tool works. In another directory a folder `mnt` is the user's,
-# unless the former tool's lock lies beside it.
+# The only directory that legacy kbimg works in. In another directory a folder `mnt` is the user's,
+# unless the lock of legacy kbimg is next to it.
 FORMER_PLACE = "scripts-auto"
-# What the head of a report has, by which it is known from a user's file of that name.
+# In the head of every report: it distinguishes a report from a user's file of that name.
 REPORT_MARK = b'<meta name="generator" content="kbimg">'
 HEAD_BYTES = 1024
 
 
 def former_trees(layout: Layout) -> tuple[Path, ...]:
-    """The work trees of the former tool."""
+    """The work trees of legacy kbimg."""
     is_its_place = layout.out.resolve().name == FORMER_PLACE or layout.out.name == FORMER_PLACE
     if not is_its_place and not (layout.out / FORMER_LOCK).is_file():
         return ()
@@ -33,14 +33,14 @@ def former_trees(layout: Layout) -> tuple[Path, ...]:
 
 
 def former(layout: Layout) -> tuple[Path, ...]:
-    """All that the former tool leaves; its lock last, by which its trees are known."""
+    """All leftovers of legacy kbimg; its lock last, because it identifies the trees."""
     return former_trees(layout) + _there([layout.out / FORMER_LOCK])
 
 
 def everything(layout: Layout, results: Collection[str]) -> tuple[Path, ...]:
-    """All that builds of any configuration left, in the order of deleting.
+    """Everything that builds of any configuration left, in the order of deletion.
 
-    `results` are the names of results that are known without a stamp.
+    `results` are names that are deleted even without a stamp that names them.
     """
     names = {*results, *_stamped_results(layout)}
     found = [
@@ -53,7 +53,7 @@ def everything(layout: Layout, results: Collection[str]) -> tuple[Path, ...]:
     if not _is_folder(layout.private):
         return (*found, *_there([layout.private]))
     found += _stages(layout)
-    # The lock goes with the folder itself, last: until then no build begins here.
+    # The lock is deleted last, with the folder: until then no build can start here.
     found += [
         path
         for path in _entries(layout.private)
@@ -63,15 +63,15 @@ def everything(layout: Layout, results: Collection[str]) -> tuple[Path, ...]:
 
 
 def of_stage(stage: Stage, layout: Layout) -> tuple[Path, ...]:
-    """What one stage made, and what it left half made."""
+    """The results of one stage, and its published and partial folders."""
     results = [layout.published(artifact) for artifact in stage.artifacts if artifact.is_result]
     folders = [layout.stage(stage.name), layout.partial(stage.name)]
     return _there([*results, *(path for path in folders if _is_own(layout, path))])
 
 
 def unfinished(layout: Layout) -> tuple[Path, ...]:
-    """What no finished result needs: partial files, stages that were never stamped, the former
-    tool's leftovers."""
+    """What no finished result needs: partial files, stages without a stamp, and the leftovers of
+    legacy kbimg."""
     found = [*former(layout), *_half_written(layout)]
     if _is_own(layout, layout.private / "partial"):
         found += _there([layout.private / "partial"])
@@ -79,12 +79,12 @@ def unfinished(layout: Layout) -> tuple[Path, ...]:
         if _stamp(layout, path.name) is None:
             found.append(path)
         else:
-            found += sorted(path.glob("stamp.[0-9]*"))  # a stamp half written
+            found += sorted(path.glob("stamp.[0-9]*"))  # a partly written stamp
     return tuple(found)
 
 
 def _half_written(layout: Layout) -> tuple[Path, ...]:
-    """Plans and reports whose writing was killed."""
+    """Plans and reports that were not written to their end."""
     plans = (path for path in _entries(layout.out) if plan_folder.is_partial(path))
     return (*plans, *_there([layout.partial_report]))
 
@@ -112,7 +112,8 @@ def _is_folder(path: Path) -> bool:
 
 
 def _is_own(layout: Layout, path: Path) -> bool:
-    """Whether no link leads from the output directory to the path, which may be one itself."""
+    """Whether no folder between the output directory and the path is a link; the path may be
+    one."""
     return all(_is_folder(folder) for folder in path.parents if layout.out in folder.parents)
 
 
@@ -121,7 +122,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _stages(layout: Layout) -> list[Path]:
-    """The folders of stages of any configuration."""
+    """The folders of all stages, of any configuration."""
     stages = layout.private / "stages"
     return _entries(stages) if _is_own(layout, stages) else []
 
@@ -130,7 +131,7 @@ def _stamp(layout: Layout, stage: str) -> stamps.Stamp | None:
     try:
         return stamps.read(layout, stage)
     except OSError:
-        return None  # not a folder, or its stamp not a file
+        return None  # the stage is not a folder, or its stamp is not a file
 
 
 def _there(paths: Iterable[Path]) -> tuple[Path, ...]:

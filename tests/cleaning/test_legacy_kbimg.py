@@ -1,4 +1,4 @@
-"""What the tool before kbimg leaves when it is killed, with real mounts and real processes."""
+"""What legacy kbimg leaves when it is killed, with real mounts and real processes."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_the_shell_that_started_it_is_never_ended(namespace, tmp_path):
         "clean",
         "force=1",
     )
-    assert "leave the directory" in output
+    assert "Leave the directory" in output
     assert "still here" in output
     assert tree.exists()
 
