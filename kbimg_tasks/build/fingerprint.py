@@ -22,6 +22,7 @@ from typing import Callable
 from kbimg_tasks.host.installation import DATA, TOOLS
 from kbimg_tasks.steps.render import command_line, symbolic
 from kbimg_tasks.steps.stage import Artifact, Data, Secret, Size, Source, Stage, Tool
+from kbimg_tasks.tools import checksum
 
 # Written by Python, and by pip during installation; its content varies.
 COMPILED = "__pycache__"
@@ -68,7 +69,7 @@ def of_artifact(path: Path, size: Size, made_from: str) -> str:
     `made_from`."""
     if size is not Size.SMALL:
         return f"{made_from}/{path.name}"
-    return tree(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
+    return tree(path) if path.is_dir() else checksum.of_file(path)
 
 
 def tree(path: Path, passed_over: str = "") -> str:
@@ -92,8 +93,7 @@ def tree(path: Path, passed_over: str = "") -> str:
             )
         elif stat.S_ISREG(status.st_mode):
             with open(full, "rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
+                checksum.feed(digest, stream)
         elif stat.S_ISLNK(status.st_mode):
             digest.update(os.fsencode(os.readlink(full)))
     return digest.hexdigest()

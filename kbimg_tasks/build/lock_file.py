@@ -1,37 +1,29 @@
-"""Lock files: the exact packages of an image, so that it can be built again from the same packages.
-
-Each line is one package, with fields separated by tabs: name-[epoch:]version-release.architecture,
-the checksum of the package file, its installed bytes, and its build time in seconds since the
-epoch. `#` begins a comment.
-"""
+"""Lock files of users: checked before a build, written after one."""
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
+from kbimg_tasks.tools import lock_format
+
 HEADER = "# Exact packages, for kbimg's lock=: package, checksum, installed bytes, build time\n"
-ROW = re.compile(r"[^\s/]+-[^\s/-]+-[^\s/-]+\.\w+\t(\w+:[0-9a-f]+|none:)\t\d+\t\d+")
 EXPECTED = "a package, its checksum, installed bytes and build time, separated by tabs"
 
 
 def problems(path: Path) -> tuple[str, ...]:
     """The errors in a lock file, one message each."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        rows = tuple(lock_format.rows(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         return (f"lock=: {path}: {why}; doit write_lock lock={path} writes one",)
-    rows = [
-        (number, line) for number, line in enumerate(lines, 1) if line and not line.startswith("#")
-    ]
     if not rows:
         return (f"lock=: {path}: expected {EXPECTED} on each line, found no line",)
     return tuple(
         f'lock=: {path}:{number}: expected {EXPECTED}, found "{line}"'
         for number, line in rows
-        if not ROW.fullmatch(line)
+        if not lock_format.ROW.fullmatch(line)
     )
 
 

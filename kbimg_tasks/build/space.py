@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Size, Stage
+from kbimg_tasks.tools import lock_format
 
 MIB = 1 << 20
 # The root tree of the guide's package list: used while the real size is unknown.
@@ -28,11 +29,10 @@ COMPLAINTS = (
 def tree_mib(layout: Layout) -> int:
     """The installed size of the packages by their own data, or a typical size before these are
     known."""
-    lock = layout.stage("packages") / "packages.lock"
+    lock = layout.stage("packages") / lock_format.NAME
     if not lock.exists():
         return USUAL_TREE_MIB
-    rows = lock.read_text(encoding="utf-8").splitlines()
-    return sum(int(row.split("\t")[2]) for row in rows) // MIB
+    return sum(package.installed_bytes for package in lock_format.read(lock)) // MIB
 
 
 def free_mib(folder: Path) -> int:

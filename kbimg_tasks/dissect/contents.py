@@ -19,6 +19,7 @@ from typing import IO, NamedTuple
 
 from attrs import Factory, define
 
+from kbimg_tasks.tools import checksum
 from kbimg_tasks.tools.oci import DELETED, Unpacked, Unusable, chosen, images
 
 ROOT_TAR = "os.tar"  # in an upgrade image
@@ -29,7 +30,6 @@ DATABASES = ("usr/share/factory/var/lib/rpm", "usr/lib/sysimage/rpm", "var/lib/r
 DATABASE_FILES = ("rpmdb.sqlite", "Packages.db", "Packages")
 CONFIGURATION = "etc/"
 TEXT_BYTES = 64 << 10  # more is no text that people would read the difference of
-BLOCK_BYTES = 1 << 20
 OPAQUE = f"{DELETED}{DELETED}.opq"
 EXTENDED = ("SCHILY.xattr.", "SCHILY.acl.")
 KINDS = {
@@ -213,12 +213,10 @@ def _entry(
 
 
 def _sum(content: IO[bytes], kept_at: Path) -> str:
-    """The SHA-256 sum of a file that is read to its end and written down."""
+    """The SHA-256 checksum of a file that is read to its end and written down."""
     digest = hashlib.sha256()
     with open(kept_at, "wb") as target:
-        while block := content.read(BLOCK_BYTES):
-            digest.update(block)
-            target.write(block)
+        checksum.feed(digest, content, target)
     return digest.hexdigest()
 
 

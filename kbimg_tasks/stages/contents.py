@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from attrs import frozen
 
 from kbimg_tasks.steps.stage import Arg, Artifact, OneOf, Scratch, Stage, joined, run, tool
+from kbimg_tasks.tools import lock_format
 from kbimg_tasks.tools.describe_packages import FIELDS
 
 LIST, SBOM, PROGRAMS = "packages.txt", "sbom.cdx.json", "build-tools.json"
@@ -54,7 +55,7 @@ def sbom(
             tool(
                 "describe_packages",
                 headers,
-                joined("--lock=", resolved["packages.lock"]),
+                joined("--lock=", resolved[lock_format.NAME]),
                 joined("--files=", resolved["packages.list"]),
                 joined("--clock=", clock),
                 f"--kind={subject.kind}",

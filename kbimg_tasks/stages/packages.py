@@ -28,6 +28,7 @@ from kbimg_tasks.steps.stage import (
     run,
     tool,
 )
+from kbimg_tasks.tools import lock_format
 
 DNF = OneOf(("dnf", "yum"))
 DNF_CACHE = Cache("dnf")
@@ -79,7 +80,7 @@ def packages(
     nothing across PID namespaces.
     """
     locked = repositories.locked
-    lock, count, clock = (Artifact(name, file) for file in ("packages.lock", "count", "clock"))
+    lock, count, clock = (Artifact(name, file) for file in (lock_format.NAME, "count", "clock"))
     # The same names can be other packages: a version that was built anew, say.
     listing = Artifact(name, "packages.list", checksums=lock.name)
     indexes = Artifact(name, "indexes")

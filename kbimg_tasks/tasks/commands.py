@@ -21,6 +21,7 @@ from kbimg_tasks.stages import contents
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tasks import stages as graph
 from kbimg_tasks.tasks.images import Command
+from kbimg_tasks.tools import lock_format
 
 
 def tasks(command: Command) -> Iterator[dict[str, Any]]:
@@ -154,7 +155,7 @@ def _write_lock(command: Command) -> None:
     asked = command.asked
     if "packages" not in _names(command.plan.stages):
         raise graph.Impossible(f"{asked.config}: write_lock needs a table [from_repo]")
-    lock_file.write(asked.lock, command.layout.stage("packages") / "packages.lock")
+    lock_file.write(asked.lock, command.layout.stage("packages") / lock_format.NAME)
     command.display.say(f"wrote {asked.lock}")
 
 

@@ -9,12 +9,11 @@ an OpenPGP signature beside them, called like them with `.sig`. The report has t
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 from pathlib import Path
 
-from kbimg_tasks.tools import in_memory
+from kbimg_tasks.tools import checksum, in_memory
 from kbimg_tasks.tools.efi_key import CERTIFICATE, DER
 from kbimg_tasks.tools.openpgp import PUBLIC
 
@@ -59,7 +58,7 @@ def main(folder: Path, programs: int, *signed: Path) -> int:
             )
             return 1
         kind = "Secure Boot" if number < programs else "OpenPGP"
-        print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {kind:<11}  {path.name}")
+        print(f"{checksum.of_file(path)}  {kind:<11}  {path.name}")
     return 0
 
 

@@ -13,7 +13,6 @@ give the same bytes: nothing is taken from this host or moment.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
 import sys
@@ -22,6 +21,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kbimg_tasks.tools import checksum, lock_format
 
 if TYPE_CHECKING:
     from cyclonedx.model.bom import Bom
@@ -47,8 +48,7 @@ HEADING = "# name\tepoch:version-release\tarchitecture\tsource rpm\tbytes instal
 # https://github.com/package-url/purl-spec/blob/main/types/rpm-definition.json
 VENDORS = {"openeuler": "openeuler"}
 NAMESPACE = uuid.UUID("0dd61328-9408-5af0-81b2-1e5e2ed033c3")
-SHA256 = "sha256:"
-BLOCK_BYTES = 1 << 20
+SHA256 = "sha256"
 
 
 class Package(NamedTuple):
@@ -109,22 +109,13 @@ def packages(headers: Path, lock: Path, files: Path) -> list[Package]:
 def _sums(lock: Path, files: Path) -> dict[str, str]:
     """SHA-256 sums by NEVRA: that of the repository's index, which dnf has compared with the file;
     for a file that came from no repository, or from one with other sums, its own."""
-    rows = [line.split("\t") for line in lock.read_text(encoding="utf-8").splitlines()]
     paths = files.read_text(encoding="utf-8").splitlines()
     return {
-        re.sub(r"-0:", "-", nevra): sum_of[len(SHA256) :]
-        if sum_of.startswith(SHA256)
-        else _sha256(Path(path))
-        for (nevra, sum_of, *_), path in zip(rows, paths)
+        re.sub(r"-0:", "-", package.nevra): package.digits
+        if package.algorithm == SHA256
+        else checksum.of_file(path)
+        for package, path in zip(lock_format.read(lock), paths)
     }
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def sbom(found: Sequence[Package], kind: str, name: str, version: str, clock: int) -> str:
@@ -226,7 +217,7 @@ def main() -> int:
         found = packages(options.headers, options.lock, options.files)
     except KeyError as error:
         print(
-            f"describe_packages: rpm tells of {error.args[0]}, which {options.lock} has not",
+            f"describe_packages: {error.args[0]} is installed but not in {options.lock}",
             file=sys.stderr,
         )
         return 1

@@ -10,7 +10,6 @@ requires are told too.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -23,9 +22,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from kbimg_tasks.tools import checksum
+
 DPKG = Path("/var/lib/dpkg/status")
 US = "kbimg"
-BLOCK_BYTES = 1 << 20
 
 Owner = tuple[str, str]
 """A package's name and version."""
@@ -89,18 +89,10 @@ def programs(names: Iterable[str]) -> dict[str, dict[str, str]]:
     owned = owners(paths.values())
     told = {}
     for name, path in sorted(paths.items()):
-        told[name] = {"path": path, "sha256": _sha256(path)}
+        told[name] = {"path": path, "sha256": checksum.of_file(path)}
         if path in owned:
             told[name].update(zip(("package", "version"), owned[path]))
     return told
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _modules() -> Iterator[tuple[str, str]]:

@@ -16,7 +16,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from kbimg_tasks.tools import lock_format
+from kbimg_tasks.tools.lock_format import LockedPackage
 
 
 def main() -> int:
@@ -32,45 +36,36 @@ def main() -> int:
         print("lock_packages: dnf resolved no package at all", file=sys.stderr)
         return 1
     fields = [line.split("\t") for line in lines]
+    packages, paths = [LockedPackage.of_fields(row) for row in fields], [row[4] for row in fields]
     if options.locked:
-        wanted = dict(
-            line.split("\t", 1)
-            for line in options.locked.read_text(encoding="utf-8").splitlines()
-            if line[:1] != "#"
-        )
-        found = {row[0] for row in fields}
-        for package in sorted(found - set(wanted)):
-            print(
-                f"lock_packages: {package} would be installed, and is not in {options.locked}",
-                file=sys.stderr,
-            )
-        for package in sorted(set(wanted) - found):
-            print(
-                f"lock_packages: {package} of {options.locked} would not be installed",
-                file=sys.stderr,
-            )
-        others = [
-            row
-            for row in fields
-            if row[0] in wanted
-            and not row[1].startswith("none:")
-            and row[1] != wanted[row[0]].split("\t")[0]
-        ]
-        for row in others:
-            print(
-                f"lock_packages: {row[0]} has the checksum {row[1]}, and another one in "
-                f"{options.locked}",
-                file=sys.stderr,
-            )
-        if others or found != set(wanted):
+        wanted = {package.nevra: package for package in lock_format.read(options.locked)}
+        differences = list(_differences(packages, wanted, options.locked))
+        for difference in differences:
+            print(f"lock_packages: {difference}", file=sys.stderr)
+        if differences:
             return 1
-        # A package that was taken as a file tells less of itself than the lock does.
-        fields = [[*f"{row[0]}\t{wanted[row[0]]}".split("\t"), row[4]] for row in fields]
-    options.lock.write_text("".join("\t".join(row[:4]) + "\n" for row in fields), encoding="utf-8")
-    options.list.write_text("".join(row[4] + "\n" for row in fields), encoding="utf-8")
-    options.count.write_text(f"{len(fields)}\n", encoding="utf-8")
-    options.clock.write_text(f"{max(int(row[3]) for row in fields)}\n", encoding="utf-8")
+        # For a package that was taken as a file, dnf states less than the lock does.
+        packages = [wanted[package.nevra] for package in packages]
+    options.lock.write_text("".join(package.line for package in packages), encoding="utf-8")
+    options.list.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+    options.count.write_text(f"{len(packages)}\n", encoding="utf-8")
+    newest = max(package.build_time for package in packages)
+    options.clock.write_text(f"{newest}\n", encoding="utf-8")
     return 0
+
+
+def _differences(
+    packages: Sequence[LockedPackage], wanted: Mapping[str, LockedPackage], lock: Path
+) -> Iterator[str]:
+    """What keeps the resolved packages from being those of the lock, one line each."""
+    found = {package.nevra for package in packages}
+    for nevra in sorted(found - set(wanted)):
+        yield f"{nevra} would be installed, and is not in {lock}"
+    for nevra in sorted(set(wanted) - found):
+        yield f"{nevra} of {lock} would not be installed"
+    for nevra, checksum, *_ in packages:
+        if nevra in wanted and checksum not in (wanted[nevra].checksum, lock_format.NO_CHECKSUM):
+            yield f"{nevra} has the checksum {checksum}, and another one in {lock}"
 
 
 if __name__ == "__main__":

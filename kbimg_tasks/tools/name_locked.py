@@ -2,8 +2,8 @@
 
 Usage: name_locked LOCK CACHE -- COMMAND...
 
-A package whose file is in the cache with the sum that the lock states is named by that file, so no
-repository need have it any more; the others are named exactly: name, epoch, version, release and
+A package whose file is in the cache with the checksum of the lock is named by that file: no
+repository needs to have it any more. The others are named by name, epoch, version, release and
 architecture.
 """
 
@@ -14,6 +14,8 @@ import os
 import re
 import sys
 from pathlib import Path
+
+from kbimg_tasks.tools import checksum, lock_format
 
 
 def main() -> int:
@@ -32,26 +34,19 @@ def names(lock: Path, cache: Path) -> list[str]:
     for path in sorted(cache.glob("*/packages/**/*.rpm")):
         files.setdefault(path.name, []).append(path)
     found = []
-    for line in lock.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#"):
-            continue
-        name, checksum = line.split("\t")[:2]
+    for package in lock_format.read(lock):
         # The epoch is no part of a package file's name.
-        candidates = files.get(re.sub(r"-\d+:", "-", name) + ".rpm", [])
-        whole = (str(path) for path in candidates if _has(path, checksum))
-        found.append(next(whole, name))
+        candidates = files.get(re.sub(r"-\d+:", "-", package.nevra) + ".rpm", [])
+        whole = (str(path) for path in candidates if _has(path, package))
+        found.append(next(whole, package.nevra))
     return found
 
 
-def _has(path: Path, checksum: str) -> bool:
-    kind, _, digest = checksum.partition(":")
-    if kind not in hashlib.algorithms_available:
-        return False
-    found = hashlib.new(kind)
-    with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            found.update(block)
-    return found.hexdigest() == digest
+def _has(path: Path, package: lock_format.LockedPackage) -> bool:
+    return (
+        package.algorithm in hashlib.algorithms_available
+        and checksum.of_file(path, package.algorithm) == package.digits
+    )
 
 
 if __name__ == "__main__":

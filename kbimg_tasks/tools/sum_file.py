@@ -5,18 +5,15 @@ Usage: sum_file FILE
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
+
+from kbimg_tasks.tools import checksum
 
 
 def main(path: str) -> int:
     """Print one line."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    print(f"{digest.hexdigest()}  {os.path.basename(path)}")
+    print(f"{checksum.of_file(path)}  {os.path.basename(path)}")
     return 0
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -28,8 +26,9 @@ from kbimg_tasks.plan.images import Plan
 from kbimg_tasks.plan.system import disk_table
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.tools import checksum, lock_format
 
-PACKAGES, DISK, TREE = ("packages", "packages.lock"), "system.img", "kubeos.tar"
+PACKAGES, DISK, TREE = ("packages", lock_format.NAME), "system.img", "kubeos.tar"
 TREE_LEVELS, FOLDERS_SHOWN = 3, 20
 CHECKSUM_SUFFIX = ".sha256"
 CHECKSUM = re.compile(r"([0-9a-f]{64}) ")
@@ -133,13 +132,12 @@ def disk(table: Table, image: Path) -> Disk:
 
 
 def packages(lock: Path) -> tuple[Package, ...]:
-    """The resolved packages (see tools/lock_packages.py), the largest first."""
+    """The resolved packages, the largest first."""
     if not lock.is_file():
         return ()
-    rows = (line.split("\t") for line in lock.read_text(encoding="utf-8").splitlines())
     return tuple(
         sorted(
-            (Package(name, int(size)) for name, _, size, _ in rows),
+            (Package(each.nevra, each.installed_bytes) for each in lock_format.read(lock)),
             key=lambda package: (-package.installed_bytes, package.name),
         )
     )
@@ -154,14 +152,5 @@ def result_of(path: Path) -> Result:
         match = CHECKSUM.match(listed.read_text(encoding="ascii", errors="replace"))
         digest = match[1] if match else ""
     if not digest and status.st_size <= HASHED_UP_TO_BYTES:
-        digest = _checksum(path)
+        digest = checksum.of_file(path)
     return Result(path.name, status.st_size, status.st_blocks * 512, digest)
-
-
-def _checksum(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
