@@ -1,1 +1,1 @@
-"""Container engines of this machine, registries, and the names of images."""
+"""Container engines of this host, registries, and image references."""

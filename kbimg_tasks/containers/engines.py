@@ -1,4 +1,4 @@
-"""The container engines of this machine: which there are, what they hold, loading an image."""
+"""The container engines of this host: finding them, looking up their images, loading an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kbimg_tasks.containers import reference
 from kbimg_tasks.host import process
 
 PATIENCE_SECONDS = 20.0
-# How the commands are told where their daemons, stores and credentials are.
+# The variables that set the daemons, stores and credentials of the commands.
 ENVIRONMENT = (
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
@@ -30,15 +30,16 @@ AUTO, NONE = "auto", "none"
 
 
 class EngineFailed(Exception):
-    """An engine did not do what it was asked for; the text is for the user."""
+    """A command of a container engine failed; the text is for the user."""
 
 
 @frozen
 class Engine:
-    """A container engine's command line; NAME stands for an image or a file.
+    """The commands of a container engine; NAME stands for an image or a file.
 
-    `answers` fails where its daemon does not run. What `identity` prints has the digest in it by
-    which the engine knows an image. `listing` is what a user types to see it.
+    `answers` fails if the engine's daemon is not running. The output of `identity` contains the
+    digest by which the engine identifies an image. `listing` is the command for users that shows
+    it.
     """
 
     name: str
@@ -50,11 +51,12 @@ class Engine:
     takes_full_names: bool = False
 
     def known(self, image: str) -> str:
-        """An image's name as this engine wants it."""
+        """The name of an image in the form that this engine expects."""
         return reference.full(image) if self.takes_full_names else image
 
     def image_id(self, image: str) -> str | None:
-        """The digest by which the engine knows an image, with its algorithm; None without one."""
+        """The digest by which the engine identifies an image, with its algorithm; None if it does
+        not have the image."""
         asked = _ask(self.name, *_filled(self.identity, self.known(image)))
         if asked is None or asked.returncode != 0:
             return None
@@ -110,7 +112,7 @@ ENGINES: dict[str, Engine] = {
             ("save", "NAME"),
             ("images",),
         ),
-        # Without a daemon it would wait for ten seconds.
+        # Without a daemon, ctr would wait for ten seconds.
         Engine(
             "ctr",
             ("--connect-timeout", "1s", "version"),
@@ -123,12 +125,12 @@ ENGINES: dict[str, Engine] = {
     )
 }
 
-# Those that build on a base image, with the same words.
+# The engines that build on a base image, with the same options.
 BUILDERS = ("docker", "podman")
 
 
 def usable(asked: str = AUTO) -> Iterator[Engine]:
-    """The engines that answer, the first choice first; or the one asked for."""
+    """The engines that respond, in order of preference; with `asked`, only that one."""
     for engine in ENGINES.values():
         if asked in (AUTO, engine.name) and shutil.which(engine.name):
             answer = _ask(engine.name, *engine.answers)
@@ -137,7 +139,7 @@ def usable(asked: str = AUTO) -> Iterator[Engine]:
 
 
 def holder(image: str, asked: str = AUTO) -> tuple[Engine, str] | None:
-    """The first engine that has an image, and the digest by which it knows it."""
+    """The first engine that has an image, and the digest by which it identifies the image."""
     for engine in usable(asked):
         found = engine.image_id(image)
         if found:
@@ -146,9 +148,9 @@ def holder(image: str, asked: str = AUTO) -> tuple[Engine, str] | None:
 
 
 def why_none(asked: str) -> str:
-    """In words: no engine answers."""
+    """The reason why there is no engine to use, for messages."""
     if asked == NONE:
-        return "engine=none asks for none"
+        return "engine=none disables container engines"
     if asked != AUTO:
         return (
             f"{asked} does not answer: is it running?"

@@ -1,4 +1,4 @@
-"""Pushing an image's archive to a registry, by skopeo: https://github.com/containers/skopeo."""
+"""Pushes an image archive to a registry with skopeo: https://github.com/containers/skopeo."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ CLIENT = "skopeo"
 
 
 class NotPushed(Exception):
-    """The registry did not take the image; the text is for the user."""
+    """Pushing failed; the text is for the user."""
 
 
 def push(archive: Path, image: str) -> None:
-    """Push an archive under a name that has its registry in it, or raise NotPushed.
+    """Push an archive under a reference that includes the registry, or raise NotPushed.
 
-    Layers go as they are: skopeo compresses nothing anew when it reads the archive's OCI index.
-    Credentials are those of `skopeo login`, `podman login` or `docker login`. As engines do, a
-    registry on this machine is talked to without TLS.
+    Layers are pushed unchanged: skopeo does not compress them again when it reads the archive's OCI
+    index. Credentials are those of `skopeo login`, `podman login` or `docker login`. A registry on
+    this host is accessed without TLS, as container engines do.
     """
     if not shutil.which(CLIENT):
         raise NotPushed(

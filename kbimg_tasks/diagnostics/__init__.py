@@ -1,1 +1,1 @@
-"""Messages for users: what is wrong and where, and how it looks."""
+"""Error messages for users, and how they are displayed."""

@@ -1,10 +1,10 @@
-"""A line of a file as messages show it: short, printable, and without what is confidential."""
+"""A line of a file as messages show it: short, printable, and without secrets."""
 
 from __future__ import annotations
 
 from attrs import frozen
 
-# Stands in a line for each character that must not be shown. No TOML document holds it.
+# Replaces each character that must not be shown. No TOML document contains it.
 HIDDEN = "\0"
 MASK = "••••••"  # of one length, whatever it hides
 LEFT_OUT = "…"
@@ -15,8 +15,8 @@ BEFORE_MARK = 40
 
 @frozen
 class Excerpt:
-    """The text to show, and the part of it that is meant: from character `start`, counted from 0,
-    to before `end`, which may lie one behind the text."""
+    """The text to show and the part to underline: from character `start`, counted from 0, to before
+    `end`, which may be one after the end of the text."""
 
     text: str
     start: int
@@ -24,8 +24,8 @@ class Excerpt:
 
 
 def excerpt(line: str, start: int, end: int) -> Excerpt:
-    """What may be seen of a line, around its characters from `start`, counted from 0, to before
-    `end`. Hidden characters have been replaced by HIDDEN."""
+    """The excerpt of a line around its characters from `start`, counted from 0, to before `end`.
+    Secret characters must have been replaced by HIDDEN."""
     low = max(0, start - BEFORE_MARK) if len(line) > LONGEST else 0
     high = min(len(line), low + LONGEST)
     text = LEFT_OUT if low else ""

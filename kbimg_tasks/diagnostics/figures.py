@@ -1,4 +1,4 @@
-"""Times and sizes as people read them."""
+"""Times and sizes as text for users."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ SECONDS_A_MINUTE = 60
 
 
 def duration(seconds: float) -> str:
-    """What something took, to a tenth of a second below a minute."""
+    """A duration, to a tenth of a second below a minute."""
     if seconds < SECONDS_A_MINUTE:
         return f"{seconds:.1f} s"
     return elapsed(seconds)
 
 
 def elapsed(seconds: float) -> str:
-    """How long something has been going on, in whole seconds."""
+    """The duration so far of a running task, in whole seconds."""
     minutes, rest = divmod(int(seconds), SECONDS_A_MINUTE)
     return f"{minutes}m{rest:02}s" if minutes else f"{rest} s"
 
@@ -27,7 +27,7 @@ def size(count: int) -> str:
 
 
 def readable(size: int) -> str:
-    """A number of bytes for people, in binary units."""
+    """A number of bytes in binary units, to a tenth."""
     amount = float(size)
     for unit in ("B", "KiB", "MiB"):
         if amount < 1024:

@@ -1,4 +1,5 @@
-"""What is wrong with a configuration, in words that say what to change."""
+"""Problems of a configuration, the command line or the host: the values that messages are made
+of."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ ERROR, WARNING = "error", "warning"
 
 @frozen
 class Span:
-    """A stretch of a file. Lines and columns count from 1, columns in characters; the end column is
-    the first behind it."""
+    """A range of a file. Lines and columns count from 1, columns in characters; the end column is
+    the first one after the range."""
 
     line: int
     column: int
@@ -24,11 +25,11 @@ class Span:
 
 @frozen
 class Problem:
-    """One mistake: where it is, and what was expected and found there.
+    """One error or warning: its place, and what was expected and found there.
 
-    `line` counts from 1, and is 0 where no line is to blame; `file` is empty where it is not a
-    file's. `hint` says what may have been meant. `span` is the place in the file, and `excerpt` the
-    line with it, in which nothing confidential is left. A warning keeps nothing from being built.
+    `line` counts from 1, and is 0 if the problem has no line; `file` is empty if it is in no file.
+    `hint` suggests a correction. `span` is the place in the file, and `excerpt` the line with it,
+    without secrets. A warning does not prevent a build.
     """
 
     file: str
@@ -42,7 +43,7 @@ class Problem:
 
     @classmethod
     def of_no_file(cls, message: str) -> Problem:
-        """One of the command line or of this machine."""
+        """A problem of the command line or of this host, without a file."""
         return cls("", 0, "", message)
 
     def __str__(self) -> str:
@@ -52,14 +53,14 @@ class Problem:
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Each once, those of a file together and in its order."""
+    """The problems without duplicates; those of one file together, in the order of its lines."""
     each = tuple(dict.fromkeys(problems))
     files = list(dict.fromkeys(problem.file for problem in each))
     return tuple(sorted(each, key=lambda problem: (files.index(problem.file), problem.line)))
 
 
 class ConfigError(Exception):
-    """All mistakes of a configuration; as text one line each, in the order of the files."""
+    """All errors of a configuration; as text one line each, in the order of the files."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = in_order(problems)

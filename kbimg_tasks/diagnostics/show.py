@@ -1,4 +1,4 @@
-"""Problems as a compiler shows them: the line, the place underlined, a hint; or as JSON."""
+"""Problems in the style of a compiler: the line, the underlined place, a hint; or as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kbimg_tasks.diagnostics.terminal import COLOURS
 
 @frozen
 class Painter:
-    """Writes problems, with colours or without."""
+    """Renders problems as text, with or without colours."""
 
     has_colours: bool = False
 
@@ -56,8 +56,8 @@ class Painter:
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal a text takes: two for a wide letter (Unicode's annex 11),
-    none for one that is put onto another."""
+    """The number of terminal columns of a text: two for a wide character (Unicode annex 11), none
+    for a combining character."""
     return sum(
         0
         if unicodedata.combining(letter)
@@ -69,8 +69,8 @@ def columns(text: str) -> int:
 
 
 def document(problems: Iterable[Problem]) -> str:
-    """All problems as one JSON document, a list. Lines and columns count from 1, the end column is
-    the first behind the place; null stands for a file or place that there is not."""
+    """All problems as one JSON document, a list. Lines and columns count from 1, and the end column
+    is the first one after the place; null stands for a missing file or place."""
     return json.dumps([_entry(problem) for problem in problems], indent=2)
 
 

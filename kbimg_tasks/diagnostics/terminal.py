@@ -1,4 +1,4 @@
-"""What a terminal or another stream can show of a text."""
+"""What a terminal or another stream can display: colours and characters."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ COLOURS = {ERROR: "1;31", WARNING: "1;33", "frame": "1;34", "help": "1;36", "bol
 
 
 def may_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether colours are welcome: on a terminal that has them, unless NO_COLOR is set and not
+    """Whether to use colours: on a terminal that supports them, unless NO_COLOR is set and not
     empty (https://no-color.org)."""
     return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
 def writable(text: str, stream: TextIO) -> str:
-    """The text with what the stream's encoding has no letters for, escaped."""
+    """The text, with characters that the stream's encoding does not have escaped."""
     encoding = stream.encoding or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)

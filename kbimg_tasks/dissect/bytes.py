@@ -1,4 +1,4 @@
-"""Where two files differ, without reading their holes."""
+"""Finds where two files differ, without reading their holes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import IO
 
 MIB = 1 << 20
-BLOCK_BYTES = 4096  # that of the file systems of an image
+BLOCK_BYTES = 4096  # the block size of the file systems of an image
 SHOWN_BYTES = 16
 
 
 def differences(one: Path, other: Path) -> Iterator[int]:
-    """The offset of the first byte that differs in each block that has one; where one file is
-    longer, the other's end. Raises OSError when one cannot be read."""
+    """The offset of the first differing byte in each block that differs; if one file is longer, the
+    end of the other one. Raises OSError if a file cannot be read."""
     with open(one, "rb") as first, open(other, "rb") as second:
         for number in sorted({*_data(first), *_data(second)}):
             pieces = []
@@ -33,7 +33,7 @@ def differences(one: Path, other: Path) -> Iterator[int]:
 
 
 def in_content(one: IO[bytes], other: IO[bytes]) -> str | None:
-    """Where two streams differ first, with what stands there; None when they are the same."""
+    """The first difference of two streams, with the bytes there; None if they are equal."""
     base = 0
     while True:
         pieces = one.read(MIB), other.read(MIB)
@@ -60,7 +60,7 @@ def _data(stream: IO[bytes]) -> Iterator[int]:
 
 
 def _common(one: bytes, other: bytes) -> int:
-    """How many bytes agree at the beginning."""
+    """The number of equal bytes at the beginning."""
     return next(
         (at for at, pair in enumerate(zip(one, other)) if pair[0] != pair[1]),
         min(len(one), len(other)),

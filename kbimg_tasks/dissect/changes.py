@@ -1,4 +1,4 @@
-"""What differs between two images whose contents have been read."""
+"""The differences between two images whose contents have been read."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from kbimg_tasks.dissect.contents import CONFIGURATION, Contents, Entry, results
 from kbimg_tasks.dissect.packages import Packages
 
 GROWTHS = 10
-# Results that tell of the host that built, which is no part of the image.
+# Results that describe the host of the build, which is not part of the image.
 OF_HOSTS = ("build-tools.json",)
-LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines ends lines at other characters, too
-# Files that everybody may read in some trees, and that hold what nobody should.
+LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines also splits at other characters
+# Files that everybody can read in some trees although they contain secrets.
 SECRET_NAMES = re.compile(r"g?shadow-?|opasswd|user\.cfg|ssh_host_.*_key|.*\.(key|p12|pfx)")
 SECRET_WORDS = re.compile(
     r"PRIVATE KEY|\$(1|2[aby]|5|6|7|y|gy)\$|grub\.pbkdf2\.|://[^/\s:@]+:[^/\s@]+@|"
@@ -28,7 +28,7 @@ SECRET_WORDS = re.compile(
 
 @frozen
 class PackageChange:
-    """A package's versions in the old and the new image, each with its bytes installed."""
+    """The versions of a package in the old and the new image, each with its installed bytes."""
 
     name: str
     old: dict[str, int]
@@ -36,13 +36,13 @@ class PackageChange:
 
     @property
     def grown_bytes(self) -> int:
-        """How many bytes more the new image has of it."""
+        """The increase in installed bytes from the old to the new image."""
         return sum(self.new.values()) - sum(self.old.values())
 
 
 @frozen
 class FileChange:
-    """A path of the tree, what it was and is, and by what that differs."""
+    """A path of the tree, its old and new entry, and the properties that differ."""
 
     path: str
     old: Entry | None
@@ -51,14 +51,14 @@ class FileChange:
 
     @property
     def grown_bytes(self) -> int:
-        """How many bytes more the new image has there."""
+        """The increase in bytes from the old to the new image."""
         return (self.new.bytes if self.new else 0) - (self.old.bytes if self.old else 0)
 
 
 @frozen
 class TextChange:
-    """A configuration file whose content changed: the lines of its unified difference, or why they
-    are not shown."""
+    """A configuration file whose content changed: the lines of its unified diff, or the reason why
+    they are not shown."""
 
     path: str
     lines: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class TextChange:
 
 @frozen
 class ResultChange:
-    """A file of an output directory: its bytes in the old and the new one, if it is there."""
+    """A file of an output directory: its size in the old and the new one, if it exists there."""
 
     name: str
     old: int | None
@@ -76,7 +76,7 @@ class ResultChange:
 
 @frozen
 class Changes:
-    """All that differs. `packages` is None when an image does not tell which it has."""
+    """All differences. `packages` is None if an image has no list of its packages."""
 
     packages: tuple[PackageChange, ...] | None
     files: tuple[FileChange, ...]
@@ -90,13 +90,13 @@ class Changes:
 
     @property
     def growths(self) -> tuple[FileChange, ...]:
-        """The files that take most more room, the largest first."""
+        """The files that grew most, the largest increase first."""
         grown = (change for change in self.files if change.grown_bytes > 0)
         return tuple(sorted(grown, key=lambda one: (-one.grown_bytes, one.path))[:GROWTHS])
 
 
 def of_packages(old: Packages, new: Packages) -> tuple[PackageChange, ...]:
-    """Packages that are in one image alone, or in both with other versions."""
+    """Packages that are in one image only, or in both with different versions."""
     return tuple(
         PackageChange(name, old.get(name, {}), new.get(name, {}))
         for name in sorted({*old, *new})
@@ -105,7 +105,7 @@ def of_packages(old: Packages, new: Packages) -> tuple[PackageChange, ...]:
 
 
 def of_files(old: Contents, new: Contents) -> tuple[FileChange, ...]:
-    """Files, directories and links that differ, by path. Times are not looked at."""
+    """Files, directories and links that differ, by path. Times are not compared."""
     found = []
     for path in sorted({*old.entries, *new.entries}):
         before, after = old.entries.get(path), new.entries.get(path)
@@ -130,7 +130,7 @@ def _differing(old: Entry, new: Entry) -> tuple[str, ...]:
 
 
 def of_texts(old: Contents, new: Contents, files: tuple[FileChange, ...]) -> tuple[TextChange, ...]:
-    """The configuration files among the changed ones whose content changed."""
+    """The configuration files whose content changed."""
     return tuple(
         _text_change(old, new, change)
         for change in files
@@ -143,12 +143,12 @@ def _text_change(old: Contents, new: Contents, change: FileChange) -> TextChange
     if SECRET_NAMES.fullmatch(path.rpartition("/")[2]) or not all(
         entry is None or entry.is_public for entry in (change.old, change.new)
     ):
-        return TextChange(path, untold="it may hold a secret")
+        return TextChange(path, untold="may contain a secret")
     texts = old.text(path), new.text(path)
     if texts[0] is None or texts[1] is None:
-        return TextChange(path, untold="it is no small text")
+        return TextChange(path, untold="binary or too large")
     if any(SECRET_WORDS.search(text) for text in texts if text):
-        return TextChange(path, untold="it may hold a secret")
+        return TextChange(path, untold="may contain a secret")
     return TextChange(path, tuple(_unified(path, texts[0], texts[1])))
 
 

@@ -1,9 +1,9 @@
-"""What is in an image, read in one pass over its tar: for comparing it with another one.
+"""Reads the contents of an image in one pass over its tar, to compare it with another image.
 
-An image is a root tree's tar (kubeos.tar), a container image with one in it (upgrade_img.tar) or
-with layers of its own (admin_container.tar), or an output directory with one of these. Nothing is
-unpacked but rpm's database and small texts of /etc, both into a room of the caller's; of every
-other file a digest is kept.
+An image is the tar of a root tree (kubeos.tar), a container image that contains one
+(upgrade_img.tar) or has layers (admin_container.tar), or an output directory with one of these.
+Only rpm's database and small texts of /etc are unpacked, to a folder of the caller; of every other
+file, only a digest is stored.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from kbimg_tasks.tools.oci import DELETED, Unpacked, Unusable, chosen, images
 
 ROOT_TAR = "os.tar"  # in an upgrade image
 PACKAGE_LIST = "packages.txt"
-# Where rpm's database may lie; kbimg's images have it where systemd-tmpfiles fills /var from.
+# Possible paths of rpm's database; in kbimg's images it is in the factory copy of /var.
 DATABASES = ("usr/share/factory/var/lib/rpm", "usr/lib/sysimage/rpm", "var/lib/rpm")
-# Its main file, by rpm's backends: sqlite, ndb and Berkeley DB.
+# The main file of the database for each of rpm's backends: sqlite, ndb and Berkeley DB.
 DATABASE_FILES = ("rpmdb.sqlite", "Packages.db", "Packages")
 CONFIGURATION = "etc/"
-TEXT_BYTES = 64 << 10  # more is no text that people would read the difference of
+TEXT_BYTES = 64 << 10  # nobody reads the diff of a larger file
 OPAQUE = f"{DELETED}{DELETED}.opq"
 EXTENDED = ("SCHILY.xattr.", "SCHILY.acl.")
 KINDS = {
@@ -42,10 +42,10 @@ KINDS = {
 
 
 class Entry(NamedTuple):
-    """A name in a tree: what it is, and for a file how many bytes with which SHA-256 sum.
+    """An entry of a tree: its kind and, for a file, its size and SHA-256 checksum.
 
-    `target` is where a link leads, or a device's numbers; `again` says that the bytes are those of
-    another name, too.
+    `target` is the target of a link, or the numbers of a device; `again` is set for a further name
+    of a file with several hard links.
     """
 
     kind: str
@@ -59,24 +59,25 @@ class Entry(NamedTuple):
 
     @property
     def is_public(self) -> bool:
-        """Whether everybody on the machine may read it."""
+        """Whether every user can read it."""
         return bool(self.mode & stat.S_IROTH)
 
 
 @define
 class Contents:
-    """A tree by its paths, without a slash in front; what was put into the `room`."""
+    """A tree: its entries by path, without a leading slash, and the folder of the unpacked
+    files."""
 
     path: Path
     room: Path
     entries: dict[str, Entry] = Factory(dict)
 
     def text(self, path: str) -> str | None:
-        """The content of a small file of /etc that everybody may read; None when it was not kept,
-        or is no text."""
+        """The content of a small file of /etc that everybody can read; None if it was not unpacked
+        or is not text."""
         try:
             content = _text_at(path, self.room).read_bytes()
-            # What a layer has put over it may not have been kept.
+            # The entry of a higher layer, which replaces it, may not have been unpacked.
             if b"\0" in content or hashlib.sha256(content).hexdigest() != self.entries[path].sha256:
                 return None
             return content.decode("utf-8")
@@ -85,7 +86,7 @@ class Contents:
 
     @property
     def database(self) -> Path | None:
-        """rpm's database, if the tree has one."""
+        """The folder of rpm's database, if the tree has one."""
         folders = (self.room / str(number) for number in range(len(DATABASES)))
         return next(
             (
@@ -98,19 +99,19 @@ class Contents:
 
     @property
     def package_list(self) -> Path | None:
-        """The list of packages beside it, if it is an output directory."""
+        """The package list next to it, if it is in an output directory."""
         listed = self.path / PACKAGE_LIST
         return listed if listed.is_file() else None
 
     @property
     def bytes(self) -> int:
-        """All files together; what has several names counts once."""
+        """The size of all files; a file with several names counts once."""
         return sum(entry.bytes for entry in self.entries.values() if not entry.again)
 
 
 def read(path: Path, room: Path, archives: Sequence[str] = ()) -> Contents:
-    """The contents of an image; of a directory, those of the first of these archives in it. Raises
-    Unusable, with a text that names it."""
+    """The contents of an image; for a directory, those of the first of `archives` that it has.
+    Raises Unusable, with a text that names the file."""
     contents = Contents(path, room)
     try:
         _read_image(_archive(path, archives), contents)
@@ -121,7 +122,7 @@ def read(path: Path, room: Path, archives: Sequence[str] = ()) -> Contents:
         raise Unusable(f"{path}: {error.strerror or error}{other}") from error
     except (tarfile.TarError, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
         raise Unusable(
-            f"{path}: expected an image that is whole, found one that cannot be read: {error}"
+            f"{path}: expected a complete image, found one that cannot be read: {error}"
         ) from error
     return contents
 
@@ -138,14 +139,14 @@ def _archive(path: Path, archives: Sequence[str]) -> Path:
 
 def _read_image(path: Path, contents: Contents) -> None:
     with tarfile.open(path, "r:*") as archive:
-        # A root tree begins with its top; no index need be looked for in all the rest of it.
+        # The tar of a root tree begins with its top folder: then there is no index to search for.
         first = archive.next()
         names = set() if first is None or first.name == "." else set(archive.getnames())
         if names & {"manifest.json", "index.json"}:
             for layer in chosen(list(images(archive)), None).layers:
                 stream = archive.extractfile(layer)
                 if stream is None:
-                    raise Unusable(f"its layer {layer} is no file")
+                    raise Unusable(f"its layer {layer} is not a file")
                 with Unpacked(stream) as plain:
                     _read_tree(plain, contents)
             return
@@ -177,13 +178,13 @@ def _read_tree(stream: IO[bytes], contents: Contents) -> None:
 
 
 def _path(name: str) -> str:
-    """A member's name without what tars may have in front of it; the top itself is empty."""
+    """The name of a member without a leading `./` or `/`; empty for the top folder."""
     path = str(PurePosixPath("/", name).relative_to("/"))
     return "" if path == "." else path
 
 
 def _remove(contents: Contents, folder: str) -> None:
-    """A layer takes away what those below it have in a folder."""
+    """Apply an opaque whiteout: remove the entries of lower layers in a folder."""
     below = f"{folder}/" if folder else ""
     for path in [path for path in contents.entries if path.startswith(below)]:
         del contents.entries[path]
@@ -213,7 +214,7 @@ def _entry(
 
 
 def _sum(content: IO[bytes], kept_at: Path) -> str:
-    """The SHA-256 checksum of a file that is read to its end and written down."""
+    """The SHA-256 checksum of a file, which is read to its end and copied to `kept_at`."""
     digest = hashlib.sha256()
     with open(kept_at, "wb") as target:
         checksum.feed(digest, content, target)
@@ -221,7 +222,8 @@ def _sum(content: IO[bytes], kept_at: Path) -> str:
 
 
 def _kept_at(path: str, entry: Entry, room: Path) -> Path:
-    """Where what has to be looked into is written down; all else goes nowhere."""
+    """The path that a file is unpacked to; /dev/null for files of which only the digest is
+    needed."""
     folder, _, name = path.rpartition("/")
     if folder in DATABASES:
         place = room / str(DATABASES.index(folder))
@@ -237,7 +239,7 @@ def _text_at(path: str, room: Path) -> Path:
 
 
 def results(folder: Path) -> list[Path]:
-    """The files of an output directory that are for the user, by name."""
+    """The results in an output directory, by name."""
     return sorted(
         path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
     )

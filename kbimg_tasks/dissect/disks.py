@@ -1,8 +1,8 @@
-"""The file that differs in two disk images, which are read as files: nothing is mounted.
+"""Finds the file that differs in two disk images. The images are read as files, without mounting.
 
-A difference's offset leads to the partition. In ext4 it leads on to an inode, by the place of the
-inode tables (dumpe2fs(8)) or by the block's owner (debugfs(8)), and so to a path. A FAT is small:
-its files are copied out by mtools and compared.
+The offset of the first difference gives the partition. In ext4 it gives an inode, by the position
+of the inode tables (dumpe2fs(8)) or by the owner of the block (debugfs(8)), and so a path. A FAT is
+small: mtools copies its files out, and they are compared.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from attrs import frozen
 
 from kbimg_tasks.dissect.bytes import differences, in_content
 
-# Blocks of bitmaps and descriptors differ along with a file's; there are fewer of them than this
-# in front of the first inode table.
+# Blocks of bitmaps and descriptors differ when a file does; there are fewer of them than this
+# before the first inode table.
 LOOKED_AT = 512
 ROOT_INODE = 2
 ENVIRONMENT = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
@@ -60,7 +60,7 @@ class _Side:
         return _output("debugfs", "-R", request, f"{self.disk}?offset={self.start}")
 
     def rows(self, request: str) -> dict[int, str]:
-        """A table of two columns, the first of which is a number."""
+        """The rows of a table with two columns, the first of which is a number."""
         rows = (line.partition("\t") for line in self.debugfs(request).splitlines())
         return {int(number): text.strip() for number, _, text in rows if number.isdigit()}
 
@@ -71,7 +71,7 @@ class _Side:
         return re.sub("/+", "/", path) if path else None
 
     def fields(self, inode: int) -> dict[str, str]:
-        """What the inode itself holds, in debugfs's words; of its blocks just that they differ."""
+        """The fields of an inode by debugfs's names, without the numbers of its blocks."""
         head, _, blocks = self.debugfs(f"stat <{inode}>").partition("\nEXTENTS:")
         found = {}
         for line in head.splitlines():
@@ -86,7 +86,8 @@ class _Side:
 
 @frozen
 class _Geometry:
-    """Where the inodes of an ext4 file system lie; `tables` are byte offsets, one a group."""
+    """The positions of the inodes of an ext4 file system; `tables` are byte offsets, one for each
+    group."""
 
     block: int
     inode: int
@@ -108,7 +109,7 @@ class _Geometry:
         )
 
     def inode_at(self, offset: int) -> int | None:
-        """The number of the inode that the byte belongs to, if it is one of a table's."""
+        """The number of the inode at this byte, if the byte is in an inode table."""
         for group, table in enumerate(self.tables):
             if table <= offset < table + self.inodes_a_group * self.inode:
                 return group * self.inodes_a_group + (offset - table) // self.inode + 1
@@ -130,7 +131,7 @@ def _in_ext4(one: _Side, other: _Side, offsets: list[int]) -> str | None:
 
 
 def _inodes(one: _Side, other: _Side, geometry: _Geometry, offsets: list[int]) -> Iterator[int]:
-    """The inodes that differ or whose blocks do, in the order of the disk."""
+    """The inodes that differ, or whose blocks differ, in the order of the disk."""
     blocks = " ".join(str(offset // geometry.block) for offset in offsets)
     owners = [side.rows(f"icheck {blocks}") for side in (one, other)]
     for offset in offsets:
@@ -181,7 +182,7 @@ def _in_fat(one: _Side, other: _Side) -> str | None:
         for path in sorted({*trees[0], *trees[1]}):
             if found := _of_copies(trees[0].get(path), trees[1].get(path)):
                 return f"/{path}: {found}"
-    # Of directories, only their listing tells.
+            # Directories are compared by their listing only.
     listings = [list(_listed(side)) for side in (one, other)]
     for ours, theirs in zip(*listings):
         if ours != theirs:
@@ -202,7 +203,7 @@ def _of_copies(ours: Path | None, theirs: Path | None) -> str | None:
 
 
 def _listed(side: _Side) -> Iterator[tuple[str, str]]:
-    """Each line of a listing, with the directory's path."""
+    """Each line of a listing, with the path of its directory."""
     folder = "the volume"
     for line in _output("mdir", "-a", "-/", "-i", f"{side.disk}@@{side.start}", "::").splitlines():
         if line.startswith("Directory for ::"):

@@ -1,7 +1,7 @@
-"""How full a file system inside a file is, read from its own tables: nothing is mounted.
+"""The used space of a file system inside a file, read from its own tables, without mounting.
 
 ext4: https://docs.kernel.org/filesystems/ext4/super.html. FAT: Microsoft's "FAT: General Overview
-of On-Disk Format", 1.03, by whose rules the number of clusters tells FAT12, FAT16 and FAT32 apart.
+of On-Disk Format", 1.03: the number of clusters distinguishes FAT12, FAT16 and FAT32.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DIRECTORY_ENTRY_BYTES = 32
 
 @frozen
 class FileSystem:
-    """How full a file system is; what it takes for its own tables is not free."""
+    """The used space of a file system; its own tables count as used."""
 
     kind: str
     size_bytes: int
@@ -31,19 +31,19 @@ class FileSystem:
 
     @property
     def used_bytes(self) -> int:
-        """What is not free."""
+        """The used bytes."""
         return self.size_bytes - self.free_bytes
 
 
 def found(stream: BinaryIO, offset_bytes: int) -> FileSystem | None:
-    """The file system that begins there, if it is one that images have."""
+    """The file system at this offset, if it is of a type that images use."""
     stream.seek(offset_bytes)
     head = stream.read(EXT4_AT + EXT4_BYTES)
     return _ext4(head[EXT4_AT:]) or _fat(head[:FAT_BYTES], stream, offset_bytes)
 
 
 def is_empty(stream: BinaryIO, offset_bytes: int) -> bool:
-    """Whether nothing begins there."""
+    """Whether there is no file system at this offset."""
     stream.seek(offset_bytes)
     return not stream.read(EXT4_AT + EXT4_BYTES).strip(b"\0")
 
@@ -87,10 +87,10 @@ def _fat(sector: bytes, stream: BinaryIO, offset: int) -> FileSystem | None:
 
 
 def _free_clusters(table: bytes, clusters: int) -> int:
-    """How many of the clusters, which are numbered from 2, have 0 in the table."""
+    """The number of free clusters: those with a 0 in the table. Clusters are numbered from 2."""
     last = clusters + 2
     if clusters < FAT12_BELOW:
-        # Three bytes hold two entries.
+        # Three bytes contain two entries.
         pairs = (int.from_bytes(table[at : at + 3], "little") for at in range(0, len(table), 3))
         numbers = [half for pair in pairs for half in (pair & 0xFFF, pair >> 12)]
     elif clusters < FAT16_BELOW:

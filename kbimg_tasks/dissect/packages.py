@@ -1,4 +1,4 @@
-"""The packages of an image: as rpm's database in its tree has them, or the list beside it."""
+"""The packages of an image, from rpm's database in its tree or from the list next to it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from kbimg_tasks.dissect.contents import Contents
 from kbimg_tasks.tools.oci import Unusable
 
 FORMAT = "%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\t%{LONGSIZE}\n"
-KEY = "gpg-pubkey"  # a key that packages were verified with, which rpm counts as a package
+KEY = "gpg-pubkey"  # rpm lists signing keys as packages of this name
 
 Packages = dict[str, dict[str, int]]
-"""By name: the versions with their architectures, each with its bytes installed."""
+"""For each name, the versions with their architectures, each with its installed bytes."""
 
 
 def packages(contents: Contents) -> Packages | None:
-    """The packages of an image, from its tree where that has a database; None when nothing tells
-    of them. Raises Unusable."""
+    """The packages of an image, from the database in its tree if there is one, or from the list;
+    None without either. Raises Unusable."""
     if contents.database:
         return _parsed(_queried(contents.database, contents.path).splitlines())
     if contents.package_list:

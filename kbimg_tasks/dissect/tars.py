@@ -1,4 +1,4 @@
-"""The first difference of two results, by file inside the image."""
+"""The first difference of two results, with the name of the file inside the image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from kbimg_tasks.dissect import disks
 from kbimg_tasks.dissect.bytes import differences, in_content
 
-# What of a tar's member is compared beside its content, in this order.
+# The fields of a tar's member that are compared in addition to its content, in this order.
 FIELDS = (
     "type",
     "mode",
@@ -25,10 +25,10 @@ FIELDS = (
 
 
 def first_difference(one: Path, other: Path) -> str | None:
-    """Where two results differ first, for people; None when they are the same bytes.
+    """The first difference of two results as text for users; None if they have the same bytes.
 
-    Raises OSError when one cannot be read, and subprocess.CalledProcessError when a program that
-    knows its format fails.
+    Raises OSError if one cannot be read, and subprocess.CalledProcessError if a program that reads
+    its format fails.
     """
     offset = next(differences(one, other), None)
     if offset is None:

@@ -1,4 +1,4 @@
-"""Which directories of the root tree are large, as its tar tells it."""
+"""The largest directories of the root tree, from its tar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from attrs import frozen
 
 @frozen
 class Folder:
-    """A directory of the root tree, `depth` below the root, with all that is in it."""
+    """A directory of the root tree, `depth` levels below the root, with the size of everything in
+    it."""
 
     path: str
     depth: int
@@ -20,8 +21,8 @@ class Folder:
 
 
 def files(tar: Path) -> Iterator[tuple[str, int]]:
-    """Each file's path from the root and its bytes; of several hard links the first has them.
-    Raises OSError for a damaged tar, too."""
+    """The path of each file from the root, and its size; of several hard links, only the first has
+    a size. Raises OSError, also for a damaged tar."""
     try:
         with tarfile.open(tar, "r:") as archive:
             for member in archive:
@@ -32,10 +33,10 @@ def files(tar: Path) -> Iterator[tuple[str, int]]:
 
 
 def largest(sizes: Iterable[tuple[str, int]], levels: int, count: int) -> tuple[Folder, ...]:
-    """The `count` largest directories of the first `levels` levels, and the root itself: each
-    before those in it, and of several in the same one the largest first.
+    """The `count` largest directories of the first `levels` levels, and the root itself: parents
+    before children, and siblings by size, the largest first.
 
-    A directory is at least as large as one in it, so none is shown without the ones above it.
+    A directory is at least as large as its children, so no directory appears without its parents.
     """
     totals: dict[tuple[str, ...], int] = {(): 0}
     for path, size in sizes:

@@ -1,6 +1,6 @@
-"""The architectures that images are made for: what things are called there.
+"""The architectures that images are made for, with the names that differ between them.
 
-The steps of a build are the same on all of them; the names differ. Sources: the UEFI specification,
+The steps of a build are the same for all of them. Sources: the UEFI specification,
 3.5.1.1 (names of boot programs), grub-mkimage(1) (formats), the OCI image specification (Go's names
 of architectures); packages are named as openEuler names them.
 """
@@ -11,19 +11,19 @@ import platform
 
 from attrs import frozen
 
-# GRUB for a BIOS, which knows no UEFI program.
+# The format of a GRUB image for legacy BIOS.
 BIOS_FORMAT = "i386-pc"
 LEGACY_PACKAGES = ("grub2",)
 
 
 @frozen
 class Architecture:
-    """Names on one architecture.
+    """The names on one architecture.
 
-    `name` is the kernel's and RPM's, `oci` Go's, `efi` the ending that UEFI programs have there,
-    `grub_format` that of a GRUB image for UEFI, `serial` the first serial line as Linux calls it.
-    `modules` are the packages of GRUB's modules. `has_bios` says whether machines with a BIOS in
-    place of UEFI exist.
+    `name` is that of the kernel and RPM, `oci` that of Go, `efi` the suffix of UEFI programs,
+    `grub_format` the format of a GRUB image for UEFI, `serial` the Linux name of the first serial
+    port. `modules` are the packages of GRUB's modules. `has_bios` is set if machines with legacy
+    BIOS exist.
     """
 
     name: str
@@ -40,21 +40,21 @@ class Architecture:
 
     @property
     def removable(self) -> str:
-        """What firmware starts from a disk that it knows no boot entry of."""
+        """The program that firmware starts from a disk without a boot entry."""
         return f"BOOT{self.efi.upper()}.EFI"
 
     @property
     def fallback_list(self) -> str:
-        """Where shim's fallback reads which boot entries to make."""
+        """The file from which shim's fallback reads the boot entries to create."""
         return f"BOOT{self.efi.upper()}.CSV"
 
     def packages(self, *, legacy: bool = False) -> tuple[str, ...]:
-        """What an image needs beside the user's packages in order to start."""
+        """The packages that an image needs in addition to the user's in order to boot."""
         return LEGACY_PACKAGES if legacy else ("grub2-efi", "grub2-tools", *self.modules)
 
     @property
     def verity_packages(self) -> tuple[str, ...]:
-        """What a verified image needs in addition."""
+        """The packages that a verified image needs in addition."""
         return ("efibootmgr", f"grub2-efi-{self.efi}", "mokutil", "shim", "veritysetup")
 
 
@@ -71,15 +71,16 @@ AARCH64 = Architecture(
     "aarch64", "arm64", "aa64", "arm64-efi", "ttyAMA0", ("grub2-efi-aa64-modules",)
 )
 ARCHITECTURES: dict[str, Architecture] = {each.name: each for each in (X86_64, AARCH64)}
-# Other people's names of the same.
+# Other common names of the architectures.
 ALIASES = {each.oci: each.name for each in (X86_64, AARCH64)}
 
 
 def named(text: str) -> Architecture:
-    """The architecture of a name; KeyError for one that images cannot be made for."""
+    """The architecture of this name. Raises KeyError if images cannot be made for it."""
     return ARCHITECTURES[ALIASES.get(text, text)]
 
 
 def of_this_machine() -> Architecture:
-    """That of the host; x86-64 where the host is of neither, so that a plan can be shown there."""
+    """The host's architecture, or x86-64 if it is unsupported, so that a plan can be shown
+    there."""
     return ARCHITECTURES.get(platform.machine(), X86_64)

@@ -1,4 +1,4 @@
-"""Where GRUB lies in the root tree, and what its image is made of, for UEFI and for a BIOS."""
+"""GRUB for UEFI and for legacy BIOS: its paths in the root tree, and the modules of its image."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from attrs import frozen
 from kbimg_tasks.machine.architecture import BIOS_FORMAT, Architecture
 
 VENDOR = "/boot/efi/EFI/openEuler"
-REMOVABLE = "/boot/efi/EFI/BOOT"  # UEFI specification, 3.5.1.1: where firmware looks by itself
+REMOVABLE = "/boot/efi/EFI/BOOT"  # UEFI specification, 3.5.1.1: the default path of firmware
 BIOS_FOLDER = "/boot/grub2"
-# Enough to read the menu and both slots; all else is loaded from GRUB's folder.
+# Enough to read grub.cfg and both slots; other modules are loaded from GRUB's folder.
 MODULES = (
     "ext2",
     "normal",
@@ -28,11 +28,11 @@ MODULES = (
 
 @frozen
 class Loader:
-    """GRUB of a kind of machine.
+    """GRUB for one kind of firmware.
 
-    `folder` has its menu, environment and modules; `image` is GRUB itself, and `prefix` that folder
-    as GRUB calls it; `partitions` is its name for the kind of partition table. `copies` are places
-    where the firmware looks for it.
+    `folder` has its grub.cfg, environment and modules, and `prefix` is GRUB's name of that folder;
+    `image` is GRUB itself; `partitions` is GRUB's name for the type of partition table. `copies`
+    are paths where the firmware looks for GRUB.
     """
 
     folder: str
@@ -45,16 +45,16 @@ class Loader:
 
     @property
     def menu(self) -> str:
-        """The file with an entry for each slot."""
+        """grub.cfg, with an entry for each slot."""
         return f"{self.folder}/grub.cfg"
 
     @property
     def environment(self) -> str:
-        """The file whose saved_entry says which slot starts."""
+        """grubenv, whose saved_entry is the slot to boot."""
         return f"{self.folder}/grubenv"
 
     def slot(self, number: int) -> str:
-        """A partition of the disk as GRUB calls it."""
+        """GRUB's name of a partition of the disk."""
         return f"{self.partitions}{number}"
 
 
@@ -79,5 +79,5 @@ BIOS = Loader(
     "msdos",
     ("biosdisk", "part_msdos", *MODULES),
 )
-# What a BIOS starts from the first sector of a disk; it reads the image of `BIOS` from the next.
+# The boot sector that a BIOS starts; it reads the image of `BIOS` from the next sectors.
 BIOS_BOOT_SECTOR = f"{BIOS_FOLDER}/{BIOS_FORMAT}/boot.img"

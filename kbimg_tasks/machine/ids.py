@@ -1,7 +1,7 @@
-"""Identifiers known when planning: the same configuration gives the same ones.
+"""Identifiers, derived when planning: the same configuration gives the same ones.
 
-They are version 5 UUIDs (RFC 9562) of what must stay when a node is upgraded: the partition layout.
-A new version of an image or another user in it changes none of them.
+They are version 5 UUIDs (RFC 9562) of the partition layout, which an upgrade does not change. A new
+version of an image or another user in it does not change them.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ class Ids:
         return cls(f"{table.scheme}/{table.image_mib}/{sizes}", table)
 
     def uuid(self, purpose: str) -> str:
-        """A UUID in lower case, one for each purpose."""
+        """A UUID in lower case, different for each purpose."""
         return str(uuid.uuid5(NAMESPACE, f"{self.seed}/{purpose}"))
 
     @property
     def disk(self) -> str:
-        """The partition table's own identifier as sfdisk(8) takes it: a UUID for GPT, 32 bits for
+        """The identifier of the partition table as sfdisk(8) takes it: a UUID for GPT, 32 bits for
         MBR."""
         return f"0x{self.uuid('disk')[:8]}" if self.table.is_legacy else self.uuid("disk")
 
     def partuuid(self, label: str) -> str:
-        """What the kernel calls a partition in root=PARTUUID=. In an MBR partitions have no
-        identifiers: it is the disk's with the partition's number
+        """The kernel's name of a partition in root=PARTUUID=. Partitions of an MBR have no
+        identifiers: the name is that of the disk with the partition's number
         (https://docs.kernel.org/admin-guide/kernel-parameters.html, root=)."""
         if self.table.is_legacy:
             return f"{self.uuid('disk')[:8]}-{self.table.by_label(label).number:02x}"

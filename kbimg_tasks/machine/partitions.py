@@ -18,7 +18,7 @@ PERSIST_AT_LEAST_MIB = 2100
 GPT_BACKUP_MIB = 1
 DEFAULT_ROOT_MIB = 2560
 DEFAULT_HASH_MIB = 128
-HASH_PART = 20  # a hash tree with room to spare is a twentieth of what it covers
+HASH_PART = 20  # of the root partition; a hash tree needs less
 MIB_A_GIB = 1024
 
 EFI_SYSTEM = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -35,7 +35,7 @@ MOUNT_POINTS = {
 
 
 class LayoutError(ValueError):
-    """The partitions do not fit the disk; the text names the sizes."""
+    """The partitions do not fit on the disk; the text names the sizes."""
 
 
 @frozen
@@ -43,7 +43,7 @@ class Partition:
     """One partition.
 
     `type` is a UUID for GPT and two hexadecimal digits for MBR; `kind` is the file system, or
-    `hash` for a dm-verity hash tree; `mount_point` is where the image that was just made has it.
+    `hash` for a dm-verity hash tree; `mount_point` is that of a new node.
     """
 
     number: int
@@ -57,7 +57,7 @@ class Partition:
 
     @property
     def end_mib(self) -> int:
-        """The first MiB after it."""
+        """The first MiB after the partition."""
         return self.start_mib + self.size_mib
 
 
@@ -71,7 +71,7 @@ class Table:
 
     @property
     def is_legacy(self) -> bool:
-        """Whether a BIOS starts from it."""
+        """Whether the disk is for legacy BIOS."""
         return self.scheme == "dos"
 
     def by_label(self, label: str) -> Partition:
@@ -91,8 +91,8 @@ def plan_table(
 ) -> Table:
     """The table of a disk of `image_gib` GiB with slots of `root_mib` MiB.
 
-    Raises LayoutError when less than PERSIST_AT_LEAST_MIB is left, for what the table cannot
-    describe, and for dm-verity with legacy BIOS.
+    Raises LayoutError when less than PERSIST_AT_LEAST_MIB is left, when the disk is too large for
+    the table, and for dm-verity with legacy BIOS.
     """
     if legacy and verity:
         raise LayoutError("UEFI with dm-verity, found legacy BIOS")
@@ -125,7 +125,7 @@ def plan_table(
     if left < PERSIST_AT_LEAST_MIB:
         raise LayoutError(
             f"partitions that fit img_size = {image_gib} GiB ({image_mib} MiB): two slots of "
-            f"root = {root_mib} MiB and what goes with them take {taken} MiB, which leaves "
+            f"root = {root_mib} MiB and the other partitions take {taken} MiB, which leaves "
             f"{max(left, 0)} MiB for PERSIST; it needs {PERSIST_AT_LEAST_MIB} MiB"
         )
     wanted.append(("PERSIST", left, linux, "ext4"))
@@ -148,7 +148,7 @@ def plan_table(
 
 
 def smallest_disk_mib(table: Table) -> int:
-    """MiB of the smallest disk for a table whose last partition, PERSIST, gets what is left."""
+    """The size of the smallest disk for a table, in MiB; PERSIST takes the rest of the disk."""
     return table.partitions[-1].start_mib + PERSIST_AT_LEAST_MIB + GPT_BACKUP_MIB
 
 
@@ -158,7 +158,7 @@ def sfdisk_script(
     """The table as sfdisk(8) reads it.
 
     `disk_id` is a UUID for GPT and `0x` with eight hexadecimal digits for MBR; `uuids` has one for
-    each label and is for GPT only. With `takes_rest` the last partition gets what a disk has left.
+    each label and is for GPT only. With `takes_rest` the last partition takes the rest of the disk.
     """
     lines = [f"label: {table.scheme}", f"label-id: {disk_id}", "unit: sectors", "sector-size: 512"]
     for part in table.partitions:
@@ -178,7 +178,7 @@ def sfdisk_script(
 
 
 def drawn(table: Table) -> str:
-    """The table as lines of text for people, with each partition's place and size in MiB."""
+    """The table as text for users, with the start, end and size of each partition in MiB."""
     rows = [f"{table.scheme}, {table.image_mib} MiB"]
     for part in table.partitions:
         row = (

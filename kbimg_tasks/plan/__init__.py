@@ -1,1 +1,1 @@
-"""Which stage needs which: every arrow of the graph, worked out without touching the disk."""
+"""Plans the graph: the stages of each image and their dependencies, without reading files."""

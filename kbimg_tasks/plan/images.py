@@ -1,4 +1,4 @@
-"""The arrows: which stage stands on which. Pure: no disk, no clock, no process."""
+"""Plans all images of a configuration. Pure: no files, no clock, no processes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from kbimg_tasks.steps.stage import Stage
 
 @frozen
 class Plan:
-    """The stages in build order, which of them each image's results come from, which images are
-    container images, and the order-only prerequisites of each image: stages that only check, made
-    before everything else of the image, and whose results count for nothing."""
+    """The stages in build order; for each image, the stages that make its results and its
+    order-only prerequisites, which are checks that run before its other stages; and the container
+    images."""
 
     stages: tuple[Stage, ...]
     images: dict[str, tuple[Stage, ...]]
@@ -28,7 +28,7 @@ class Plan:
     order_only: dict[str, tuple[Stage, ...]]
 
     def standing_under(self, names: Iterable[str]) -> tuple[Stage, ...]:
-        """The stages that these images or stages are made from, themselves included."""
+        """These stages, or the stages of these images, with all stages that they need."""
         wanted = set(names)
         wanted |= {stage.name for name in wanted for stage in self.images.get(name, ())}
         for stage in reversed(self.stages):
@@ -37,12 +37,12 @@ class Plan:
         return tuple(stage for stage in self.stages if stage.name in wanted)
 
     def in_order(self, image: str) -> tuple[Stage, ...]:
-        """The stages of an image one after the other, its order-only prerequisites first."""
+        """The stages of an image in build order, its order-only prerequisites first."""
         first = self.standing_under(stage.name for stage in self.order_only.get(image, ()))
         return first + tuple(stage for stage in self.standing_under([image]) if stage not in first)
 
     def order_only_of(self, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """The order-only prerequisites of each stage, when these images are made."""
+        """The order-only prerequisites of each stage when these images are built."""
         checks = [stage.name for name in names for stage in self.order_only.get(name, ())]
         before = self.standing_under(checks)
         return {stage.name: tuple(checks) for stage in self.stages if stage not in before}
@@ -54,7 +54,7 @@ NOTHING_GIVEN = Given()
 def plan(
     config: Config, given: Given = NOTHING_GIVEN, kinds: Mapping[str, ImageKind] = KINDS
 ) -> Plan:
-    """Everything that a configuration can be made into."""
+    """The plan of all images that a configuration describes."""
     system = System.of(config, given)
     planned = {name: kind.plan(config, given, system) for name, kind in kinds.items()}
     images = {name: image for name, image in planned.items() if image is not None}
@@ -78,5 +78,5 @@ def plan(
 
 
 def _joined(images: Iterable[ImagePlan]) -> tuple[Stage, ...]:
-    """The stages of these images, each once."""
+    """The stages of these images, each only once."""
     return tuple(dict.fromkeys(stage for image in images for stage in image.stages))

@@ -1,4 +1,4 @@
-"""A root file system, planned: out of packages, or out of an upgrade image."""
+"""Plans a root file system, from packages or from an upgrade image."""
 
 from __future__ import annotations
 
@@ -27,24 +27,23 @@ from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import Arg, Artifact, Content, Scratch, Secret, Stage, Step
 from kbimg_tasks.steps.target import Target
 
-# The command that gives an image out, where no container engine has been asked yet.
+# The command that saves an image, if no container engine has been asked yet.
 SAVING = ("docker", "save")
-# A verified root is mounted by a hook of ours. systemd in the initramfs would mount the partition
-# itself, as the kernel's command line names it.
+# kbimg's own hook mounts a verified root. systemd in the initramfs would mount the partition
+# itself, because the kernel's command line names it.
 WITHOUT_SYSTEMD = ("systemd", "systemd-initrd", "dracut-systemd")
 
 
 @frozen
 class Given:
-    """What a plan depends on beside the configuration.
+    """The inputs of a plan other than the configuration.
 
-    `architecture` is the one that images are made for. `repomds` are the index files of
-    repositories on this machine, `epoch` is SOURCE_DATE_EPOCH where the user sets it; without it,
-    the newest package's build time is the clock. `locked` is a lock file of exact packages; with
-    `is_offline` no repository is asked for anything. `saving` is the command by which a container
-    engine gives out the upgrade image to start from, and `digest` says which image that is.
-    `admin_repomds` are the indexes of the admin container's repositories, and `builder` is the
-    container engine that builds it on a base image, if any is to.
+    `architecture` is that of the images. `repomds` are the index files of repositories on this
+    machine. `epoch` is SOURCE_DATE_EPOCH, if set; without it, the clock is the build time of the
+    newest package. `locked` is a lock file of exact packages. With `is_offline`, no repository is
+    contacted. `saving` is the command that saves the source upgrade image from a container engine,
+    and `digest` identifies that image. `admin_repomds` are the indexes of the admin container's
+    repositories, and `builder` is the container engine that builds it on a base image, if any.
     """
 
     architecture: Architecture = X86_64
@@ -60,10 +59,9 @@ class Given:
 
 @frozen
 class Root:
-    """A root file system: the stages before any disk, its tree, its tar, the time it shows; the
-    tree that an initramfs is made from, the stage that describes its kernel, the step that lists
-    its files before it is there, the architecture of its programs, and the stages that tell what is
-    in it."""
+    """A root file system: its stages, its tree, its tar and its clock; the tree that an initramfs
+    is made from, the stage that describes its kernel, the step that lists its files before it
+    exists, the architecture of its programs, and the stages that describe its contents."""
 
     stages: tuple[Stage, ...]
     tree: Sandbox
@@ -78,11 +76,11 @@ class Root:
 
 @frozen
 class Machine:
-    """A virtual machine: the stages of its disk, the sum of that disk, which takes too long to be
-    part of every build, and the files of an upgrade image by their names in it.
+    """A virtual machine: the stages of its disk, the stage of that disk's checksum, which takes too
+    long for every build, and the files of an upgrade image by their names in it.
 
-    `order_only` stages come before everything else. `checked` are implicit inputs of all that
-    leaves the output directory: they are there only when the finished images have been checked.
+    `order_only` stages run before all others. `checked` are implicit inputs of all final images:
+    they exist only if the checks of the finished parts have passed.
     """
 
     stages: tuple[Stage, ...]
@@ -93,26 +91,26 @@ class Machine:
 
     @property
     def upgrade_files(self) -> tuple[Stage, ...]:
-        """The stages of this disk that make files of the upgrade image."""
+        """The stages of this disk that make the files of the upgrade image."""
         made = {file.stage for file in self.upgrade.values()}
         return tuple(stage for stage in self.stages if stage.name in made)
 
 
 def password(config: Config) -> Secret | None:
-    """The password of GRUB's menu, as a program reads it."""
+    """The password of GRUB's menu, as input of a program."""
     return Secret("grub.passwd", config.grub.passwd.reveal() + "\n") if config.grub else None
 
 
 def loader_of(architecture: Architecture, table: Table) -> Loader:
-    """GRUB of the machines that start from a disk with this table."""
+    """The boot loader of machines that boot from a disk with this table."""
     return BIOS if table.is_legacy else uefi(architecture)
 
 
 def from_packages(
     config: Config, given: Given, table: Table, ids: Ids, keys: Keys | None = None
 ) -> Root:
-    """The root file system out of packages and what the configuration puts over them. With `keys`
-    it is a verified one: its boot files are signed, and what belongs on the ESP is made apart."""
+    """The root file system from packages and the configuration's additions. With `keys` it is a
+    verified one: its boot files are signed, and separate stages make the files of the ESP."""
     assert config.from_repo is not None
     machine = given.architecture
     firmware = "legacy BIOS" if table.is_legacy else "UEFI"
@@ -162,7 +160,7 @@ def from_packages(
 
 
 def from_upgrade_image(config: Config, given: Given, table: Table, ids: Ids) -> Root:
-    """The root file system out of an upgrade image."""
+    """The root file system from an upgrade image."""
     source = config.from_dockerimg
     assert source is not None
     loader = loader_of(given.architecture, table)

@@ -1,4 +1,4 @@
-"""The system that most kinds of images hold, planned once: its root file system and its disk."""
+"""Plans the system that most kinds of images contain: its root file system and its disk."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from kbimg_tasks.steps.stage import Artifact, Stage
 
 @frozen
 class System:
-    """A root file system with the stages of its tar, the virtual machine of it, and the partition
-    table of that machine's disk."""
+    """A root file system with the stages of its tar, its virtual machine, and the partition table
+    and identifiers of that machine's disk."""
 
     root: Root
     tar: tuple[Stage, ...]
@@ -26,7 +26,8 @@ class System:
 
     @classmethod
     def of(cls, config: Config, given: Given) -> System | None:
-        """The system that a configuration describes; None when it has no source for one."""
+        """The system that a configuration describes; None without [from_repo] and
+        [from_dockerimg]."""
         if not (config.from_repo or config.from_dockerimg):
             return None
         table = disk_table(config)
@@ -49,7 +50,7 @@ def disk_table(config: Config) -> Table:
 
 
 def virtual_machine(config: Config, root: Root, table: Table, ids: Ids) -> Machine:
-    """The disk with what is on it, and what an upgrade image of it holds."""
+    """The disk with its file systems, and the files of an upgrade image."""
     clock = root.clock
     first = table.partitions[0]
     boot = (filesystems.grub2 if table.is_legacy else filesystems.esp)(root.tree, first, ids, clock)

@@ -1,4 +1,4 @@
-"""A verified image, planned: its keys, its signed boot files, its hash tree, and its disk."""
+"""Plans a verified image: its keys, its signed boot files, its hash tree, and its disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbimg_tasks.stages.recipes.signing import Keys
 from kbimg_tasks.steps.stage import Artifact, Secret, Source, Stage
 from kbimg_tasks.steps.target import Target
 
-SLOT = "A"  # the one that a new disk has something in
+SLOT = "A"  # the slot that is filled on a new disk
 
 
 def planned(
@@ -41,7 +41,7 @@ def planned(
 def machine(
     config: Config, root: Root, table: Table, ids: Ids, found: Keys, checks: tuple[Stage, ...]
 ) -> Machine:
-    """The disk with slot A filled, and the three images that fill a slot."""
+    """The disk with slot A filled, and the images of the three partitions of a slot."""
     clock, secret = root.clock, password(config)
     assert secret is not None
     tree = filesystems.root_image(root.tree, table.by_label(f"ROOT-{SLOT}"), ids, clock)

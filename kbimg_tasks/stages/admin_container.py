@@ -1,4 +1,5 @@
-"""The admin container: sshd, an init, `hostshell` and the service that takes the operator's key."""
+"""The admin container: sshd, an init, `hostshell` and the service that installs the operator's
+key."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ FILES = (
 
 
 def customised(rootfs: Stage, architecture: Architecture, hostshell: Path, clock: Arg) -> Stage:
-    """What is put over the packages, as a layer."""
+    """The layer with kbimg's own files over the packages."""
     name = "admin_customised"
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
     tree = Sandbox(root=root, layers=(rootfs["rootfs"],), upper=layer)
@@ -56,8 +57,8 @@ def customised(rootfs: Stage, architecture: Architecture, hostshell: Path, clock
 def built_on(base: str, image: str, hostshell: Path, engine: str) -> Stage:
     """The container built by an engine on a base image, and its archive.
 
-    Which engine it is makes no difference. What `base` stands for in the engine or its registry is
-    looked up by the engine, when the stage is made.
+    The choice of the engine makes no difference. The engine resolves `base`, in its own store or in
+    a registry, when the stage runs.
     """
     made, digests = (
         Artifact(ARCHIVE, RESULT, is_result=True, size=Size.LARGE),
@@ -89,7 +90,7 @@ def built_on(base: str, image: str, hostshell: Path, engine: str) -> Stage:
 
 
 def _files(root: Arg, hostshell: Path) -> Iterator[Step]:
-    """What the container has beside its packages."""
+    """The steps that add kbimg's own files to the container."""
     for folder, mode, name in FILES:
         yield run(
             "install",

@@ -8,7 +8,7 @@ from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, run, tool
 
 
 def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
-    """kubeos.tar: owners, modes and extended attributes kept, names sorted.
+    """kubeos.tar, with owners, modes and extended attributes, and sorted names.
 
     The same tree gives the same bytes: pax headers (POSIX.1-2008, pax) without access and change
     times, and without the process number that GNU tar puts into their names.
@@ -25,13 +25,13 @@ def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:
 
 
 def tree_tar(name: str, summary: str, tree: Sandbox, clock: Arg) -> Stage:
-    """A tree as a tar that is no result of its own: a container's layer, say."""
+    """A tree as a tar that is not a result, such as a layer of a container."""
     tar = Artifact(name, "tree.tar", size=Size.ROOT)
     return Stage(name, summary, clock, (tar,), (tree_to(tree, tar),))
 
 
 def tree_to(tree: Sandbox, target: Artifact) -> Step:
-    """The step that writes a tree into a tar."""
+    """The step that writes a tree to a tar."""
     return tree.wrap(
         run(
             "tar",
@@ -58,7 +58,7 @@ def files(made: Stage) -> Step:
 
 
 def checksum(made: Stage) -> Stage:
-    """The SHA-256 sum of a stage's result, beside it."""
+    """The file with the SHA-256 checksum of a stage's result, next to it."""
     (result,) = (artifact for artifact in made.artifacts if artifact.is_result)
     name = f"{made.name}_sha256"
     sums = Artifact(name, f"{result.name}.sha256", is_result=True)

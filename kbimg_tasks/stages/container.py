@@ -1,4 +1,4 @@
-"""Container images, each a file of its own that every engine loads."""
+"""Container images, as archives that every engine can load."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIGESTS = "digests"
 @frozen
 class Image:
     """A container image: its name, the architecture of its programs, its layers as arguments of the
-    tool (`layer`, `file`), and the file that says what a container of it runs."""
+    tool (`layer`, `file`), and the file with the command and settings of its containers."""
 
     name: str
     architecture: Architecture
@@ -23,7 +23,7 @@ class Image:
 
 
 def archive(name: str, result: str, summary: str, image: Image, clock: Arg) -> Stage:
-    """The file `result` with the container image."""
+    """The stage that writes the container image to the file `result`."""
     made = Artifact(name, result, is_result=True, size=Size.ROOT)
     digests = Artifact(name, DIGESTS)
     how = (joined("--settings=", image.settings),) if image.settings else ()
@@ -49,10 +49,10 @@ def archive(name: str, result: str, summary: str, image: Image, clock: Arg) -> S
 
 
 def file(path: Artifact, name: str) -> Arg:
-    """A layer that holds one file."""
+    """A layer with one file."""
     return joined("--file=", path, f"={name}")
 
 
 def layer(tar: Artifact) -> Arg:
-    """A layer that is there as a tar."""
+    """A layer from an existing tar."""
     return joined("--layer=", tar)

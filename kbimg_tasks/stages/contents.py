@@ -1,4 +1,4 @@
-"""What is told of an image beside it: which packages are in it, and which programs made it."""
+"""The lists next to an image: the packages in it, and the programs that built it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADERS = "\\t".join(f"%{{{field}}}" for field in FIELDS) + "\\n"
 
 @frozen
 class Subject:
-    """What an SBOM is about: `kind` is one of CycloneDX's types of components."""
+    """The subject of an SBOM; `kind` is one of CycloneDX's component types."""
 
     kind: str
     name: str
@@ -26,10 +26,10 @@ class Subject:
 def sbom(
     resolved: Stage, subject: Subject, clock: Arg, prefix: str = "", beside: str = ""
 ) -> Stage:
-    """The list of the packages and the SBOM, out of the packages alone: no tree need be there.
+    """The package list and the SBOM, made from the resolved packages, without an installed tree.
 
-    `prefix` begins the stage's name, and `beside` the names of its results, where there are others
-    in the output directory.
+    The name of the stage begins with `prefix`, and the names of its results with `beside`, to
+    distinguish them from those of another image in the output directory.
     """
     name = f"{prefix}sbom"
     listed, document = (Artifact(name, f"{beside}{file}", is_result=True) for file in (LIST, SBOM))
@@ -69,8 +69,8 @@ def sbom(
 
 
 def build_tools(programs: Iterable[OneOf], tree: Artifact) -> Stage:
-    """The programs of this host that make the images, with their versions, as they are when `tree`,
-    which all images have in them, has been made."""
+    """The programs of this host that make the images, with their versions at the time when `tree`
+    has been made, which all images contain."""
     name = "build_tools"
     made = Artifact(name, PROGRAMS, is_result=True)
     ordered: tuple[OneOf, ...] = tuple(sorted(programs, key=lambda one: one.names))

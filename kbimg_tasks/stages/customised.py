@@ -1,4 +1,4 @@
-"""What the configuration puts into the root tree, over the installed packages."""
+"""The additions of the configuration to the root tree, over the installed packages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ MOUNTS = ("persist.mount", "etc.mount", "opt-cni.mount", "var.mount", "tmp.mount
 ESP_MOUNT, GRUB2_MOUNT = "boot-efi.mount", "boot-grub2.mount"
 SERVICES = ("kubeos-machine-id.service", "os-agent.service")
 SLOT_GOOD = "kubeos-slot-good.service"
-# By hand, since the unit need not be there: an image without Kubernetes is a legal one.
+# Linked directly instead of enabled, because the unit may be missing: an image without Kubernetes
+# is valid.
 KUBELET = (
     "/etc/systemd/system/multi-user.target.wants/kubelet.service",
     f"{UNITS}/kubelet.service",
@@ -40,7 +41,7 @@ KUBELET = (
 def customised(
     config: Config, architecture: Architecture, ids: Ids, layers: tuple[Artifact, ...], clock: Arg
 ) -> Stage:
-    """The configuration's own part of the tree, as the topmost layer."""
+    """The topmost layer of the tree, with the additions of the configuration."""
     name = "customised"
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
     tree = Sandbox(root=root, layers=layers, upper=layer, moves=(FACTORY_AS_VAR,))
@@ -58,7 +59,7 @@ def customised(
         ),
     ]
     users = {user.name for user in config.users}
-    # A file may bring what making users reads (/etc/skel, a group), or may be a user's own.
+    # A file may be needed for creating users (/etc/skel, a group), or may belong to a user.
     first: list[Step] = []
     last: list[Step] = []
     for number, entry in enumerate(config.copy_files):
@@ -95,7 +96,7 @@ def customised(
 
 
 def _system(tree: Sandbox, inside: Sandbox, root: Scratch, config: Config) -> Iterator[Step]:
-    """What every KubeOS image has, whatever is configured."""
+    """The additions that every KubeOS image has, for any configuration."""
     assert config.from_repo is not None
     release = "/usr/lib/os-release"
     mounts = (*MOUNTS, GRUB2_MOUNT if config.is_legacy else ESP_MOUNT)
@@ -167,7 +168,8 @@ def _copy(root: Scratch, entry: CopyFile) -> Step:
 def _user(
     tree: Sandbox, inside: Sandbox, root: Scratch, user: User, ids: Ids, clock: Arg
 ) -> Iterator[Step]:
-    """The account and its password. A group of the user's own name is made, another must exist."""
+    """The account and its password. A group with the user's name is created, other groups must
+    exist."""
     own_group = user.primary_group in (None, user.name)
     group = ("--user-group",) if own_group else ("--gid", str(user.primary_group))
     extra = ("--groups", ",".join(user.groups)) if user.groups else ()

@@ -23,9 +23,9 @@ def system_img(
 ) -> Stage:
     """system.img: the whole disk, sparse.
 
-    `images` holds what goes into each partition that is not empty; with `tree`, the file system of
-    ROOT-A is made in its place. `checked` is there only when a
-    check without which there is to be no disk has passed.
+    `images` has the content of each partition that is not empty; with `tree`, the file system of
+    ROOT-A is made directly in the disk. `checked` exists only if the checks that the disk depends
+    on have passed.
     """
     name = "system_img"
     disk = Artifact(name, "system.img", is_result=True, size=Size.ROOT)
@@ -54,7 +54,8 @@ def system_img(
 
 
 def _boot_code(disk: Artifact, table: Table, tree: Sandbox) -> Step:
-    """What a BIOS starts: in the first sector, and in the gap before the first partition."""
+    """The steps that write the boot code for a BIOS to the first sector and the gap before the
+    first partition."""
     gap = table.partitions[0].start_mib * SECTORS_A_MIB - 1
     return tree.wrap(
         tool(
@@ -68,7 +69,8 @@ def _boot_code(disk: Artifact, table: Table, tree: Sandbox) -> Step:
 
 
 def system_qcow2(disk: Stage) -> Stage:
-    """system.qcow2: the same disk for QEMU; written in order, so that two builds agree."""
+    """system.qcow2: the same disk for QEMU; written in order, so that all builds give the same
+    bytes."""
     name = "system_qcow2"
     image = Artifact(name, "system.qcow2", is_result=True, size=Size.ROOT)
     return Stage(

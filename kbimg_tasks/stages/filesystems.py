@@ -1,4 +1,4 @@
-"""File systems made as files: no loop device, no mount, no driver of the host's kernel."""
+"""File systems, made as files without loop devices, mounts or drivers of the host's kernel."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kbimg_tasks.stages.recipes.measure import measured
 from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Size, Stage, Step, joined, run, tool
 
-# Labels of file systems that go to either slot.
+# Labels of file systems that can be written to either slot.
 BOOT, ROOT = "BOOT", "ROOT"
-# The folders that the units and os-agent count on.
+# The folders that the units and os-agent expect.
 PERSIST_FOLDERS = ("var", "etc", "etcwork", "opt", "optwork", "etc/KubeOS/certs")
 
 
 def esp(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
-    """The EFI system partition: FAT, with all that the tree has below /boot/efi."""
+    """The EFI system partition: FAT, with everything below /boot/efi of the tree."""
     image = Artifact("esp", "esp.img", size=Size.LARGE)
     return Stage(
         "esp",
@@ -33,8 +33,7 @@ def esp(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
 
 
 def grub2(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
-    """The partition that GRUB reads where a BIOS starts it: ext4, with what the tree has below
-    /boot/grub2."""
+    """GRUB's partition for legacy BIOS: ext4, with everything below /boot/grub2 of the tree."""
     image = Artifact("grub2", "grub2.img", size=Size.LARGE)
     return Stage(
         "grub2",
@@ -46,7 +45,8 @@ def grub2(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
 
 
 def boot_image(layers: tuple[Artifact, ...], partition: Partition, ids: Ids, clock: Arg) -> Stage:
-    """The boot partition of a verified slot, of either: FAT with what is in the layers."""
+    """The boot partition of a verified slot, the same for both slots: FAT with the content of the
+    layers."""
     image = Artifact("boot_image", "update-boot.img", is_result=True, size=Size.LARGE)
     tree = Sandbox(root=Scratch("root"), layers=layers)
     either = evolve(partition, label=BOOT)
@@ -81,7 +81,8 @@ def _fat(
 
 
 def root_image(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
-    """The root file system of a verified slot, of either, as a file of the partition's size."""
+    """The root file system of a verified slot, the same for both slots, as a file of the
+    partition's size."""
     image = Artifact("root_image", "update-root.img", is_result=True, size=Size.ROOT)
     return Stage(
         "root_image",
@@ -96,7 +97,7 @@ def root_image(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Sta
 
 
 def root_b(partition: Partition, ids: Ids, clock: Arg) -> Stage:
-    """Slot B: empty, for the first upgrade to fill."""
+    """Slot B: empty until the first upgrade."""
     name = "root_b"
     image = Artifact(name, "root-b.img", size=Size.LARGE)
     return Stage(

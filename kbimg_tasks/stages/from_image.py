@@ -1,4 +1,4 @@
-"""The root tree out of an upgrade image that is there already, instead of out of packages."""
+"""The root tree from an existing upgrade image, instead of from packages."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ TAR, DIGEST = "kubeos_tar", "image-digest"
 def kubeos_tar(
     image: str | None, archive: Path | None, saving: tuple[str, ...], digest: str, loader: Loader
 ) -> Stage:
-    """kubeos.tar as it lies in the upgrade image, looked through before anything is made of it.
+    """kubeos.tar, taken from the upgrade image and checked for what an image needs.
 
-    The image comes from a file, or from the container engine whose command `saving` is, and which
-    knows it by `digest`. Which engine it was makes no difference.
+    The image comes from a file, or from a container engine, which saves it by the command `saving`
+    and identifies it by `digest`. The choice of the engine makes no difference.
     """
     name = TAR
     tar = Artifact(name, "kubeos.tar", is_result=True, size=Size.ROOT)
@@ -66,7 +66,7 @@ def kubeos_tar(
 
 
 def unpacked(tar: Stage, clock: Arg) -> Stage:
-    """The root tree, with owners, modes and extended attributes as the tar has them."""
+    """The root tree, with the owners, modes and extended attributes of the tar."""
     name = "unpacked"
     tree = Artifact(name, "rootfs", is_tree=True, size=Size.ROOT)
     return Stage(
@@ -95,7 +95,7 @@ def unpacked(tar: Stage, clock: Arg) -> Stage:
 
 
 def kernel(tree: Stage) -> Stage:
-    """Which kernel the root tree has, for whoever makes a further initramfs for it."""
+    """The kernel version of the root tree, for stages that make another initramfs for it."""
     name = "kernel"
     version, compressor = Artifact(name, "kernel-version"), Artifact(name, "compressor")
     return Stage(
@@ -115,8 +115,8 @@ def kernel(tree: Stage) -> Stage:
 
 
 def menu(tree: Stage, loader: Loader, ids: Ids, clock: Arg) -> Stage:
-    """GRUB's menu with the slots of this disk, as a layer: the upgrade image may have been made
-    for partitions of other sizes, and so with other numbers in its menu."""
+    """The layer with the grub.cfg for the slots of this disk: the upgrade image may have been made
+    for partitions of other sizes, whose UUIDs differ."""
     name = "menu"
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
     over = Sandbox(root=root, layers=(tree["rootfs"],), upper=layer)

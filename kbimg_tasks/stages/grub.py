@@ -1,4 +1,4 @@
-"""GRUB, its menu, and what goes with them."""
+"""GRUB, its grub.cfg and environment, and the signed boot files of verified images."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ ARGUMENTS = (
     "ro rootfstype=ext4 nomodeset quiet oops=panic softlockup_panic=1 nmi_watchdog=1 rd.shell=0 "
     "selinux=0 crashkernel=256M panic=3"
 )
-# All that a verified GRUB needs: it loads no module at run time. Without pgp it verifies nothing,
-# whatever key it holds.
+# All modules of a verified GRUB: it loads none at run time. Without pgp it verifies nothing, even
+# with a key in its image.
 VERIFIED_MODULES = (
     "normal",
     "configfile",
@@ -56,7 +56,7 @@ SALT_BYTES = 64
 
 
 def grub(rootfs: Stage, loader: Loader, password: Secret | None, target: Target) -> Stage:
-    """GRUB with its modules, menu and environment, as a layer to put over the installed tree."""
+    """The layer with GRUB, its modules, grub.cfg and environment, over the installed tree."""
     name = "grub"
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
     tree = Sandbox(root=root, layers=(rootfs["rootfs"],), upper=layer)
@@ -104,11 +104,11 @@ def grub(rootfs: Stage, loader: Loader, password: Secret | None, target: Target)
 
 
 def signed_loader(system: Artifact, keys: Keys, password: Secret, target: Target) -> Stage:
-    """The boot partition but for the menu: shim, MokManager, fallback and GRUB signed, and the
+    """The boot partition without grub.cfg: signed shim, MokManager, fallback and GRUB, and the
     certificates to enroll.
 
-    GRUB carries its first commands, the password and the OpenPGP key in itself, and the SBAT
-    generations of the distribution's GRUB, whose code it is.
+    GRUB's image contains its first commands, the password, the OpenPGP key, and the SBAT
+    generations of the distribution's GRUB, because it is made of the same code.
     """
     architecture, table = target.architecture, target.table
     ids, clock = target.ids, target.clock
@@ -194,7 +194,7 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, target: Target
 def signed_menu(
     root_hash: Artifact, architecture: Architecture, keys: Keys, table: Table, ids: Ids, clock: Arg
 ) -> Stage:
-    """The menu, which names the root hash, and its signature."""
+    """grub.cfg with the root hash, and its signature."""
     name = "signed_menu"
     esp = Artifact(name, "esp", is_tree=True)
     menu = joined(esp, "/EFI/openEuler/grub.cfg")

@@ -1,4 +1,4 @@
-"""The initramfs: made by the image's own dracut, once, beside the other stages."""
+"""The initramfs, made by the image's own dracut."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ def initramfs(
     more: tuple[str, ...] = (),
     without: tuple[str, ...] = (),
 ) -> Stage:
-    """/boot/initramfs.img, for any machine, as a layer to put over the installed tree.
+    """The layer with /boot/initramfs.img, for any machine, over the installed tree.
 
-    `more` are modules of ours besides the one that every image has, `without` are some of dracut's.
+    `more` are further modules of kbimg in addition to the one that every image has; `without` are
+    modules of dracut to leave out.
     """
     name = "initramfs"
     layer = Artifact(name, "layer", is_tree=True)

@@ -1,4 +1,4 @@
-"""The keys that a verified image is signed with: made once, kept, and checked before each use."""
+"""The keys of verified images: made once in a protected stage, and checked before each use."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ SECRET_FILE = "@SECRET@"  # a mark of tools/give_secret
 
 
 def kept(efi: Secret, grub: Secret, years: int) -> Stage:
-    """New keys, in a folder of the output directory that only root can read and that stays."""
+    """New keys, in a folder of the output directory that only root can read. Clean does not delete
+    it."""
     keys = Artifact(KEPT, "keys", is_tree=True, is_result=True, size=Size.SMALL)
     key, certificate, der, database = (
         joined(keys, f"/{name}")
@@ -140,8 +141,9 @@ def kept(efi: Secret, grub: Secret, years: int) -> Stage:
 def checked(
     keys: Artifact | Source, efi: Secret, grub: Secret, where: Callable[[str], str]
 ) -> Stage:
-    """The keys of any layout, found good, in one layout: rsa4BIOS.key, .crt and .der, gpg.key and
-    gpg.sec, the secret ones behind their passphrases. `where` tells the place of an option."""
+    """The checked keys in one layout, whatever the layout of the source: rsa4BIOS.key, .crt and
+    .der, gpg.key and gpg.sec; secret keys are encrypted with their passphrases. `where` gives the
+    place of an option for messages."""
     own = Artifact(CHECKED, "keys", is_tree=True)
     end = Artifact(CHECKED, NOT_AFTER)
 
@@ -164,10 +166,10 @@ def checked(
 
 
 def have_ended(folder: Path) -> bool:
-    """Whether the certificate that the stage found good, in its folder, has expired since."""
+    """Whether the certificate in the stage's folder has expired since it was checked."""
     return int((folder / NOT_AFTER).read_text(encoding="ascii")) <= time.time()
 
 
 def given(secret: Secret, *argv: Arg) -> Step:
-    """A step whose program reads a secret from the file that stands for SECRET_FILE."""
+    """A step whose program reads a secret from a file, whose path replaces SECRET_FILE."""
     return run(*argv).behind(Tool("give_secret")).fed(secret)

@@ -32,12 +32,12 @@ from kbimg_tasks.tools import lock_format
 
 DNF = OneOf(("dnf", "yum"))
 DNF_CACHE = Cache("dnf")
-# Where every RPM distribution that KubeOS stands on has the database; Debian's rpm would put it
-# into root's home.
+# The path of the database in all RPM distributions that KubeOS uses; Debian's rpm would put it in
+# root's home.
 RPM_DATABASE = "_dbpath /var/lib/rpm"
-# Mounted while packages are installed, so nothing of a package can be put there.
+# These are mounted during the installation, so no file of a package can be written there.
 MOUNTED = "_netsharedpath /dev:/proc:/sys"
-# A package as `rpm --verbose` prints it when it has been installed.
+# The line of `rpm --verbose` for an installed package.
 INSTALLED = r"^[^\s:]+-[^\s-]+-[^\s-]+$"
 DOWNLOADED = r"^\((?P<count>\d+)/(?P<total>\d+)\): "
 
@@ -45,7 +45,7 @@ DOWNLOADED = r"^\((?P<count>\d+)/(?P<total>\d+)\): "
 @frozen
 class Wanted:
     """The packages to install: `names`, the first of `first_of` that the repositories have, and
-    what is `needed`, by purposes that a message names."""
+    `needed` packages for each purpose, which messages name."""
 
     names: tuple[str, ...]
     first_of: tuple[str, ...] = ()
@@ -54,11 +54,11 @@ class Wanted:
 
 @frozen
 class Repositories:
-    """Where packages come from: the repositories of `file`.
+    """The sources of packages: the repositories of `file`.
 
-    `repomds` are the index files of those on this machine. With `locked`, a file that
-    `lock_packages` wrote, it is just the packages of that file, whatever the repositories have in
-    addition. With `is_offline`, no repository is asked for anything.
+    `repomds` are the index files of repositories on this machine. With `locked`, a file that
+    `lock_packages` wrote, exactly the packages of that file are used. With `is_offline`, no
+    repository is contacted.
     """
 
     file: Path
@@ -74,14 +74,14 @@ def packages(
     repositories: Repositories,
     epoch: str | None,
 ) -> Stage:
-    """Which packages, exactly, and all of them downloaded.
+    """Resolves the exact packages and downloads them.
 
-    The cache folder is used by one dnf at a time: dnf's own locks name process numbers, which mean
-    nothing across PID namespaces.
+    Only one dnf at a time uses the cache folder: dnf's own locks contain process IDs, which are not
+    valid in other PID namespaces.
     """
     locked = repositories.locked
     lock, count, clock = (Artifact(name, file) for file in (lock_format.NAME, "count", "clock"))
-    # The same names can be other packages: a version that was built anew, say.
+    # The same names can be other packages, for example a version that was built again.
     listing = Artifact(name, "packages.list", checksums=lock.name)
     indexes = Artifact(name, "indexes")
     resolved, root = Scratch("resolved"), Scratch("installroot")
@@ -150,7 +150,7 @@ def packages(
 
 
 def files(resolved: Stage) -> Step:
-    """The step that prints the path of every file in the packages, which need not be installed."""
+    """The step that prints the path of every file in the packages, without installing them."""
     return run(
         "rpm",
         "--query",
@@ -163,7 +163,8 @@ def files(resolved: Stage) -> Step:
 
 
 def _package(name: str) -> Arg:
-    """A package as dnf's argument; an RPM file of the user's counts with its content."""
+    """A package as an argument of dnf; the content of a user's RPM file is part of the
+    fingerprint."""
     return Source(Path(name)) if _is_file(name) else name
 
 
@@ -172,10 +173,10 @@ def _is_file(name: str) -> bool:
 
 
 def rootfs(resolved: Stage, architecture: Architecture, clock: Arg) -> Stage:
-    """The installed tree of a system that boots, without anything of one machine or one build.
+    """The installed tree of a bootable system, without data of one machine or one build.
 
-    rpm installs what dnf chose: its transaction is what dnf's would be, without dnf's history and
-    logs, which differ from build to build. The kernel's scriptlet finds a dracut that does nothing.
+    rpm installs the packages that dnf resolved: the result is that of dnf, without dnf's history
+    and logs, which differ in every build. The kernel's scriptlet calls a dracut that does nothing.
     """
     tree = _tree("rootfs")
     kernel_version, compressor = (
@@ -203,7 +204,7 @@ def rootfs(resolved: Stage, architecture: Architecture, clock: Arg) -> Stage:
 
 
 def container_rootfs(name: str, resolved: Stage, architecture: Architecture, clock: Arg) -> Stage:
-    """The installed tree of a container: no kernel, and /var as the packages left it."""
+    """The installed tree of a container: no kernel, and an unchanged /var."""
     return _installed(
         "the container's packages installed into one tree",
         _tree(name),

@@ -23,7 +23,7 @@ from kbimg_tasks.steps.target import Target
 
 MODULE = "91kubeos-install"
 INSTALLER = f"{MODULES}/{MODULE}"
-# Each program of the installer, with the package that brings it.
+# Each program of the installer, with its package.
 PROGRAMS = {
     **dict.fromkeys(
         (
@@ -60,8 +60,9 @@ DHCP_PROGRAMS = {"dhclient": "dhcp"}
 
 
 def programs(listed: Step, pxe: PxeConfig, lacking: str) -> Stage:
-    """Whether the files of the root file system, which `listed` prints, have every program that the
-    installer runs. `lacking` says what to do about the `{package}` of one that is missing."""
+    """Checks that the files of the root file system, which `listed` prints, include every program
+    of the installer. `lacking` is the advice for a missing program, with `{package}` for its
+    package."""
     name = "pxe_programs"
     checked, listing = Artifact(name, "programs"), Scratch("files")
     return Stage(
@@ -88,7 +89,7 @@ def _needed(pxe: PxeConfig) -> tuple[str, ...]:
 
 
 def kernel(system: Artifact) -> Stage:
-    """vmlinuz: what a machine starts together with initramfs.img."""
+    """vmlinuz: the kernel that a machine boots together with initramfs.img."""
     name = "pxe_kernel"
     made = Artifact(name, "vmlinuz", is_result=True, size=Size.LARGE)
     return Stage(
@@ -103,7 +104,7 @@ def kernel(system: Artifact) -> Stage:
 def initramfs(
     system: Artifact, described: Stage, pxe: PxeConfig, folders: tuple[str, ...], target: Target
 ) -> Stage:
-    """initramfs.img: for any machine, with the installer and what it is to do."""
+    """initramfs.img: for any machine, with the installer and its settings."""
     table, ids, clock = target.table, target.ids, target.clock
     name = "pxe_initramfs"
     image = Artifact(name, "initramfs.img", is_result=True, size=Size.LARGE)

@@ -1,5 +1,5 @@
-"""What GRUB and the firmware check of the root file system's own files: signed, and looked at again
-when the images are made."""
+"""Signs the boot files in the root file system that GRUB and the firmware verify, and verifies them
+in the finished images."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MENU = "openEuler/grub.cfg"
 
 
 def boot_files(rootfs: Stage, initramfs: Stage, keys: Keys, clock: Arg) -> Stage:
-    """The kernel signed for Secure Boot, and the signatures of it and of the initramfs, as a layer
-    to put over the installed tree."""
+    """The layer with the kernel, signed for Secure Boot, and the signatures of kernel and initramfs
+    for GRUB."""
     name = "signed_kernel"
     layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
     tree = Sandbox(root=root, layers=(rootfs["rootfs"], initramfs["layer"]), upper=layer)
@@ -38,7 +38,7 @@ def boot_files(rootfs: Stage, initramfs: Stage, keys: Keys, clock: Arg) -> Stage
 
 
 def _programs(architecture: Architecture) -> Iterator[str]:
-    """What lies on the boot partition, below EFI, and is a UEFI program."""
+    """The UEFI programs on the boot partition, below EFI."""
     yield f"BOOT/{architecture.removable}"
     for folder, names in (("BOOT", ("fb", "mm")), ("openEuler", ("grub", "mm", "shim"))):
         for name in names:
@@ -46,7 +46,7 @@ def _programs(architecture: Architecture) -> Iterator[str]:
 
 
 def signatures(boot: Artifact, root: Artifact, architecture: Architecture, keys: Keys) -> Stage:
-    """Every signature, checked on the finished images: what a node reads is what is looked at."""
+    """Verifies every signature in the finished images, on the bytes that a node reads."""
     name = "signatures"
     report = Artifact(name, "signatures")
     folder = Scratch("files")

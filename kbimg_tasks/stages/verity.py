@@ -1,4 +1,4 @@
-"""The hash tree of a root file system, and what a verified image needs of its packages."""
+"""The hash tree of a root file system, and the programs that a verified image needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kbimg_tasks.machine.partitions import Partition
 from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Size, Stage, Step, run, tool
 
 SALT_BYTES = 32
-# Each program of the initramfs and of kubeos-dmv, with the package that brings it.
+# Each program of the initramfs and of kubeos-dmv, with its package.
 PROGRAMS = {
     **dict.fromkeys(
         (
@@ -38,7 +38,7 @@ PROGRAMS = {
 
 
 def _boot_files(architecture: Architecture) -> dict[str, str]:
-    """Each file that the boot partition is made of, with its package."""
+    """Each file of the boot partition, with its package."""
     grub = f"grub2-efi-{architecture.efi}"
     return {
         **{f"{VENDOR}/{architecture.efi_program(name)}": "shim" for name in ("shim", "mm")},
@@ -49,7 +49,8 @@ def _boot_files(architecture: Architecture) -> dict[str, str]:
 
 
 def programs(listed: Step, architecture: Architecture) -> Stage:
-    """Whether the packages, whose files `listed` prints, have all that a verified image needs."""
+    """Checks that the packages, whose files `listed` prints, have everything that a verified image
+    needs."""
     name = "verity_programs"
     checked, listing = Artifact(name, "programs"), Scratch("files")
     wanted = (
@@ -75,7 +76,7 @@ def programs(listed: Step, architecture: Architecture) -> Stage:
 
 
 def hash_tree(root: Artifact, partition: Partition, ids: Ids, clock: Arg) -> Stage:
-    """update-hash.img, and the root hash that stands for all of the root file system."""
+    """update-hash.img, and the root hash, which authenticates the whole root file system."""
     name = "hash_tree"
     tree, root_hash = (
         Artifact(name, "update-hash.img", is_result=True, size=Size.LARGE),

@@ -1,4 +1,4 @@
-"""What stages need of the host: read off their steps."""
+"""The programs and architectures that stages need, derived from their steps."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from kbimg_tasks.host.containment import CONTAINMENT
 from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import Arg, OneOf, Stage, Step, Tool, Unhashed
 
-# The programs among the words that every step runs behind.
+# The programs in the command that contains every step.
 CONTAINS = ("setpriv", "sh", "unshare")
 
 
 def programs(stages: Iterable[Stage]) -> set[OneOf]:
-    """The programs of this host that the stages run, those they are run behind included."""
+    """The programs of this host that the stages run, including wrappers."""
     wanted = {OneOf((name,)) for name in CONTAINMENT if name in CONTAINS}
     for stage in stages:
         for step in stage.steps:
@@ -22,7 +22,7 @@ def programs(stages: Iterable[Stage]) -> set[OneOf]:
 
 
 def machines(stages: Iterable[Stage]) -> set[str]:
-    """The architectures whose programs the stages run inside a tree, by their names."""
+    """The names of the architectures whose programs the stages run inside a tree."""
     return {
         wrapper.machine
         for stage in stages
@@ -33,7 +33,7 @@ def machines(stages: Iterable[Stage]) -> set[str]:
 
 
 def at_work(step: Step) -> str:
-    """The program that a step is about, without those that it is run behind."""
+    """The name of a step's program, without its wrappers."""
     program = step.argv[0]
     if isinstance(program, Tool):
         return program.name
@@ -47,7 +47,7 @@ def _of_step(step: Step) -> Iterator[OneOf]:
         if not isinstance(program, Tool):
             yield _program(program)
         if isinstance(each, Sandbox) and each.chroot:
-            return  # what is inside are programs of the tree
+            return  # inside a chroot, programs are those of the tree
 
 
 def _program(arg: Arg) -> OneOf:

@@ -29,13 +29,14 @@ from kbimg_tasks.steps.stage import (
     Unhashed,
 )
 
-# The text of one argument; of a tool, that of the Python which runs it: see `command`.
+# The text of one argument. For a tool it is the Python interpreter; `command` adds the module.
 Renderer = Callable[[Arg], str]
 UNHASHED = "$MANNER"
 
 
 def symbolic(stage: Stage) -> Renderer:
-    """Text that does not change when the output directory or the user's files move."""
+    """Renders for fingerprints: the text does not depend on where the output directory and the
+    user's files are."""
 
     def text(arg: Arg) -> str:
         if isinstance(arg, str):
@@ -67,7 +68,7 @@ def symbolic(stage: Stage) -> Renderer:
 
 
 def actual(stage: Stage, layout: Layout) -> Renderer:
-    """The paths to run with; `Content` is read from the disk."""
+    """Renders for running: real paths, and the text of the files of `Content`."""
 
     def text(arg: Arg) -> str:
         if isinstance(arg, str):
@@ -100,7 +101,7 @@ def actual(stage: Stage, layout: Layout) -> Renderer:
 
 
 def shell(stage: Stage) -> Renderer:
-    """Text to stand between double quotes in the stage's script, with the script's variables."""
+    """Renders for the stage's script: text between double quotes, with the script's variables."""
 
     def text(arg: Arg) -> str:
         if isinstance(arg, str):
@@ -137,7 +138,7 @@ def assert_never(value: NoReturn) -> NoReturn:
 
 
 def published(artifact: Artifact) -> str:
-    """The folder of a whole artifact, as a script names it."""
+    """The folder of a published artifact, as a script names it."""
     return "$OUT" if artifact.is_result else f"$STAGES/{artifact.stage}"
 
 
@@ -146,7 +147,7 @@ def _escaped(text: str) -> str:
 
 
 def command(step: Step, text: Renderer) -> Iterator[str]:
-    """The step's whole argument list as text."""
+    """The whole argument list of a step, with its wrappers, as text."""
     for arg in step.command:
         yield text(arg)
         if isinstance(arg, Tool):
@@ -154,10 +155,10 @@ def command(step: Step, text: Renderer) -> Iterator[str]:
 
 
 def command_line(step: Step, text: Renderer) -> str:
-    """The step as it could be typed into a shell; a secret is a file that the reader provides."""
+    """The step in shell syntax; a secret is read from a file that the user provides."""
     words = [f"{name}={shlex.quote(text(value))}" for name, value in step.env]
     for word in command(step, text):
-        # However many words it takes to say how.
+        # Consecutive unhashed arguments count as one, however many there are.
         if word != UNHASHED or words[-1:] != [UNHASHED]:
             words.append(word if word == UNHASHED else shlex.quote(word))
     if step.stdout is not None:

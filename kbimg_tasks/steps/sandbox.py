@@ -1,4 +1,4 @@
-"""What is set up around a step's program: a root tree, a folder in memory, no waiting for disks."""
+"""Wrappers of a step's program: a mounted root tree, a folder in memory, no syncing to disk."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from attrs import evolve, frozen
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Step, Tool, joined
 
-# While a tree is worked on, what belongs to /var goes to the copy that nodes fill theirs from.
+# Files that a step writes to /var go to the factory copy, from which nodes fill their own /var.
 FACTORY_AS_VAR = ("/usr/share/factory/var", "/var")
 
 
 def nosync(step: Step) -> Step:
-    """The step with its programs kept from waiting for the disk, which publishing does not need."""
+    """The step with fsync and the like disabled: publishing a stage does not depend on them."""
     return step.behind(Tool("unsynced"), "--")
 
 
 @frozen
 class Sandbox:
-    """A root tree mounted for one step, seen by nothing else.
+    """A root tree that is mounted for one step only.
 
-    `layers` are merged, the lowest first. Changes go to `upper`; without one the tree is read-only.
-    `root` is where the tree is mounted, or, without layers, a directory that is there already.
-    `machine` is the architecture of the tree's programs, where any of them may run.
+    `layers` are merged, the lowest first. Changes go to `upper`; without it the tree is read-only.
+    `root` is the mount point of the tree or, without layers, an existing directory. `machine` is
+    the architecture of the tree's programs, if any of them may run.
     """
 
     root: Arg
@@ -36,11 +36,11 @@ class Sandbox:
     chroot: bool = False
 
     def running_in(self, architecture: Architecture) -> Sandbox:
-        """The same tree with programs of its own run inside it, as in a chroot."""
+        """The same sandbox, which runs programs of the tree inside it by chroot."""
         return evolve(self, chroot=True, kernel=True, machine=architecture.name)
 
     def wrap(self, step: Step) -> Step:
-        """The step that mounts the tree and then does `step`."""
+        """The step, run with the tree mounted."""
         return step.inside(self)
 
     @property
@@ -60,6 +60,6 @@ class Sandbox:
 
 
 def in_memory(step: Step) -> Step:
-    """The step with a folder in memory for what must not reach a disk, keys in the clear say: it
-    hides /dev/shm, and ends with the step."""
+    """The step with a folder in memory at /dev/shm for data that must not be written to a disk,
+    such as decrypted keys. The folder hides the host's /dev/shm and ends with the step."""
     return Sandbox(root="/dev", tmpfs=("/shm",)).wrap(step)

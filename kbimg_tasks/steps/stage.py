@@ -1,7 +1,8 @@
-"""The values that a build is planned in: artifacts, steps and stages.
+"""The values of a plan: artifacts, arguments, steps and stages.
 
-A stage is its steps. The edges of the graph, the fingerprint, the host check, what `clean` removes
-and the shell text of the log are all derived from them. Nothing here touches the disk.
+Everything about a stage is derived from its steps: the edges of the graph, the fingerprint, the
+host check, the files that `clean` deletes, and the commands in the log. Nothing here reads or
+writes files.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from attrs import Factory, evolve, field, frozen
 class Size(Enum):
     """How large an artifact is, decided when planning.
 
-    A small one counts with its content, so where a stage comes out the same, no stage that needs it
-    is made again. A large one is never read: it counts by what its stage was made from. One of the
-    size of the root tree takes about as much disk space as the installed packages.
+    The identity of a small artifact is its content: if a stage produces the same file again, the
+    stages that need it stay up to date. A large artifact is never read: its identity is the
+    fingerprint of its stage. One with the size of the root tree takes about as much disk space as
+    the installed packages.
     """
 
     SMALL = "small"
@@ -31,9 +33,9 @@ class Size(Enum):
 class Artifact:
     """Something a stage makes: a file, or a directory tree.
 
-    A `result` lies in the output directory under its own name, where the user looks for it; all
-    else lies in the stage's own folder below `.kbimg`. One with `checksums` lists files
-    in a cache that others may empty, and counts with the artifact of that name: their checksums.
+    A result (`is_result`) is in the output directory, for the user; other artifacts are in the
+    stage's folder below `.kbimg`. An artifact with `checksums` lists files in a cache that can be
+    emptied at any time; its identity includes the artifact of that name, which has their checksums.
     """
 
     stage: str
@@ -48,14 +50,15 @@ class Artifact:
 
 @frozen
 class Scratch:
-    """A path in the stage's work directory that is thrown away with it."""
+    """A temporary path in the stage's work directory, deleted with it."""
 
     name: str
 
 
 @frozen
 class Source:
-    """A file or directory of the user's: its content, modes and owners count for the stage."""
+    """A file or directory of the user. Its content, modes and owners are part of the
+    fingerprint."""
 
     path: Path
 
@@ -69,33 +72,36 @@ class Data:
 
 @frozen
 class Cache:
-    """A folder that all builds of this machine share; what is in it never counts for a stage."""
+    """A folder that all builds of this machine share. Its content is not part of the
+    fingerprint."""
 
     name: str
 
 
 @frozen
 class Unhashed:
-    """Part of a command line that changes how a step is done, not its result: it never counts."""
+    """An argument that changes how a step is performed, not its result: not part of the
+    fingerprint."""
 
     word: str
 
 
 @frozen
 class Tool:
-    """One of our own programs, a module of `kbimg_tasks/tools`; its code counts for the stage."""
+    """One of kbimg's own programs, a module of `kbimg_tasks/tools`. Its code is part of the
+    fingerprint."""
 
     name: str
 
     @property
     def module(self) -> str:
-        """What Python's `-m` is given."""
+        """The name of the module, for Python's `-m`."""
         return f"kbimg_tasks.tools.{self.name}"
 
 
 @frozen
 class OneOf:
-    """The first of several programs that the host has; which one makes no difference."""
+    """The first of several equivalent programs that the host has."""
 
     names: tuple[str, ...]
 
@@ -109,7 +115,7 @@ class Text:
 
 @frozen
 class Content:
-    """The text of a small file, known only while building (a kernel version, say)."""
+    """The text of a small file, known only while building, such as a kernel version."""
 
     artifact: Artifact | Scratch
 
@@ -123,7 +129,8 @@ class Joined:
 
 @frozen
 class Secret:
-    """Text for a program's standard input that no argument list, log or database may show."""
+    """Secret text for a program's standard input. It must not appear in arguments, logs or
+    databases."""
 
     name: str
     text: str = field(repr=False)
@@ -134,14 +141,14 @@ Stdin = Union[Arg, Text, Secret]
 
 
 def joined(*parts: Arg) -> Joined:
-    """One argument out of several parts."""
+    """One argument made of several parts."""
     return Joined(parts)
 
 
 @frozen
 class Progress:
-    """Progress by output: lines that match `pattern`, out of `total` or of what its group `total`
-    has found."""
+    """Progress measured by output: the number of lines that match `pattern`, of `total` or of the
+    number in the pattern's group `total`."""
 
     pattern: str
     total: Arg
@@ -150,23 +157,24 @@ class Progress:
 
 @frozen
 class Growth:
-    """Progress by the disk space of `file`, out of about what the artifacts `made_of` take."""
+    """Progress measured by the disk space of `file`, compared with that of the artifacts
+    `made_of`."""
 
     file: Artifact | Scratch
     made_of: tuple[Artifact, ...]
 
 
 class Wrapper(Protocol):
-    """Something that is set up around a step's program."""
+    """A program that sets something up and then runs the step's program."""
 
     @property
     def argv(self) -> tuple[Arg, ...]:
-        """The program that sets it up, with its arguments up to those of the program inside."""
+        """The program with its own arguments; those of the inner program follow."""
 
 
 @frozen
 class Starter:
-    """A program that starts the one behind its own arguments."""
+    """A wrapper that is just a program with arguments."""
 
     argv: tuple[Arg, ...]
 
@@ -175,9 +183,9 @@ class Starter:
 class Step:
     """One program to run: an argument list, never a shell's text.
 
-    `wrappers` are set up around the program, the outermost first. `also_runs` are the programs of
-    the host that the program runs in turn. `option` is where the user asked for it, as
-    ("users", 0); when it fails, that is named.
+    `wrappers` run around the program, the outermost first. `also_runs` are programs of the host
+    that the program itself runs. `option` is the option that the step comes from, such as ("users",
+    0); the error message names it when the step fails.
     """
 
     argv: tuple[Arg, ...]
@@ -211,19 +219,19 @@ class Step:
         return evolve(self, wrappers=(wrapper, *self.wrappers))
 
     def using(self, *programs: str | OneOf) -> Step:
-        """The same step, saying which programs its own program runs in turn."""
+        """The same step, with further programs that its own program runs."""
         return evolve(self, also_runs=programs)
 
     def doing(self, *option: str | int) -> Step:
-        """The same step, saying which option or table asks for it."""
+        """The same step, with the option or table that it comes from."""
         return evolve(self, option=option)
 
     def counting(self, pattern: str, total: Arg, unit: str) -> Step:
-        """The same step with its progress read off its output."""
+        """The same step, with its progress measured by its output."""
         return evolve(self, progress=Progress(pattern, total, unit))
 
     def growing(self, file: Artifact | Scratch, *made_of: Artifact) -> Step:
-        """The same step with its progress read off the file that it writes."""
+        """The same step, with its progress measured by the file that it writes."""
         return evolve(self, progress=Growth(file, made_of))
 
 
@@ -233,7 +241,7 @@ def run(*argv: Arg, **env: Arg) -> Step:
 
 
 def tool(name: str, *argv: Arg, **env: Arg) -> Step:
-    """A step that runs one of our own programs in `kbimg_tasks/tools`."""
+    """A step that runs one of kbimg's own programs in `kbimg_tasks/tools`."""
     return run(Tool(name), *argv, **env)
 
 
@@ -241,13 +249,14 @@ def tool(name: str, *argv: Arg, **env: Arg) -> Step:
 class Stage:
     """A node of the graph: what it makes (`summary`), its steps and its artifacts.
 
-    `implicit_inputs` are files that count although no argument names them: a program of the stage
-    finds them by itself, or they are there only when a check has passed.
-    `clock` is the time in seconds since the epoch that stands in everything the stage makes
+    `implicit_inputs` are files that the stage depends on although no argument names them: a program
+    of the stage finds them by itself, or they exist only when a check has passed.
+    `clock` is the time in seconds since the epoch of all files that the stage makes
     (https://reproducible-builds.org/specs/source-date-epoch/).
-    One that `is_shared` is made once for all output directories of the machine: see `store`.
-    One that is `protected` makes what cannot be made again: it is made where there is none,
-    whatever it would be made from now, and only cleaned by its name.
+    A shared stage (`is_shared`) is made once for all output directories of the machine: see
+    `build/store.py`.
+    A protected stage makes files that cannot be made again, such as keys: it runs only if they do
+    not exist, whatever its fingerprint, and clean deletes them only when its name is given.
     """
 
     name: str
@@ -288,7 +297,7 @@ class Stage:
         return tuple(wanted)
 
     def sources(self) -> tuple[Source, ...]:
-        """The user's files among the arguments."""
+        """The user's files and directories among the arguments."""
         return tuple(dict.fromkeys(arg for arg in self.args() if isinstance(arg, Source)))
 
 

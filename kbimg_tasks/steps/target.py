@@ -1,4 +1,4 @@
-"""What a root file system is made for."""
+"""The target of a root file system: its machine, disk and clock."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from kbimg_tasks.steps.stage import Arg
 
 @frozen
 class Target:
-    """The machine that starts it and its disk: the architecture, the partitions with their ids, and
-    the time in seconds since the epoch that all files show."""
+    """The architecture of the machine, the partitions of its disk with their identifiers, and the
+    time of all files, in seconds since the epoch."""
 
     architecture: Architecture
     table: Table

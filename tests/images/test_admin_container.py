@@ -184,7 +184,7 @@ def test_on_a_base_image(built, docker, tmp_path):
             ("engine=none",),
             "kbimg.toml:4: admin_container.base_image: building on a base image "
             "needs a container engine, "
-            "but engine=none asks for none",
+            "but engine=none disables container engines",
         ),
         (
             "",

@@ -152,8 +152,8 @@ def test_an_upgrade_image_that_no_engine_has(tmp_path: Path):
     assert done.returncode == 1
     assert (
         "kbimg.toml:2: from_dockerimg.upgrade_img: expected an image that a container engine "
-        'has, found "no-such-image:1", but engine=none asks for none; load it, or name a file '
-        'that holds it: archive = "upgrade_img.tar"'
+        'has, found "no-such-image:1", but engine=none disables container engines; load it, '
+        'or name a file that holds it: archive = "upgrade_img.tar"'
     ) in done.stdout
     assert run_doit(tmp_path, "list").returncode == 0
 

@@ -195,8 +195,8 @@ def test_configuration(two, capsys):
     )
     value = told(capsys, *two)
     assert value["configuration"] == [
-        {"path": "/etc/big", "untold": "it is no small text"},
-        {"path": "/etc/binary", "untold": "it is no small text"},
+        {"path": "/etc/big", "untold": "binary or too large"},
+        {"path": "/etc/binary", "untold": "binary or too large"},
         {
             "path": "/etc/esc",
             "diff": ["--- old/etc/esc", "+++ new/etc/esc", "@@ -1 +1 @@", "-a", "+\x1b[2Jb"],
@@ -215,7 +215,7 @@ def test_configuration(two, capsys):
     _, out = diff(capsys, *two)
     assert "  +::1 localhost" in out.splitlines()
     assert "\x1b" not in out and r"+\x1b[2Jb" in out
-    assert "  /etc/big: changed, not shown: it is no small text" in out.splitlines()
+    assert "  /etc/big: changed, not shown: binary or too large" in out.splitlines()
 
 
 def test_a_line_feed_at_the_end(two, capsys):
@@ -255,7 +255,7 @@ def test_secrets_are_not_shown(two, capsys, path, text, mode):
     for side, content in zip(two, (text, text + "more\n")):
         tree_tar(side, TREE, member(path, content, mode=mode))
     value = told(capsys, *two)
-    assert value["configuration"] == [{"path": f"/{path}", "untold": "it may hold a secret"}]
+    assert value["configuration"] == [{"path": f"/{path}", "untold": "may contain a secret"}]
     _, out = diff(capsys, *two)
     assert f"/{path}: changed, not shown" in out
     assert "HUSH" not in out + json.dumps(value)
@@ -281,7 +281,7 @@ def test_what_only_looks_like_a_secret_is_shown(two, capsys, text):
 def test_a_file_that_was_private_on_one_side_is_not_shown(two, capsys):
     tree_tar(two[0], TREE, member("etc/x", "HUSH\n", mode=0o600))
     tree_tar(two[1], TREE, member("etc/x", "other\n"))
-    assert told(capsys, *two)["configuration"][0]["untold"] == "it may hold a secret"
+    assert told(capsys, *two)["configuration"][0]["untold"] == "may contain a secret"
 
 
 def test_private_content_is_not_even_written_down(two, tmp_path):
@@ -449,13 +449,13 @@ def test_bad_input(two, tmp_path, capsys):
     good = tree_tar(two[0], {**TREE, "usr/big": b"x" * 100_000})
     cases = {
         "none": "No such file or directory",
-        "text": "expected an image that is whole",
-        "empty": "expected an image that is whole",
-        "cut": "expected an image that is whole",
-        "zip": "expected an image that is whole",
+        "text": "expected a complete image",
+        "empty": "expected a complete image",
+        "cut": "expected a complete image",
+        "zip": "expected a complete image",
         "folder": "expected kubeos.tar or upgrade_img.tar or admin_container.tar in this directory",
         "other": "expected a root tree or a container image, found neither",
-        "image": "expected an image that is whole",
+        "image": "expected a complete image",
     }
     (tmp_path / "text").write_text("no tar\n" * 999)
     (tmp_path / "empty").touch()

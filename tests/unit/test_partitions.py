@@ -101,7 +101,7 @@ def test_the_last_mib_is_left_for_the_copy_of_gpt():
             (2560, 7),
             {},
             "partitions that fit img_size = 7 GiB (7168 MiB): two slots of root = 2560 MiB "
-            "and what goes with them take 5180 MiB, which leaves 1987 MiB for "
+            "and the other partitions take 5180 MiB, which leaves 1987 MiB for "
             "PERSIST; it needs 2100 MiB",
         ),
     ],

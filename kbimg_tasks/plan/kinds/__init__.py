@@ -5,7 +5,8 @@ from __future__ import annotations
 from kbimg_tasks.plan.kinds import admin_container, pxe_img, upgrade_img, vm_img
 from kbimg_tasks.plan.kinds.kind import ImageKind
 
-# In the order in which they are listed. Read when a command runs, never copied when it starts.
+# In the order of lists. Always read through this dictionary, never copied at import: tests add
+# kinds.
 KINDS: dict[str, ImageKind] = {
     each.KIND.name: each.KIND for each in (vm_img, pxe_img, upgrade_img, admin_container)
 }

@@ -15,7 +15,7 @@ from kbimg_tasks.steps.stage import Arg, Content, Scratch, Stage
 
 
 def plan(config: Config, given: Given, _system: System | None) -> ImagePlan | None:
-    """Built on a base image by a container engine, or from packages."""
+    """The container, built on a base image by a container engine or from packages."""
     asked = config.admin_container
     if asked is None:
         return None
@@ -79,7 +79,7 @@ def _from_packages(asked: AdminContainer, repo: Path, given: Given) -> tuple[Sta
 
 KIND = ImageKind(
     name="admin_container",
-    summary="the admin container: admin_container.tar, loaded likewise",
+    summary="the admin container: admin_container.tar, loaded into the container engine",
     needs=(("admin_container",),),
     configured_by=(("admin_container",),),
     reads=frozenset(("admin_container",)),

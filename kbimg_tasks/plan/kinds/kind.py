@@ -1,4 +1,4 @@
-"""A kind of image with its planning function, and what that returns."""
+"""A kind of image with its planning function, and the plan that this returns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class ImagePlan:
     container: Container | None = None
 
 
-# None where the configuration does not ask for it; the system is None without a source of it.
+# Returns None if the configuration does not ask for the image. The system is None if the
+# configuration has no source for it.
 Planner = Callable[[Config, Given, Optional[System]], Optional[ImagePlan]]
 
 

@@ -1,4 +1,4 @@
-"""pxe_img: what a bare machine starts from the network to install the system on its disk."""
+"""pxe_img: the installer that a bare machine boots from the network, and the system it installs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from kbimg_tasks.steps.target import Target
 
 
 def plan(config: Config, _given: Given, system: System | None) -> ImagePlan | None:
-    """The installer's kernel and initramfs, and the tar it installs. It partitions for UEFI."""
+    """The kernel and initramfs of the installer, and the tar that it installs. It installs for UEFI
+    only."""
     asked = config.pxe_config
     if system is None or asked is None or config.dm_verity or system.table.is_legacy:
         return None

@@ -12,7 +12,7 @@ from kbimg_tasks.stages import container
 
 
 def plan(config: Config, _given: Given, system: System | None) -> ImagePlan | None:
-    """The files that fill a node's other slot, in an archive."""
+    """The archive with the files for a node's other slot."""
     name = config.from_repo.upgrade_img if config.from_repo else None
     if system is None or not name:
         return None

@@ -26,7 +26,7 @@ def plan(_config: Config, _given: Given, system: System | None) -> ImagePlan | N
 
 KIND = ImageKind(
     name="vm_img",
-    summary="the virtual machine's image: system.img, system.qcow2, kubeos.tar",
+    summary="the virtual machine image: system.img, system.qcow2, kubeos.tar",
     needs=(SOURCES,),
     configured_by=tuple((source,) for source in SOURCES),
     reads=frozenset((*SYSTEM_TABLES, "from_dockerimg", "dm_verity")),

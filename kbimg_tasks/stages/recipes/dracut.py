@@ -11,20 +11,20 @@ from kbimg_tasks.steps.sandbox import FACTORY_AS_VAR, Sandbox, nosync
 from kbimg_tasks.steps.stage import Arg, Artifact, Content, Data, Scratch, Stage, Step, joined, run
 
 MODULES = "/usr/lib/dracut/modules.d"
-# Of the identity that a node makes for itself: every initramfs of ours has it.
+# Creates the machine-id of a node: part of every initramfs of kbimg.
 IDENTITY = "90kubeos"
-# Of a verified root file system; brings /usr/bin/kubeos-dmv, which the system has too.
+# Mounts a verified root file system; contains /usr/bin/kubeos-dmv, which the system has too.
 VERITY = "92kubeos-verity"
 _NAME_AT = 2  # a module's folder is its name behind two digits of order
 
 
 def tree_for(system: Artifact, upper: Artifact | Scratch) -> Sandbox:
-    """The tree that dracut is to run in; what is added to it goes to `upper`."""
+    """The tree that dracut runs in; changes go to `upper`."""
     return Sandbox(root=Scratch("root"), layers=(system,), upper=upper, moves=(FACTORY_AS_VAR,))
 
 
 def with_modules(tree: Sandbox, *modules: str) -> Iterator[Step]:
-    """Our modules, folders of data/dracut, put beside dracut's own."""
+    """The steps that copy kbimg's modules, folders of data/dracut, next to dracut's own."""
     for module in modules:
         yield tree.wrap(
             run("cp", "--recursive", Data(f"dracut/{module}"), joined(tree.root, MODULES))
@@ -41,12 +41,12 @@ def dracut(
     binds: tuple[tuple[Arg, Arg], ...] = (),
     without: tuple[str, ...] = (),
 ) -> Step:
-    """The initramfs made at the path `target` of the tree.
+    """The steps that make the initramfs at the path `target` of the tree.
 
-    `described` is the stage that knows the kernel's version and how an initramfs of it is best
-    compressed; `without` are modules of dracut's own to leave out. The same tree gives the same
-    bytes: dracut(8), --reproducible. It holds no device node, which only root of the host could
-    make: the kernel's own first file system has the console, and devtmpfs brings the rest.
+    `described` is the stage with the kernel version and the best compressor for its initramfs;
+    `without` are modules of dracut to leave out. The same tree gives the same bytes: dracut(8),
+    --reproducible. The initramfs has no device nodes, which only root of the host can create: the
+    kernel's built-in file system has the console, and devtmpfs the other devices.
     """
     inside = evolve(tree, tmpfs=("/var/tmp", "/var/log"), binds=binds).running_in(architecture)
     names = " ".join(module[_NAME_AT:] for module in modules)

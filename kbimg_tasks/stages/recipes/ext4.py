@@ -23,13 +23,13 @@ def ext4(
     below: str = "",
     folder: Scratch | None = None,
 ) -> Iterator[Step]:
-    """A file system of the partition's size, filled from a tree or a folder, or empty. With `below`
-    it is what the tree has there.
+    """The steps that make a file system of the partition's size from a tree or a folder, or an
+    empty one. With `below`, only that folder of the tree is copied.
 
-    With `in_disk`, `image` is a whole disk and the file system is made where the partition begins,
-    which saves writing all of it a second time. No byte depends on when and where it is made: the
-    UUID and hash seed are given, and the times that mke2fs takes from the clock or from its source
-    are set afterwards.
+    With `in_disk`, `image` is a whole disk and the file system is made at the start of the
+    partition, which avoids writing it twice. The bytes do not depend on the time and the host: the
+    UUID and hash seed are given, and the times that mke2fs takes from the clock or the source are
+    set afterwards.
     """
     number = ids.uuid(f"filesystem/{partition.label}")
     environment = {"E2FSPROGS_FAKE_TIME": clock, "SOURCE_DATE_EPOCH": clock}
@@ -61,7 +61,7 @@ def ext4(
     )
     if tree and not below:
         make = make.growing(image, *tree.layers)
-    # libext2fs takes the offset behind the file's name.
+        # libext2fs takes the offset after the name of the file.
     made: Arg = joined(image, f"?offset={offset}") if in_disk else image
     groups, commands = Scratch("groups"), Scratch("debugfs-commands")
     yield nosync(tree.wrap(make) if tree else make)

@@ -1,4 +1,4 @@
-"""The step that fails where a root tree is larger than its partition."""
+"""The step that fails if a root tree is larger than its partition."""
 
 from __future__ import annotations
 

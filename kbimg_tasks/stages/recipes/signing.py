@@ -1,4 +1,4 @@
-"""The steps that sign files for what starts a verified image: firmware, shim and GRUB."""
+"""The steps that sign files for the firmware, shim and GRUB of a verified image."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from kbimg_tasks.steps.stage import Arg, Artifact, OneOf, Secret, Step, joined, 
 
 SIGNERS = OneOf(("sbsign", "pesign"))
 VERIFIERS = OneOf(("sbverify", "pesigcheck"))
-SUFFIX = ".sig"  # where GRUB looks for a file's signature
+SUFFIX = ".sig"  # the suffix of the signature that GRUB looks for
 
 
 @frozen
 class Keys:
-    """A folder with keys that were found good, and the passphrases of the two that are secret."""
+    """A folder with checked keys, and the passphrases of the two secret keys."""
 
     folder: Artifact
     efi: Secret
     grub: Secret
 
     def secure_boot(self, clock: Arg, *programs: tuple[Arg, Arg]) -> Step:
-        """Sign UEFI programs: pairs of what is there and what is made."""
+        """Sign UEFI programs, given as pairs of program and signed program."""
         pairs = (joined(program, "=", signed) for program, signed in programs)
         return (
             in_memory(tool("sign_efi", self.folder, joined("--clock=", clock), *pairs))
@@ -30,7 +30,7 @@ class Keys:
         )
 
     def openpgp(self, clock: Arg, *files: tuple[Arg, Arg]) -> Step:
-        """Sign files for GRUB: pairs of what is there and its signature."""
+        """Sign files for GRUB, given as pairs of file and signature."""
         pairs = (joined(path, "=", signature) for path, signature in files)
         return (
             in_memory(tool("openpgp", "sign", self.folder, joined("--clock=", clock), *pairs))
@@ -40,7 +40,8 @@ class Keys:
 
 
 def verify(public: Artifact, programs: tuple[Arg, ...], files: tuple[Arg, ...]) -> Step:
-    """Print what is signed as it must be, or fail. Each of `files` has its signature beside it."""
+    """Verify the signatures and print the signed files, or fail. The signature of each of `files`
+    is next to it."""
     return tool("check_signatures", public, str(len(programs)), *programs, *files).using(
         "gpgv", VERIFIERS
     )

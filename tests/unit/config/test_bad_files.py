@@ -528,7 +528,7 @@ BAD = [
         [
             "1: disk_partition: expected partitions that fit img_size = 7 GiB "
             "(7168 MiB): two slots of "
-            "root = 2560 MiB and what goes with them take 5180 MiB, which leaves "
+            "root = 2560 MiB and the other partitions take 5180 MiB, which leaves "
             "1987 MiB for PERSIST; "
             "it needs 2100 MiB"
         ],
@@ -964,7 +964,7 @@ BAD = [
         [
             "12: disk_partition: expected partitions that fit img_size = 7 GiB "
             "(7168 MiB): two slots of "
-            "root = 2560 MiB and what goes with them take 5495 MiB, which leaves "
+            "root = 2560 MiB and the other partitions take 5495 MiB, which leaves "
             "1672 MiB for PERSIST; "
             "it needs 2100 MiB"
         ],
