@@ -109,7 +109,7 @@ def option(attribute: Any) -> Option:
 
 
 def expected(rule: Rule) -> str:
-    """What a rule takes, as its complaint has it."""
+    """The values that a rule accepts, in the words of its error message."""
     try:
         rule(object())
     except Wrong as wrong:

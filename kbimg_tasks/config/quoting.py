@@ -59,7 +59,7 @@ def value(found: Any) -> str:
     if isinstance(found, (dict, list)):
         return kind(found)
     if isinstance(found, int) and abs(found) > LARGEST_NUMBER:
-        return "a number beyond all bounds"
+        return "integer out of range"
     return str(found)
 
 

@@ -25,7 +25,7 @@ RPMLIST: Option = ("from_repo", "rpmlist")
 
 
 class Reader:
-    """Judges one file; the mistakes gather in `problems`."""
+    """Validates one file; errors are collected in `problems`."""
 
     def __init__(self, document: Document, files: Files, kinds: Collection[Kind]) -> None:
         self.document, self.files = document, files
@@ -119,7 +119,8 @@ class Reader:
         return self.files.find(name, kind, must_exist=at[0] in self.tables_read)
 
     def _package(self, at: Option, name: str) -> str:
-        """An RPM file of this machine by its full path; all else as it is. dnf tells them so."""
+        """An RPM file of this host as its full path; other packages unchanged. dnf distinguishes
+        them by this."""
         if name.endswith(".rpm") and "://" not in name:
             try:
                 return str(self._file(at, name, "file"))

@@ -1,5 +1,5 @@
-"""How one value is judged. A rule turns a value of TOML into a value of the model, or says what it
-expected; and it has the JSON Schema that takes every value that the rule takes."""
+"""Rules that validate one value. A rule converts a value of TOML to a value of the model, or
+reports what it expected. Its JSON Schema accepts every value that the rule accepts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from attrs import frozen
 
 
 class Wrong(Exception):
-    """A value that its rule does not take; `found` where the value itself would not say it."""
+    """A value that its rule rejects; `found` describes the value if the value itself is not
+    shown."""
 
     def __init__(self, expected: str, hint: str = "", found: str = "") -> None:
         super().__init__(expected)
@@ -19,7 +20,7 @@ class Wrong(Exception):
 
 
 class Several(Exception):
-    """Several elements of one list that are wrong: index, complaint and element of each."""
+    """Several invalid elements of one list: index, error and element of each."""
 
     def __init__(self, wrongs: list[tuple[int, Wrong, Any]]) -> None:
         super().__init__()
@@ -44,7 +45,7 @@ class Rule:
 
 
 def by_schema(**schema: Any) -> Callable[[Judge], Rule]:
-    """Makes a function that judges into a rule."""
+    """Makes a validating function a rule."""
     return lambda judge: Rule(judge, schema)
 
 
@@ -90,7 +91,7 @@ def number(at_least: int, at_most: int, unit: str) -> Rule:
 
 
 def list_of(rule: Rule, of: str, at_least: int = 0) -> Rule:
-    """Lists in which the rule takes every element; all wrong ones are told."""
+    """Lists whose elements all match the rule; all invalid elements are reported."""
 
     def check(value: Any) -> tuple[Any, ...]:
         if isinstance(value, str):

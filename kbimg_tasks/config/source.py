@@ -52,7 +52,7 @@ def read(path: Path, shown: str) -> Source:
         line_number = text.count("\n", 0, digits.start()) + 1 if digits else 0
         raise _refused(
             shown,
-            "not a configuration: a number beyond all bounds",
+            "not a configuration: an integer out of range",
             line_number,
             Document(shown, redaction.lines_of_broken(text)),
         ) from None

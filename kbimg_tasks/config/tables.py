@@ -19,7 +19,7 @@ from kbimg_tasks.config.secret import Secret
 from kbimg_tasks.machine.partitions import DEFAULT_ROOT_MIB
 
 DEFAULT_IMAGE_GIB = 20
-# The base image that the existing tool takes.
+# The base image that legacy kbimg uses.
 ADMIN_BASE = "openeuler/openeuler:24.03-lts"
 SMALLEST_ROOT_MIB = 256
 LARGEST_MIB = 1 << 24  # 16 TiB, the largest file that ext4 holds
@@ -134,7 +134,7 @@ class AdminContainer:
 
 @frozen
 class PxeConfig:
-    """[pxe_config]: what the machine that pxe_img is to be installed on is told."""
+    """[pxe_config]: network and disk of the machine to install with pxe_img."""
 
     server_ip: str = option(values.ipv4, "IPv4 address of the HTTP server with the image.")
     rootfs_name: str = option(
@@ -220,7 +220,7 @@ class SystemdService:
 
 @frozen
 class ChrootScript:
-    """[chroot_script]: a script run in the root tree when all else is in it."""
+    """[chroot_script]: a script run in the root tree after all other changes."""
 
     path: Path = option(
         values.host_path, "Script on this machine, run in the image's root by chroot.", file="file"

@@ -34,7 +34,7 @@ def require(names: Iterable[str]) -> None:
 def run(
     argv: Sequence[str], env: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> str:
-    """What a program prints; Failure with the end of what it complained about."""
+    """The output of a program. Raises Failure with the end of its error output."""
     try:
         done = subprocess.run(
             argv,

@@ -182,7 +182,7 @@ class _Given:
         return self._values.get(name, default)
 
     def checked(self, name: str, default, read: Callable, expected: str):
-        """A word's value, or the default after a complaint."""
+        """The value of an argument, or its default after recording an error."""
         text = self._values.get(name)
         if text is None:
             return default

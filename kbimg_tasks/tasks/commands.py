@@ -29,7 +29,7 @@ def tasks(command: Command) -> Iterator[dict[str, Any]]:
     plan = command.plan
     yield graph.note(
         "check",
-        "judge the configuration and this host, and build nothing",
+        "validate the configuration and this host without building",
         partial(_check, command),
         is_aside=True,
     )

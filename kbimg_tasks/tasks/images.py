@@ -95,7 +95,7 @@ class Command:
             # threads die with the one process that a user can kill.
             "num_process": min(os.cpu_count() or 1, WORKERS_AT_MOST),
             "par_type": "thread",
-            # What is made is told by the stages' own stamps, which survive a killed build.
+            # The stages' own stamps record what was made; they survive a killed build.
             "backend": "sqlite3",
             "dep_file": ":memory:",
             "sort": "definition",

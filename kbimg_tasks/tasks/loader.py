@@ -52,7 +52,7 @@ class Tasks(TaskLoader2):
 
 
 class Doit(DoitMain):
-    """doit with those of its commands that mean something here: what was made is told by stamps, so
+    """doit with those of its commands that mean something here: stamps record what was made, so
     there is no database to dump or to forget things of."""
 
     BIN_NAME = "kbimg doit"

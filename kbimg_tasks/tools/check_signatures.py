@@ -4,7 +4,8 @@ Usage: check_signatures FOLDER EFI SIGNED... > REPORT
 
 FOLDER has the certificate, as `rsa4BIOS.crt` and `rsa4BIOS.der`, and the public key `gpg.key`. EFI
 is how many of the files are UEFI programs, signed for Secure Boot; they come first. The others have
-an OpenPGP signature beside them, called like them with `.sig`. The report has the sum of each file.
+an OpenPGP signature beside them, called like them with `.sig`. The report has the checksum of each
+file.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ SHA256 = "sha256"
 
 
 class Package(NamedTuple):
-    """What a package's header says, with the SHA-256 sum of its file."""
+    """The header of a package, with the SHA-256 checksum of its file."""
 
     name: str
     epoch: str
@@ -95,8 +95,8 @@ class Package(NamedTuple):
 
 
 def packages(headers: Path, lock: Path, files: Path) -> list[Package]:
-    """The packages by name, each with the sum of its file. Raises KeyError for one without a line
-    in the lock, and OSError."""
+    """The packages by name, each with the checksum of its file. Raises KeyError for one without a
+    line in the lock, and OSError."""
     sums = _sums(lock, files)
     found = []
     for line in headers.read_text(encoding="utf-8").rstrip("\n").split("\n"):
@@ -107,8 +107,8 @@ def packages(headers: Path, lock: Path, files: Path) -> list[Package]:
 
 
 def _sums(lock: Path, files: Path) -> dict[str, str]:
-    """SHA-256 sums by NEVRA: that of the repository's index, which dnf has compared with the file;
-    for a file that came from no repository, or from one with other sums, its own."""
+    """SHA-256 checksums by NEVRA: that of the repository's index, which dnf has compared with the
+    file; for a file that came from no repository, or from one with other checksums, its own."""
     paths = files.read_text(encoding="utf-8").splitlines()
     return {
         re.sub(r"-0:", "-", package.nevra): package.digits

@@ -1,10 +1,10 @@
-"""Print as JSON which programs of this host build an image: their packages, versions and sums.
+"""Print as JSON which programs of this host build an image: their packages, versions and checksums.
 
 Usage: describe_programs PROGRAM...
 
 A program that is not there is left out. Versions are those of the host's package manager (dpkg or
 rpm), which knows more than a program's own `--version`: the distribution's corrections. What came
-without a package has its SHA-256 sum alone. The host, Python and the Python packages that kbimg
+without a package has its SHA-256 checksum only. The host, Python and the Python packages that kbimg
 requires are told too.
 """
 

@@ -3,7 +3,7 @@
 Usage: efi_key FROM FOLDER --option=OPTION --not-after=FILE < PASSPHRASE
 
 FROM has the certificate as `rsa4BIOS.der`, and its key behind a passphrase, in `rsa4BIOS.key`
-(PKCS #8) or, as keys of the tool before kbimg, in the NSS database `certdb` as `rsa4BIOS`.
+(PKCS #8) or, as keys of legacy kbimg, in the NSS database `certdb` as `rsa4BIOS`.
 FOLDER gets `rsa4BIOS.key`, `rsa4BIOS.crt` and `rsa4BIOS.der`, FILE the second since 1970 at which
 the certificate ends. What is wrong with them is told.
 """
@@ -131,7 +131,7 @@ def from_database(database: Path, target: Path, passphrase: bytes, option: str) 
 
 
 def wrong_passphrase(option: str, path: Path, failure: Exception) -> Unusable:
-    """The complaint about a key that does not open."""
+    """The error message about a key that does not open."""
     return Unusable(f"{option}: expected the passphrase of {path}, found another: {failure}")
 
 

@@ -6,7 +6,7 @@ Usage: openpgp generate FOLDER --name=NAME < PASSPHRASE
 
 FOLDER gets, or has, `gpg.key`, the public key as GRUB takes it, and `gpg.sec`, the secret one
 behind its passphrase. `take` copies both from FROM and tells what is wrong with them; where FROM
-has no `gpg.sec`, as keys of the tool before kbimg, the secret key is looked for in a keyring: in
+has no `gpg.sec`, as keys of legacy kbimg, the secret key is looked for in a keyring: in
 root's own unless told.
 
 GnuPG works in a folder in memory: the path of its agent's socket must be short (unix(7): 108
@@ -130,7 +130,7 @@ def imported(ring: Keyring, path: Path, kind: str) -> str:
 
 
 def wrong_passphrase(option: str, place: Path, failure: Exception) -> Unusable:
-    """The complaint about a key that does not open."""
+    """The error message about a key that does not open."""
     return Unusable(
         f"{option}: expected the passphrase of the OpenPGP key in {place}, found another: {failure}"
     )
@@ -139,8 +139,7 @@ def wrong_passphrase(option: str, place: Path, failure: Exception) -> Unusable:
 def out_of_keyring(
     keyring: Path, number: str, source: Path, passphrase: bytes, option: str
 ) -> Path:
-    """The secret key that the tool before kbimg left in root's keyring, as a file. Raises
-    Unusable."""
+    """The secret key that legacy kbimg left in root's keyring, as a file. Raises Unusable."""
     ring = Keyring(passphrase, "roots-own")
     for name in KEYRING:
         found = keyring / name

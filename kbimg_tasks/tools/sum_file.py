@@ -1,4 +1,4 @@
-"""Print a file's SHA-256 sum as sha256sum(1) does, with the file's name but not its folder.
+"""Print a file's SHA-256 checksum as sha256sum(1) does, with the file's name but not its folder.
 
 Usage: sum_file FILE
 """

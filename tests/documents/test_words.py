@@ -1,10 +1,12 @@
-"""The commands that pages name in their text: each consists of words that doit and kbimg know."""
+"""The words of pages, messages and docstrings: commands consist of words that doit and kbimg know,
+and each thing is called by the one standard term."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import shlex
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +114,95 @@ def test_every_word_means_something(tasks: set[str]):
 )
 def test_what_means_nothing_is_found(tasks: set[str], words: tuple[str, ...]):
     assert unknown(words, tasks)
+
+
+# What is never written, with the term that is used instead.
+TERMS = {
+    r"(former|existing) tool|tool before": "legacy kbimg",
+    r"complain\w*": "error message",
+    r"judg(e|es|ed|ing)": "check, validate",
+    r"tells of|told by": "describes, reports",
+    r"kept artifacts?": "protected",
+    r"watches": "implicit inputs",
+    r"checks first": "order-only",
+    r"census": "metadata snapshot",
+    r"hand(ed)?[ -]?overs?": "load, push",
+    r"mend(s|ed|ing)?": "fix",
+    r"sums?": "checksum",
+    r"rooms?": "disk space, folder",
+    r"manners?": "unhashed",
+    r"unsynced": "nosync",
+}
+# Where such a word has its plain meaning, or is a name or text that reaches steps and images.
+PLAIN = {
+    "sum": (
+        "docs/pxe.md",
+        "docs/reference/commands.md",
+        "kbimg_tasks/commands/report/layered.py",
+        "kbimg_tasks/data/dnf/kbimg_resolved.py",
+        "kbimg_tasks/stages/archive.py",
+    ),
+    "room": (
+        "docs/generator/picture.py",
+        "kbimg_tasks/progress/lines.py",
+        "kbimg_tasks/tools/measure_tree.py",
+    ),
+    "unsynced": ("docs/design.md", "kbimg_tasks/tools/unsynced.py"),
+}
+# Code in f-strings, which is no text.
+CODE = re.compile(r"\{[^{}]*\}")
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Every page, comment, docstring and other text with a blank, each with its file."""
+    for page in PAGES:
+        yield str(page.relative_to(TOP)), page.read_text(encoding="utf-8")
+    for folder in ("kbimg_tasks", "docs/generator"):
+        for path in sorted((TOP / folder).rglob("*.py")):
+            with tokenize.open(path) as stream:
+                for token in tokenize.generate_tokens(stream.readline):
+                    name = tokenize.tok_name[token.type]
+                    if name in ("COMMENT", "FSTRING_MIDDLE") or (
+                        name == "STRING" and " " in token.string
+                    ):
+                        yield str(path.relative_to(TOP)), token.string
+    for path in sorted((TOP / "config").rglob("*.toml")):
+        yield str(path.relative_to(TOP)), path.read_text(encoding="utf-8")
+
+
+def other_terms(text: str) -> list[tuple[str, str]]:
+    """The terms in a text that have a standard one, each with that one."""
+    plain = " ".join(re.sub(r"\n\s*#", " ", CODE.sub(" ", text)).split())
+    return [
+        (found[0].lower(), instead)
+        for pattern, instead in TERMS.items()
+        for found in re.finditer(rf"\b({pattern})\b", plain, re.IGNORECASE)
+    ]
+
+
+def test_each_thing_is_called_by_its_standard_term():
+    seen = list(texts())
+    found = {(file, *term) for file, text in seen for term in other_terms(text)}
+    plain = {(file, word) for word, files in PLAIN.items() for file in files}
+    wrong = sorted(each for each in found if each[:2] not in plain)
+    assert not wrong, "\n".join(f"{file}: {word}: say {term}" for file, word, term in wrong)
+    assert plain <= {each[:2] for each in found}, "a permission that nothing needs"
+    assert len(seen) > 2000
+    assert {"README.md", "docs/design.md", "kbimg_tasks/build/runner.py"} <= {
+        file for file, _ in seen
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('"""What the former\n    tool leaves."""', 1),
+        ("# The tool before kbimg complains.", 2),
+        ('f"{process.complaint(done)} failed"', 0),
+        ("the SHA-256 sum of the index, a checksum", 1),
+        ("# Make room, and start again.", 1),
+        ("# fixed, checked and reported", 0),
+    ],
+)
+def test_another_term_is_found(text: str, found: int):
+    assert len(other_terms(text)) == found

@@ -687,7 +687,7 @@ BAD = [
     (
         repo('"v1"', "0x" + "f" * 9000),
         (),
-        [f"5: from_repo.version: expected {VERSION}, found a number beyond all bounds"],
+        [f"5: from_repo.version: expected {VERSION}, found integer out of range"],
     ),
     (
         repo('"v1"', f'"{"v" * 65}"'),
@@ -1028,7 +1028,7 @@ BEYOND_A_SCHEMA = (
     f'found "/{"x" * 59}…"',
 )
 # Python has another $, and no words for some numbers.
-BEYOND_A_VALIDATOR = ("byte order mark", "beyond all bounds", 'found "v1\\n"')
+BEYOND_A_VALIDATOR = ("byte order mark", "integer out of range", 'found "v1\\n"')
 
 
 @pytest.mark.parametrize(("text", "images", "messages"), BAD, ids=[row[2][0][:60] for row in BAD])
