@@ -71,15 +71,13 @@ def test_a_verified_disk_is_started_under_secure_boot(verified_image: Path):
 
 @pytest.fixture
 def installing(repository: Path, tmp_path: Path) -> Terminal:
-    """An installer that has been started with its server, and has installed."""
+    """An installer that has been started with its server, and downloads from it."""
     write_config(tmp_path, PXE_PACKAGES, SIZES + PXE)
     done = run_doit(tmp_path, "pxe_img")
     assert done.returncode == 0, done.stdout
     terminal = Terminal(tmp_path, "pxe-img")
     terminal.line.expect("kubeos-install: setting 192.168.122.100 on ")
-    terminal.line.expect(
-        "kubeos-install: installed; going on into the system", timeout=INSTALL_SECONDS
-    )
+    terminal.line.expect("kubeos-install: fetching ", timeout=INSTALL_SECONDS)
     return terminal
 
 
@@ -89,6 +87,9 @@ def test_an_installer_is_started_with_its_server(installing: Terminal):
 
 @pytest.mark.long
 def test_an_installer_goes_on_into_the_system(installing: Terminal):
+    installing.line.expect(
+        "kubeos-install: installed; going on into the system", timeout=INSTALL_SECONDS
+    )
     installing.login()
     assert installing.run("findmnt --noheadings --output SOURCE /") == "/dev/vda2"
     installing.off()

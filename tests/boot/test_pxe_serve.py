@@ -87,13 +87,21 @@ def hears_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.fixture(scope="module")
+def built(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a configuration whose installer and root file system are made."""
+    folder = tmp_path_factory.mktemp("built")
+    write_config(folder, PXE_PACKAGES, SIZES + PXE)
+    done = run_doit(folder, "pxe_img")
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
 @pytest.fixture
-def serving(repository, site, tmp_path: Path) -> Iterator[str]:
+def serving(built: Path, site) -> Iterator[str]:
     """What `doit pxe_serve` prints; it serves until the end of the test."""
-    write_config(tmp_path, PXE_PACKAGES, SIZES + PXE)
-    assert run_doit(tmp_path, "pxe_img").returncode == 0
     process = start(
-        SITE, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "pxe_serve", cwd=tmp_path
+        SITE, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "pxe_serve", cwd=built
     )
     printed: list[str] = []
     for line in process.stdout:
@@ -146,14 +154,14 @@ def test_a_bare_machine_becomes_a_node_that_answers(serving, tmp_path: Path):
         assert greeting(address).startswith("SSH-2.0-")
 
 
-def test_grub_shows_its_menu_and_starts_the_installer(serving, tmp_path: Path):
+def test_grub_shows_its_menu_and_starts_the_installer(serving, built: Path, tmp_path: Path):
     """A site that starts by GRUB has it load (http,ADDRESS)/grub.cfg, here by its prefix."""
     (tmp_path / "tftp").mkdir()
     with (tmp_path / "tftp/grub.efi").open("wb") as image:
         subprocess.run(
             [
                 "chroot",
-                tmp_path / "scripts-auto/.kbimg/stages/rootfs/rootfs",
+                built / "scripts-auto/.kbimg/stages/rootfs/rootfs",
                 "grub2-mkimage",
                 "--format=x86_64-efi",
                 f"--prefix=(http,{ADDRESS})",

@@ -113,6 +113,7 @@ def test_another_passphrase_is_told_before_anything_is_built(folder, tmp_path: P
     assert "words that open nothing" not in done.stdout
 
 
+@pytest.mark.long
 def test_two_builds_agree(tmp_path: Path):
     """Of few packages, which are installed twice for it."""
     write(tmp_path)

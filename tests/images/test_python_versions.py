@@ -28,7 +28,10 @@ UNIT = (
 )
 TESTS_NEED = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema")
 OTHERS = [
+    # What breaks between versions breaks with the oldest or the newest one first.
     version
+    if version in (VERSIONS[0], VERSIONS[-1])
+    else pytest.param(version, marks=pytest.mark.long)
     for version in VERSIONS
     if version != f"{sys.version_info.major}.{sys.version_info.minor}"
 ]
