@@ -12,11 +12,13 @@ from typing import Any
 
 class Server:
     """Serves a folder on the loopback. `asked` has each request's path when it is begun, `served`
-    when all of it was sent; `seconds` is how long each file takes at least."""
+    when all of it was sent, `authorizations` the header of that name for each path; `seconds` is
+    how long each file takes at least."""
 
     def __init__(self, folder: Path, seconds: float = 0) -> None:
         self.asked: list[str] = []
         self.served: list[str] = []
+        self.authorizations: dict[str, str | None] = {}
         outer = self
 
         class Handler(http.server.SimpleHTTPRequestHandler):
@@ -25,6 +27,7 @@ class Server:
 
             def do_GET(self) -> None:
                 outer.asked.append(self.path)
+                outer.authorizations[self.path] = self.headers["Authorization"]
                 time.sleep(seconds)
                 super().do_GET()
                 outer.served.append(self.path)
@@ -33,7 +36,7 @@ class Server:
             ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
         )
         self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
         """No network any more."""
