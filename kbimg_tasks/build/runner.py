@@ -28,14 +28,15 @@ from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.programs import at_work
 from kbimg_tasks.steps.render import Renderer, actual, command, command_line
 from kbimg_tasks.steps.stage import Cache, Growth, Progress, Secret, Stage, Step, Text
+from kbimg_tasks.tools.user_error import UserError
 
 LAST_LINES = 15
 BLOCK_BYTES = 512  # of st_blocks: inode(7)
 NOBODY = Watcher()
 
 
-class StageFailed(Exception):
-    """A stage failed; the text is for the user. If the program of a step failed, `option` is the
+class StageFailed(UserError):
+    """A stage failed. If the program of a step failed, `option` is the
     option that the step comes from, and `last` are the last lines of its output."""
 
     def __init__(

@@ -17,6 +17,7 @@ from kbimg_tasks.config.kind import Start
 from kbimg_tasks.plan.kinds import KINDS
 from kbimg_tasks.plan.kinds.kind import ImageKind
 from kbimg_tasks.session import request
+from kbimg_tasks.tools.user_error import UserError
 
 DESCRIPTION = "Build KubeOS images: virtual machine, PXE, upgrade and admin container."
 FIRST = """first steps:
@@ -270,7 +271,7 @@ def _boot(given: argparse.Namespace) -> int:
     start = boot.boot_disk if kind.start == Start.DISK else boot.boot_installer
     try:
         return FAILED if start(asked, lambda line: print(line, file=sys.stderr)) else 0
-    except boot.NotStarted as error:
+    except UserError as error:
         print(f"kbimg: {error}", file=sys.stderr)
         return FAILED
 

@@ -8,6 +8,7 @@ from typing import Callable
 from attrs import frozen
 
 from kbimg_tasks.containers import engines, registry
+from kbimg_tasks.tools.user_error import UserError
 
 Say = Callable[[str], None]
 
@@ -28,16 +29,16 @@ class ContainerArchive:
         return self.engine != engines.NONE and self.digests.is_file() and self._holder() is not None
 
     def load(self) -> None:
-        """Load it; without an engine, say what to do with the file. Raises engines.EngineFailed."""
+        """Load it; without an engine, say what to do with the file. Raises UserError."""
         engine = next(engines.usable(self.engine), None) if self.engine != engines.NONE else None
         if engine is None:
             if self.engine not in (engines.AUTO, engines.NONE):
-                raise engines.EngineFailed(f"engine={self.engine}: {engines.why_none(self.engine)}")
+                raise UserError(f"engine={self.engine}: {engines.why_none(self.engine)}")
             self.say(self._by_hand())
             return
         engine.take(self.archive)
         if self._holder() is None:
-            raise engines.EngineFailed(
+            raise UserError(
                 f"{engine.name} took {self.archive}, but shows another image as {self.image}"
             )
         self.say(
@@ -45,7 +46,7 @@ class ContainerArchive:
         )
 
     def push(self, name: str) -> None:
-        """Push it to a registry. Raises registry.NotPushed."""
+        """Push it to a registry. Raises UserError."""
         registry.push(self.archive, name)
         self.say(f"      pushed as {name}")
 

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from kbimg_tasks.containers import reference
 from kbimg_tasks.host import process
+from kbimg_tasks.tools.user_error import UserError
 
 PATIENCE_SECONDS = 20.0
 # The variables that set the daemons, stores and credentials of the commands.
@@ -27,10 +28,6 @@ ENVIRONMENT = (
     "XDG_RUNTIME_DIR",
 )
 AUTO, NONE = "auto", "none"
-
-
-class EngineFailed(Exception):
-    """A command of a container engine failed; the text is for the user."""
 
 
 @frozen
@@ -74,11 +71,11 @@ class Engine:
         return digest if ":" in digest else f"sha256:{digest}"
 
     def take(self, archive: Path) -> None:
-        """Load an archive, or raise EngineFailed."""
+        """Load an archive, or raise UserError."""
         argv = (self.name, *_filled(self.load, str(archive)))
         done = process.run(argv)
         if done.returncode != 0:
-            raise EngineFailed(f"{' '.join(argv)}: {process.complaint(done)}")
+            raise UserError(f"{' '.join(argv)}: {process.complaint(done)}")
 
     def saving(self, image: str) -> tuple[str, ...]:
         """The command that writes an image to its standard output."""

@@ -8,23 +8,20 @@ from pathlib import Path
 
 from kbimg_tasks.containers import reference
 from kbimg_tasks.host import process
+from kbimg_tasks.tools.user_error import UserError
 
 CLIENT = "skopeo"
 
 
-class NotPushed(Exception):
-    """Pushing failed; the text is for the user."""
-
-
 def push(archive: Path, image: str) -> None:
-    """Push an archive under a reference that includes the registry, or raise NotPushed.
+    """Push an archive under a reference that includes the registry, or raise UserError.
 
     Layers are pushed unchanged: skopeo does not compress them again when it reads the archive's OCI
     index. Credentials are those of `skopeo login`, `podman login` or `docker login`. A registry on
     this host is accessed without TLS, as container engines do.
     """
     if not shutil.which(CLIENT):
-        raise NotPushed(
+        raise UserError(
             f"pushing needs {CLIENT}: it is in the package of that name on Debian and openEuler"
         )
     plain = ["--dest-tls-verify=false"] if _is_loopback(reference.registry(image)) else []
@@ -32,7 +29,7 @@ def push(archive: Path, image: str) -> None:
         [CLIENT, "copy", "--quiet", *plain, f"oci-archive:{archive}", f"docker://{image}"]
     )
     if done.returncode != 0:
-        raise NotPushed(f"{image}: {process.complaint(done)}")
+        raise UserError(f"{image}: {process.complaint(done)}")
 
 
 def _is_loopback(registry: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Callable
 
 from kbimg_tasks.demo_repo import apt_packages, host_repo, programs, repository
 from kbimg_tasks.demo_repo.definitions import read_repository
-from kbimg_tasks.demo_repo.programs import Failure
+from kbimg_tasks.tools.user_error import UserError
 
 OUTDIR = Path("/var/cache/kbimg/demo-rpms")
 DEBIAN_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             is_debian = Path("/etc/debian_version").exists() and not options.dnf_option
             rpms = (from_debian if is_debian else host_repo.from_host)(options, say)
             repository.publish(rpms, options.outdir)
-    except (Failure, OSError) as error:
+    except (UserError, OSError) as error:
         say(f"error: {error}")
         return 1
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Callable
 
 from kbimg_tasks.demo_repo import programs
-from kbimg_tasks.demo_repo.programs import Failure
+from kbimg_tasks.tools.user_error import UserError
 
 SOURCES = ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list")
 # A line of `apt-get --simulate install`: Inst NAME (VERSION ORIGIN [ARCHITECTURE])
@@ -41,7 +41,9 @@ def default_sources() -> Path:
     for name in SOURCES:
         if Path(name).is_file() and Path(name).stat().st_size:
             return Path(name)
-    raise Failure(f"no list of Debian's archives in {' or '.join(SOURCES)}: name one by --sources")
+    raise UserError(
+        f"no list of Debian's archives in {' or '.join(SOURCES)}: name one by --sources"
+    )
 
 
 def file_name(name: str, version: str, architecture: str) -> str:
@@ -75,11 +77,11 @@ class Apt:
         )
 
     def update(self) -> None:
-        """Fetch the lists of what there is; Failure when a mirror cannot be reached."""
+        """Fetch the lists of what there is; UserError when a mirror cannot be reached."""
         try:
             self._get("update")
-        except Failure as failure:
-            raise Failure(f"apt cannot reach its mirror: {failure}") from failure
+        except UserError as failure:
+            raise UserError(f"apt cannot reach its mirror: {failure}") from failure
 
     def fetch(self, groups: Sequence[Sequence[str]], say: Callable[[str], None]) -> list[Path]:
         """Download the packages of each group and all they depend on; their files, sorted.
@@ -97,5 +99,5 @@ class Apt:
                 self._get("--download-only", "--yes", "install", *names)
         absent = [path.name for path in paths if not path.exists()]
         if absent:
-            raise Failure(f"apt did not download {', '.join(absent)}")
+            raise UserError(f"apt did not download {', '.join(absent)}")
         return paths

@@ -15,8 +15,8 @@ from kbimg_tasks.demo_repo import deb as debian
 from kbimg_tasks.demo_repo import layout, programs
 from kbimg_tasks.demo_repo.deb import Deb
 from kbimg_tasks.demo_repo.definitions import Attributes, Definition
-from kbimg_tasks.demo_repo.programs import Failure
 from kbimg_tasks.demo_repo.spec import Entry, Rpm, render
+from kbimg_tasks.tools.user_error import UserError
 
 # The time of files of ours and of packages made of nothing else: 2025-01-01, UTC.
 EPOCH = 1735689600
@@ -90,7 +90,7 @@ class BuildRoot:
                 self._hard_link(path, debian.absolute(member.linkname), owner)
                 continue
             else:
-                raise Failure(f"{deb.path.name}: {old} is neither file nor directory nor link")
+                raise UserError(f"{deb.path.name}: {old} is neither file nor directory nor link")
             self.newest = max(self.newest, int(member.mtime))
             debian.unpack(member, content, self._real(path))
 
@@ -136,12 +136,12 @@ class BuildRoot:
     ) -> None:
         before = self.entries.get(path)
         if before and (before.kind, kind) != ("directory", "directory"):
-            raise Failure(f"{self.conversion.rpm.name}: {path} comes from two places")
+            raise UserError(f"{self.conversion.rpm.name}: {path} comes from two places")
         self.entries[path] = Entry(path, kind, owner, config, ghost)
 
     def _known(self, path: str) -> Entry:
         if path not in self.entries:
-            raise Failure(f"{self.conversion.rpm.name}: no {path} in its Debian packages")
+            raise UserError(f"{self.conversion.rpm.name}: no {path} in its Debian packages")
         return self.entries[path]
 
     def _hard_link(self, path: str, original: str, owner: Attributes) -> None:
@@ -152,7 +152,7 @@ class BuildRoot:
 
     def _real(self, path: str) -> Path:
         if ".." in path.split("/"):
-            raise Failure(f"{self.conversion.rpm.name}: {path} leads out of the package")
+            raise UserError(f"{self.conversion.rpm.name}: {path} leads out of the package")
         return self.top / path.lstrip("/")
 
     def _write(self, path: str, content: bytes) -> None:
@@ -199,8 +199,8 @@ def convert(conversion: Conversion, folder: Path) -> Path:
     }
     try:
         programs.run([*argv, str(spec)], env=env, folder=folder)
-    except Failure as failure:
-        raise Failure(f"{conversion.rpm.name}: {failure}") from failure
+    except UserError as failure:
+        raise UserError(f"{conversion.rpm.name}: {failure}") from failure
     return folder / "rpms" / conversion.rpm.file_name
 
 

@@ -14,7 +14,7 @@ from typing import IO
 
 from attrs import frozen
 
-from kbimg_tasks.demo_repo.programs import Failure
+from kbimg_tasks.tools.user_error import UserError
 
 Clause = tuple[str, ...]
 
@@ -79,9 +79,9 @@ def _archive(option: str, path: Path) -> Iterator[tarfile.TarFile]:
                 yield archive
             process.stdout.read()
         except tarfile.TarError as error:
-            raise Failure(f"{path}: not a Debian package that can be read: {error}") from error
+            raise UserError(f"{path}: not a Debian package that can be read: {error}") from error
     if process.returncode != 0:
-        raise Failure(f"{path}: dpkg-deb {option} failed; delete the file to download it again")
+        raise UserError(f"{path}: dpkg-deb {option} failed", "delete the file to download it again")
 
 
 def read(path: Path) -> Deb:

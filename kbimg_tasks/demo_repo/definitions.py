@@ -10,7 +10,7 @@ from typing import Any
 import tomli
 from attrs import Factory, field, fields, frozen
 
-from kbimg_tasks.demo_repo.programs import Failure
+from kbimg_tasks.tools.user_error import UserError
 
 DATA = Path(__file__).parent / "data"
 SCRIPTLETS = ("pre", "post", "posttrans")
@@ -120,7 +120,7 @@ class Repository:
     ) -> list[tuple[Definition, tuple[str, ...]]]:
         """Each RPM to be made, with the Debian packages it is made from.
 
-        Failure when a Debian package is claimed by two definitions.
+        UserError when a Debian package is claimed by two definitions.
         """
         owner: dict[str, Definition] = {}
         grouped: list[tuple[Definition, tuple[str, ...]]] = []
@@ -135,7 +135,7 @@ class Repository:
             )
             for name in sources:
                 if name in owner:
-                    raise Failure(f"{name} belongs to {owner[name].name} and {package.name}")
+                    raise UserError(f"{name} belongs to {owner[name].name} and {package.name}")
                 owner[name] = package
             if sources or not package.made_from:
                 grouped.append((package, sources))
@@ -155,7 +155,7 @@ def read_definition(folder: Path) -> Definition:
     values = tomli.loads(path.read_text(encoding="utf-8"))
     unknown = sorted(set(values) - {each.name for each in fields(Definition)})
     if unknown:
-        raise Failure(f"{path}: unknown {', '.join(unknown)}")
+        raise UserError(f"{path}: unknown {', '.join(unknown)}")
     return Definition(folder.name, folder, **{key: _frozen(value) for key, value in values.items()})
 
 

@@ -9,6 +9,7 @@ from typing import Callable
 
 from kbimg_tasks.demo_repo import programs, repository
 from kbimg_tasks.demo_repo.definitions import read_repository
+from kbimg_tasks.tools.user_error import UserError
 
 
 def from_host(options: argparse.Namespace, say: Callable[[str], None]) -> list[Path]:
@@ -40,7 +41,7 @@ def from_host(options: argparse.Namespace, say: Callable[[str], None]) -> list[P
     )
     found = sorted(downloads.glob("*.rpm"))
     if not found:
-        raise programs.Failure("dnf found none of the packages: are its repositories enabled?")
+        raise UserError("dnf found none of the packages: are its repositories enabled?")
     names = programs.run(
         [
             "rpm",

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from kbimg_tasks.tools.user_error import UserError
+
 # Program: the Debian package that has it.
 PACKAGE_OF = {
     "apt-get": "apt",
@@ -19,22 +21,18 @@ PACKAGE_OF = {
 SHOWN_CHARACTERS = 600
 
 
-class Failure(Exception):
-    """The repository cannot be made; the text says why, in one line."""
-
-
 def require(names: Iterable[str]) -> None:
-    """Failure unless all these programs are installed."""
+    """UserError unless all these programs are installed."""
     missing = [name for name in names if shutil.which(name) is None]
     if missing:
         packages = " ".join(sorted({PACKAGE_OF.get(name, name) for name in missing}))
-        raise Failure(f"{', '.join(missing)} not found; on Debian: apt-get install {packages}")
+        raise UserError(f"{', '.join(missing)} not found; on Debian: apt-get install {packages}")
 
 
 def run(
     argv: Sequence[str], env: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> str:
-    """The output of a program. Raises Failure with the end of its error output."""
+    """The output of a program. Raises UserError with the end of its error output."""
     try:
         done = subprocess.run(
             argv,
@@ -46,10 +44,10 @@ def run(
             errors="replace",
         )
     except OSError as error:
-        raise Failure(f"{argv[0]}: {error.strerror}") from error
+        raise UserError(f"{argv[0]}: {error.strerror}") from error
     if done.returncode != 0:
         complaint = " ".join((done.stderr.strip() or done.stdout.strip()).split())
-        raise Failure(
+        raise UserError(
             f"{argv[0]} failed with status {done.returncode}: {complaint[-SHOWN_CHARACTERS:]}"
         )
     return done.stdout

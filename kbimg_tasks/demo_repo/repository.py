@@ -26,9 +26,9 @@ from kbimg_tasks.demo_repo.convert import (
 from kbimg_tasks.demo_repo.deb import Deb
 from kbimg_tasks.demo_repo.definitions import DATA, STANDIN, Definition, Repository
 from kbimg_tasks.demo_repo.dependencies import providers, requirements
-from kbimg_tasks.demo_repo.programs import Failure
 from kbimg_tasks.demo_repo.spec import Rpm
 from kbimg_tasks.demo_repo.versions import Version, rpm_version
+from kbimg_tasks.tools.user_error import UserError
 
 Say = Callable[[str], None]
 
@@ -51,7 +51,7 @@ def locked(folder: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise Failure(f"another run is using {folder}") from None
+        raise UserError(f"another run is using {folder}") from None
     finally:
         os.close(descriptor)
 
@@ -188,7 +188,7 @@ def publish(rpms: Sequence[Path], outdir: Path) -> None:
     prefix = f".{outdir.name}.part-"
     outdir.parent.mkdir(parents=True, exist_ok=True)
     for leftover in outdir.parent.glob(f"{prefix}*"):
-        with suppress(Failure), locked(leftover):
+        with suppress(UserError), locked(leftover):
             shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=outdir.parent) as part, locked(Path(part)):
         folder = Path(part) / "repository"
@@ -219,4 +219,4 @@ def exchange(one: Path, other: Path) -> None:
     """Let two directories change names in one step, so that neither name is ever missing."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
-        raise Failure(f"cannot replace {other}: {os.strerror(ctypes.get_errno())}")
+        raise UserError(f"cannot replace {other}: {os.strerror(ctypes.get_errno())}")

@@ -20,7 +20,8 @@ from typing import IO, NamedTuple
 from attrs import Factory, define
 
 from kbimg_tasks.tools import checksum
-from kbimg_tasks.tools.oci import DELETED, Unpacked, Unusable, chosen, images
+from kbimg_tasks.tools.oci import DELETED, Unpacked, chosen, images
+from kbimg_tasks.tools.user_error import UserError
 
 ROOT_TAR = "os.tar"  # in an upgrade image
 PACKAGE_LIST = "packages.txt"
@@ -111,17 +112,17 @@ class Contents:
 
 def read(path: Path, room: Path, archives: Sequence[str] = ()) -> Contents:
     """The contents of an image; for a directory, those of the first of `archives` that it has.
-    Raises Unusable, with a text that names the file."""
+    Raises UserError, with a text that names the file."""
     contents = Contents(path, room)
     try:
         _read_image(_archive(path, archives), contents)
-    except Unusable as error:
-        raise Unusable(f"{path}: {error}") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     except OSError as error:
         other = "" if error.filename in (None, str(path)) else f" ({error.filename})"
-        raise Unusable(f"{path}: {error.strerror or error}{other}") from error
+        raise UserError(f"{path}: {error.strerror or error}{other}") from error
     except (tarfile.TarError, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
-        raise Unusable(
+        raise UserError(
             f"{path}: expected a complete image, found one that cannot be read: {error}"
         ) from error
     return contents
@@ -133,7 +134,7 @@ def _archive(path: Path, archives: Sequence[str]) -> Path:
         return path
     found = next((path / name for name in archives if (path / name).is_file()), None)
     if found is None:
-        raise Unusable(f"expected {' or '.join(archives)} in this directory, found neither")
+        raise UserError(f"expected {' or '.join(archives)} in this directory, found neither")
     return found
 
 
@@ -146,14 +147,14 @@ def _read_image(path: Path, contents: Contents) -> None:
             for layer in chosen(list(images(archive)), None).layers:
                 stream = archive.extractfile(layer)
                 if stream is None:
-                    raise Unusable(f"its layer {layer} is not a file")
+                    raise UserError(f"its layer {layer} is not a file")
                 with Unpacked(stream) as plain:
                     _read_tree(plain, contents)
             return
     with open(path, "rb") as whole:
         _read_tree(whole, contents)
     if not any(name in contents.entries for name in ("usr", "etc")):
-        raise Unusable(
+        raise UserError(
             "expected a root tree or a container image, found neither /usr and /etc nor "
             "an index of layers"
         )

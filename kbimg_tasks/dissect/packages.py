@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kbimg_tasks.dissect.contents import Contents
-from kbimg_tasks.tools.oci import Unusable
+from kbimg_tasks.tools.user_error import UserError
 
 FORMAT = "%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\t%{LONGSIZE}\n"
 KEY = "gpg-pubkey"  # rpm lists signing keys as packages of this name
@@ -18,7 +18,7 @@ Packages = dict[str, dict[str, int]]
 
 def packages(contents: Contents) -> Packages | None:
     """The packages of an image, from the database in its tree if there is one, or from the list;
-    None without either. Raises Unusable."""
+    None without either. Raises UserError."""
     if contents.database:
         return _parsed(_queried(contents.database, contents.path).splitlines())
     if contents.package_list:
@@ -38,10 +38,10 @@ def _queried(database: Path, image: Path) -> str:
             check=False,
         )
     except FileNotFoundError as error:
-        raise Unusable(f"{image}: reading its packages needs the program rpm") from error
+        raise UserError(f"{image}: reading its packages needs the program rpm") from error
     if done.returncode != 0 or (done.stderr and not done.stdout):
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise Unusable(f"{image}: rpm cannot read the database in it: {said[0]}")
+        raise UserError(f"{image}: rpm cannot read the database in it: {said[0]}")
     return done.stdout
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from attrs import frozen
 
+from kbimg_tasks.tools.user_error import UserError
+
 MOUNTINFO = Path("/proc/self/mountinfo")
 # <sys/mount.h>
 MS_PRIVATE, UMOUNT_NOFOLLOW = 0x40000, 0x8
@@ -24,7 +26,7 @@ class Mount:
     point: str
 
 
-class StillMounted(Exception):
+class StillMounted(UserError):
     """Something is mounted at or below a path to be deleted; nothing was deleted.
 
     `reasons` has the kernel's error message for each mount that could not be unmounted.
@@ -33,7 +35,7 @@ class StillMounted(Exception):
     def __init__(self, path: Path, mounts: list[Mount], reasons: dict[str, str]) -> None:
         self.path, self.mounts, self.reasons = path, mounts, reasons
         points = ", ".join(dict.fromkeys(mount.point for mount in mounts))
-        super().__init__(f"{path} is not deleted: {points} is mounted there; unmount it first")
+        super().__init__(f"{path} is not deleted: {points} is mounted there", "unmount it first")
 
 
 def parse(text: bytes) -> list[Mount]:

@@ -10,8 +10,9 @@ from doit.action import PythonAction
 from doit.exceptions import TaskFailed
 
 from kbimg_tasks.commands.clean import leftovers
-from kbimg_tasks.commands.clean.cleaning import Cleaning, NotCleaned
+from kbimg_tasks.commands.clean.cleaning import Cleaning
 from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.tools.user_error import UserError
 
 OUTPUT = "_output"
 
@@ -73,13 +74,13 @@ def _stop_unless_done(do: Callable[..., None], paths: Sequence[Path]) -> None:
     # doit prints what a clean action raises, and then succeeds.
     try:
         do(paths, print)
-    except NotCleaned as complaint:
+    except UserError as complaint:
         raise SystemExit(str(complaint)) from None
 
 
 def _recover(cleaning: Cleaning, say: Callable[[str], None]) -> TaskFailed | None:
     try:
         cleaning.recover(leftovers.unfinished(cleaning.layout), say)
-    except NotCleaned as complaint:
+    except UserError as complaint:
         return TaskFailed(str(complaint))
     return None

@@ -10,10 +10,9 @@ from typing import Any
 
 from kbimg_tasks.build import lock_file, store
 from kbimg_tasks.commands import check, pxe_serve
-from kbimg_tasks.commands.reproduce.reproduce import NotEqual, reproduce
+from kbimg_tasks.commands.reproduce.reproduce import reproduce
 from kbimg_tasks.commands.scripts import folder
 from kbimg_tasks.diagnostics import show, terminal
-from kbimg_tasks.host import remove
 from kbimg_tasks.plan.kinds import DEFAULT_IMAGE, KINDS, pxe_img
 from kbimg_tasks.session import request
 from kbimg_tasks.session.request import WRITE_LOCK
@@ -22,6 +21,7 @@ from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tasks import stages as graph
 from kbimg_tasks.tasks.images import Command
 from kbimg_tasks.tools import lock_format
+from kbimg_tasks.tools.user_error import UserError
 
 
 def tasks(command: Command) -> Iterator[dict[str, Any]]:
@@ -96,7 +96,7 @@ def _check(command: Command) -> None:
     text = show.document(found.problems) if command.asked.is_json else check.report(found, painter)
     command.display.say(terminal.writable(text, stream))
     if found.has_errors:
-        raise graph.Impossible("")
+        raise UserError("")
 
 
 def _list_words(command: Command) -> None:
@@ -107,12 +107,7 @@ def _plan(command: Command) -> None:
     planned = command.planned
     command.warn()
     image = command.asked.image
-    try:
-        script = folder.write(
-            image, KINDS[image].summary, planned.plan.in_order(image), command.layout
-        )
-    except (folder.NotWritten, remove.StillMounted) as error:
-        raise graph.Impossible(str(error)) from error
+    script = folder.write(image, KINDS[image].summary, planned.plan.in_order(image), command.layout)
     command.display.say(f"as root: KBIMG_OUT=DIR sh {script}")
 
 
@@ -140,10 +135,7 @@ def _reproduce(command: Command) -> None:
         for stage in _kept(command)
         for artifact in stage.artifacts
     )
-    try:
-        reproduce(DEFAULT_IMAGE, tuple(results), kept, command.asked, command.display.say)
-    except (NotEqual, remove.StillMounted) as error:
-        raise graph.Impossible(str(error)) from error
+    reproduce(DEFAULT_IMAGE, tuple(results), kept, command.asked, command.display.say)
 
 
 def _telling(result: str) -> tuple[bool, str]:
@@ -154,7 +146,7 @@ def _telling(result: str) -> tuple[bool, str]:
 def _write_lock(command: Command) -> None:
     asked = command.asked
     if "packages" not in _names(command.plan.stages):
-        raise graph.Impossible(f"{asked.config}: write_lock needs a table [from_repo]")
+        raise UserError(f"{asked.config}: write_lock needs a table [from_repo]")
     lock_file.write(asked.lock, command.layout.stage("packages") / lock_format.NAME)
     command.display.say(f"wrote {asked.lock}")
 
@@ -162,16 +154,16 @@ def _write_lock(command: Command) -> None:
 def _serve(command: Command) -> None:
     asked, pxe = command.asked, command.planned.config.pxe_config
     if pxe is None:
-        raise graph.Impossible(f"{asked.config}: pxe_serve needs a table [pxe_config]")
+        raise UserError(f"{asked.config}: pxe_serve needs a table [pxe_config]")
     address = asked.address or pxe.server_ip
     try:
         pxe_serve.serve(
             command.layout.out, pxe.rootfs_name, address, asked.architecture, command.display.say
         )
     except OSError as error:
-        raise graph.Impossible(
-            f"cannot serve on {address}: {os.strerror(error.errno or 0)}; "
-            "choose another with address=IP[:PORT]"
+        raise UserError(
+            f"cannot serve on {address}: {os.strerror(error.errno or 0)}",
+            "choose another with address=IP[:PORT]",
         ) from error
 
 
@@ -196,5 +188,5 @@ def _report(command: Command) -> None:
             command.layout,
         )
     except OSError as error:
-        raise graph.Impossible(f"report: {error.strerror}: {error.filename}") from error
+        raise UserError(f"report: {error.strerror}: {error.filename}") from error
     command.display.say(f"wrote {command.layout.report}")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 from kbimg_tasks.commands.containers import ContainerArchive
-from kbimg_tasks.containers import engines, registry
 from kbimg_tasks.plan.kinds.kind import Container
 from kbimg_tasks.stages.container import DIGESTS
 from kbimg_tasks.steps.layout import Layout
@@ -30,7 +29,7 @@ def tasks(
     yield graph.note(
         f"load_{image}",
         f"{archive.name} loaded into the container engine, if any",
-        _saying(ours.load),
+        ours.load,
         [container.stage.name],
         ours.is_loaded,
     )
@@ -38,16 +37,6 @@ def tasks(
         yield graph.note(
             f"push_{image}",
             f"{archive.name} pushed as {push}",
-            _saying(lambda: ours.push(push)),
+            lambda: ours.push(push),
             [container.stage.name],
         )
-
-
-def _saying(action: Callable[[], None]) -> Callable[[], None]:
-    def act() -> None:
-        try:
-            action()
-        except (engines.EngineFailed, registry.NotPushed) as failure:
-            raise graph.Impossible(str(failure)) from failure
-
-    return act

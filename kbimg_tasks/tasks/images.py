@@ -29,6 +29,7 @@ from kbimg_tasks.tasks import clean, containers
 from kbimg_tasks.tasks import stages as graph
 from kbimg_tasks.tasks.making import Maker
 from kbimg_tasks.tasks.reporter import reporter
+from kbimg_tasks.tools.user_error import UserError
 
 WORKERS_AT_MOST = 4
 DEMO_REPOSITORY = CACHE / "demo-rpms"
@@ -64,9 +65,9 @@ class Command:
 
     @property
     def planned(self) -> Planned:
-        """The session of a command that can be planned. Raises graph.Impossible for any other."""
+        """The session of a command that can be planned. Raises UserError for any other."""
         if isinstance(self.session, Refused):
-            raise graph.Impossible("\n".join(map(str, self.session.problems)))
+            raise UserError("\n".join(map(str, self.session.problems)))
         return self.session
 
     @property

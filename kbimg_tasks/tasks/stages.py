@@ -20,6 +20,7 @@ from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tasks import clean
 from kbimg_tasks.tasks.making import Maker
 from kbimg_tasks.tasks.reporter import ASIDE, SILENT
+from kbimg_tasks.tools.user_error import UserError
 
 READY = "ready"
 
@@ -36,10 +37,6 @@ class Condition:
 
     def __str__(self) -> str:
         return self.words
-
-
-class Impossible(Exception):
-    """A task that makes no file failed; the text is for the user."""
 
 
 def tasks(
@@ -115,14 +112,14 @@ def note(
     is_done: Callable[[], bool] | None = None,
     is_aside: bool = False,
 ) -> dict[str, Any]:
-    """A task that makes no file. Its action raises Impossible when it fails. `after` are the tasks
+    """A task that makes no file. Its action raises UserError when it fails. `after` are the tasks
     that come before it; with `is_done` there is nothing to do. One that `is_aside` changes nothing
     in the output directory, works while others build there, and needs no valid configuration."""
 
     def act() -> TaskFailed | None:
         try:
             action()
-        except Impossible as failure:
+        except UserError as failure:
             return TaskFailed(str(failure))
         return None
 

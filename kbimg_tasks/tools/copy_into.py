@@ -20,11 +20,9 @@ from pathlib import Path
 
 from attrs import frozen
 
+from kbimg_tasks.tools.user_error import UserError
+
 LINKS_AT_MOST = 40  # path_resolution(7)
-
-
-class Refused(Exception):
-    """The copy cannot be made; the text says why."""
 
 
 def resolve(root: Path, path: str) -> Path:
@@ -36,7 +34,7 @@ def resolve(root: Path, path: str) -> Path:
         name = waiting.pop(0)
         if name == "..":
             if not there:
-                raise Refused(f"{path} leads out of the root tree")
+                raise UserError(f"{path} leads out of the root tree")
             there.pop()
             continue
         full = root.joinpath(*there, name)
@@ -45,7 +43,7 @@ def resolve(root: Path, path: str) -> Path:
             continue
         links += 1
         if links > LINKS_AT_MOST:
-            raise Refused(f"{path}: too many symbolic links")
+            raise UserError(f"{path}: too many symbolic links")
         target = os.readlink(full)
         if target.startswith("/"):
             there = []
@@ -73,7 +71,7 @@ def _entry(table: Path, name: str, kind: str) -> tuple[int, int]:
             return int(fields[2]), int(fields[3]) if fields[3].isdigit() else 0
     if name.isdigit():
         return int(name), int(name)
-    raise Refused(f"no {kind} {name} in the image's /{table.relative_to(table.parent.parent)}")
+    raise UserError(f"no {kind} {name} in the image's /{table.relative_to(table.parent.parent)}")
 
 
 @frozen
@@ -94,12 +92,12 @@ class Copy:
         elif stat.S_ISREG(status.st_mode):
             self._file(source, target, status)
         else:
-            raise Refused(f"{source} is neither a file, a directory nor a link")
+            raise UserError(f"{source} is neither a file, a directory nor a link")
 
     def _directory(self, source: Path, target: str, status: os.stat_result) -> None:
         place = resolve(self.root, target)
         if place.exists() and not place.is_dir():
-            raise Refused(f"{target} is no directory in the image, but {source} is one")
+            raise UserError(f"{target} is no directory in the image, but {source} is one")
         if not place.exists():
             place.mkdir()
             mode = status.st_mode if self.mode is None else self.mode | (self.mode & 0o444) >> 2
@@ -111,7 +109,7 @@ class Copy:
         parent, _, name = target.rpartition("/")
         place = resolve(self.root, parent) / name
         if place.is_dir() and not place.is_symlink():
-            raise Refused(f"{target} is a directory in the image, but {source} is a link")
+            raise UserError(f"{target} is a directory in the image, but {source} is a link")
         place.unlink(missing_ok=True)
         place.symlink_to(os.readlink(source))
         if self.owner:
@@ -120,7 +118,7 @@ class Copy:
     def _file(self, source: Path, target: str, status: os.stat_result) -> None:
         place = resolve(self.root, target)
         if place.is_dir():
-            raise Refused(f"{target} is a directory in the image, but {source} is a file")
+            raise UserError(f"{target} is a directory in the image, but {source} is a file")
         fresh = not place.exists()
         shutil.copyfile(source, place)
         if fresh or self.mode is not None or self.owner:
@@ -142,7 +140,7 @@ def copy(
     mode: int | None,
     owner: str | None,
 ) -> None:
-    """Do one entry of `copy_files`; Refused says why it cannot be done."""
+    """Do one entry of `copy_files`; UserError says why it cannot be done."""
     if create_dir:
         resolve(root, create_dir).mkdir(parents=True, exist_ok=True)
     copying = Copy(root, mode, identity(root, owner) if owner else None)
@@ -150,15 +148,15 @@ def copy(
     if place.is_dir():
         target = f"{target.rstrip('/')}/{source.name}"
     elif target.endswith("/") and not source.is_dir():
-        raise Refused(f"{target} is not there in the image; create_dir makes it")
+        raise UserError(f"{target} is not there in the image; create_dir makes it")
     elif not place.parent.is_dir():
         parent = os.path.dirname(target.rstrip("/"))
         if resolve(root, parent).is_dir():
-            raise Refused(
+            raise UserError(
                 f"{target} is a link in the image, to /{place.relative_to(root)}, which "
                 "the running system makes: replace the link in a chroot_script"
             )
-        raise Refused(f"{parent} is not there in the image; create_dir makes it")
+        raise UserError(f"{parent} is not there in the image; create_dir makes it")
     # A link that the user names stands for what it leads to.
     copying.add(source.resolve(), target)
 
@@ -183,7 +181,7 @@ def main() -> int:
             options.mode,
             options.owner,
         )
-    except Refused as error:
+    except UserError as error:
         print(f"copy_into: {error}", file=sys.stderr)
         return 1
     except OSError as error:

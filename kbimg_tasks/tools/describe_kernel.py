@@ -11,7 +11,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from kbimg_tasks.tools.finish_install import Unusable, compressor
+from kbimg_tasks.tools.finish_install import compressor
+from kbimg_tasks.tools.user_error import UserError
 
 
 def main() -> int:
@@ -32,7 +33,7 @@ def main() -> int:
         return 1
     try:
         command = compressor(options.tree, folders[0].name)
-    except Unusable as error:
+    except UserError as error:
         print(f"describe_kernel: {error}", file=sys.stderr)
         return 1
     options.kernel_version.write_text(folders[0].name + "\n", encoding="utf-8")

@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from kbimg_tasks.tools import in_memory
+from kbimg_tasks.tools.user_error import UserError
 
 NICKNAME = "rsa4BIOS"
 KEY, CERTIFICATE, DER, DATABASE = (
@@ -29,28 +30,24 @@ KEY, CERTIFICATE, DER, DATABASE = (
 CIPHER = "-aes-256-cbc"
 
 
-class Unusable(Exception):
-    """Keys that cannot be used; the text says why."""
-
-
 def take(source: Path, folder: Path, passphrase: bytes, option: str) -> int:
-    """Check and copy; when the certificate ends, in seconds since 1970. Raises Unusable."""
+    """Check and copy; when the certificate ends, in seconds since 1970. Raises UserError."""
     if not (source / DER).is_file():
-        raise Unusable(f"{source} has no {DER}, the Secure Boot certificate")
+        raise UserError(f"{source} has no {DER}, the Secure Boot certificate")
     certificate = folder / CERTIFICATE
     try:
         in_memory.run(
             ["openssl", "x509", "-inform", "DER", "-in", source / DER, "-out", certificate]
         )
     except in_memory.Failed as failure:
-        raise Unusable(f"{source / DER} is no certificate in DER: {failure}") from failure
+        raise UserError(f"{source / DER} is no certificate in DER: {failure}") from failure
     shutil.copy(source / DER, folder / DER)
     if (source / KEY).is_file():
         from_file(source / KEY, folder / KEY, passphrase, option)
     elif (source / DATABASE).is_dir():
         from_database(source / DATABASE, folder / KEY, passphrase, option)
     else:
-        raise Unusable(f"{source} has neither {KEY} nor {DATABASE}, the Secure Boot key")
+        raise UserError(f"{source} has neither {KEY} nor {DATABASE}, the Secure Boot key")
     (folder / KEY).chmod(0o600)
     same_key(source, folder, passphrase)
     return not_after(source / DER, certificate)
@@ -60,9 +57,9 @@ def from_file(path: Path, target: Path, passphrase: bytes, option: str) -> None:
     """The key out of a file of its own."""
     text = path.read_bytes()
     if b"PRIVATE KEY-----" not in text:
-        raise Unusable(f"{path}: expected a private key in PEM, found none")
+        raise UserError(f"{path}: expected a private key in PEM, found none")
     if b"ENCRYPTED" not in text:
-        raise Unusable(
+        raise UserError(
             f"{path}: expected a private key behind a passphrase, found one that "
             "everybody can use who can read it"
         )
@@ -112,7 +109,7 @@ def from_database(database: Path, target: Path, passphrase: bytes, option: str) 
             ]
         )
     except in_memory.Failed as failure:
-        raise Unusable(f"{database} has no key called {NICKNAME}: {failure}") from failure
+        raise UserError(f"{database} has no key called {NICKNAME}: {failure}") from failure
     in_memory.run(
         [
             "openssl",
@@ -130,9 +127,9 @@ def from_database(database: Path, target: Path, passphrase: bytes, option: str) 
     )
 
 
-def wrong_passphrase(option: str, path: Path, failure: Exception) -> Unusable:
+def wrong_passphrase(option: str, path: Path, failure: Exception) -> UserError:
     """The error message about a key that does not open."""
-    return Unusable(f"{option}: expected the passphrase of {path}, found another: {failure}")
+    return UserError(f"{option}: expected the passphrase of {path}, found another: {failure}")
 
 
 def same_key(source: Path, folder: Path, passphrase: bytes) -> None:
@@ -162,20 +159,20 @@ def same_key(source: Path, folder: Path, passphrase: bytes) -> None:
     )
     if b"Modulus" not in described:
         kind = described.split(b"\n", 1)[0].decode("utf-8", "replace")
-        raise Unusable(f"{source}: expected a Secure Boot key of RSA, found {kind}")
+        raise UserError(f"{source}: expected a Secure Boot key of RSA, found {kind}")
     certified = in_memory.run(["openssl", "x509", "-in", folder / CERTIFICATE, "-noout", "-pubkey"])
     if public != certified:
-        raise Unusable(f"{source}: the Secure Boot key is not that of {DER}")
+        raise UserError(f"{source}: the Secure Boot key is not that of {DER}")
 
 
 def not_after(path: Path, certificate: Path) -> int:
-    """When a certificate ends. Raises Unusable when that is past."""
+    """When a certificate ends. Raises UserError when that is past."""
     text = in_memory.run(["openssl", "x509", "-in", certificate, "-noout", "-enddate"]).decode()
     end = text.strip().partition("=")[2]
     # As C's asctime writes it, with the zone behind.
     seconds = int(parsedate_to_datetime(_as_mail(end)).timestamp())
     if seconds <= time.time():
-        raise Unusable(
+        raise UserError(
             f"{path}: the certificate has expired, on {end}; docs/dm-verity.md says "
             "how to go over to new keys"
         )
@@ -198,7 +195,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         end = take(options.source, options.folder, in_memory.first_line(), options.option)
-    except (Unusable, in_memory.Failed) as complaint:
+    except (UserError, in_memory.Failed) as complaint:
         print(f"efi_key: {complaint}", file=sys.stderr)
         return 1
     options.not_after.write_text(f"{end}\n", encoding="ascii")

@@ -19,6 +19,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from kbimg_tasks.tools.user_error import UserError
+
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 # <sched.h>
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
@@ -34,15 +36,11 @@ MASK = b"\xff" * 7 + b"\x00" + b"\xff" * 8 + b"\xfe\xff"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class NotEmulated(Exception):
-    """The programs cannot be run here; the text says what would let them."""
-
-
 def interpreter(machine: str) -> str:
     """qemu-user as a program that needs no library of the tree that it runs in."""
     found = shutil.which(f"qemu-{machine}-static")
     if found is None:
-        raise NotEmulated(
+        raise UserError(
             f"no qemu-{machine}-static, which runs programs for {machine}: it is in "
             "the package qemu-user-static"
         )
@@ -84,7 +82,7 @@ def _serves(text: str, machine: str) -> bool:
 
 
 def enable(machine: str) -> None:
-    """Make programs of the machine run from here on; NotEmulated where that is not possible.
+    """Make programs of the machine run from here on; UserError where that is not possible.
 
     The process must have one thread, and all rights of root. What it mounts later cannot be seen
     through a user namespace that has its mounts, so it mounts first.
@@ -110,7 +108,7 @@ def enable(machine: str) -> None:
         )
         (BINFMT / "register").write_bytes(line)
     except OSError as error:
-        raise NotEmulated(
+        raise UserError(
             f"programs for {machine} cannot be run on this {platform.machine()}: the kernel "
             f"{os.uname().release} has no binfmt_misc for a user namespace (Linux 6.7 has), and "
             f"the host has none registered for {machine} with the flag F ({error.strerror}): "
@@ -152,5 +150,5 @@ def _enter_user_namespace() -> None:
 if __name__ == "__main__":
     try:
         enable(sys.argv[1])
-    except NotEmulated as complaint:
+    except UserError as complaint:
         sys.exit(str(complaint))

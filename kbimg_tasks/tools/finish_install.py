@@ -19,6 +19,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from kbimg_tasks.tools.user_error import UserError
+
 FACTORY = "usr/share/factory/var"
 # Made anew on every node, or of no use on any.
 UNWANTED = (
@@ -77,10 +79,6 @@ MOUNT_POINTS = {
 }
 
 
-class Unusable(Exception):
-    """The installed packages cannot become an image; the text says why."""
-
-
 def remove(path: Path) -> None:
     """Remove a file, a link or a tree."""
     if path.is_dir() and not path.is_symlink():
@@ -90,7 +88,7 @@ def remove(path: Path) -> None:
 
 
 def kernel_version(tree: Path) -> str:
-    """The one kernel of the tree; Unusable when there is none, or more than one."""
+    """The one kernel of the tree; UserError when there is none, or more than one."""
     versions = sorted(
         path.name[len("vmlinuz-") :]
         for path in (tree / "boot").glob("vmlinuz-*")
@@ -98,7 +96,7 @@ def kernel_version(tree: Path) -> str:
     )
     if len(versions) != 1:
         found = ", ".join(versions) if versions else "none"
-        raise Unusable(
+        raise UserError(
             f"expected one kernel in /boot with its modules, found {found}; "
             "is `kernel` in from_repo.rpmlist, in one version?"
         )
@@ -112,7 +110,7 @@ def compressor(tree: Path, version: str) -> str:
     for option, program, command in COMPRESSORS:
         if (f"{option}=y" in lines or not lines) and (tree / program).exists():
             return command
-    raise Unusable("none of zstd, lz4, pigz and gzip is installed: add gzip to from_repo.rpmlist")
+    raise UserError("none of zstd, lz4, pigz and gzip is installed: add gzip to from_repo.rpmlist")
 
 
 def clear_identity(tree: Path) -> None:
@@ -131,7 +129,7 @@ def move_var(tree: Path) -> None:
     """/var becomes the factory's copy, and an empty mount point takes its place."""
     factory = tree / FACTORY
     if factory.exists():
-        raise Unusable(f"a package has put files in /{FACTORY}, the place of the factory copy")
+        raise UserError(f"a package has put files in /{FACTORY}, the place of the factory copy")
     factory.parent.mkdir(parents=True, exist_ok=True)
     os.rename(tree / "var", factory)
     (tree / "var").mkdir(mode=0o755)
@@ -173,7 +171,7 @@ def main() -> int:
         return 0
     try:
         version, command = finish(options.tree)
-    except Unusable as error:
+    except UserError as error:
         print(f"finish_install: {error}", file=sys.stderr)
         return 1
     options.kernel_version.write_text(version + "\n", encoding="utf-8")

@@ -10,13 +10,11 @@ import threading
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
+from kbimg_tasks.tools.user_error import UserError
+
 BLOCK = 1 << 20  # bytes
 DELETED = ".wh."  # https://github.com/opencontainers/image-spec/blob/v1.0.2/layer.md#whiteouts
 ZSTD = b"\x28\xb5\x2f\xfd"  # RFC 8878, 3.1.1
-
-
-class Unusable(Exception):
-    """Not an upgrade image that a disk can be made of; the text says why."""
 
 
 class Image(NamedTuple):
@@ -43,7 +41,7 @@ def images(archive: tarfile.TarFile) -> Iterator[Image]:
             manifest = read_json(archive, blob(entry))
             yield Image(names, [blob(layer) for layer in manifest["layers"]])
     else:
-        raise Unusable(
+        raise UserError(
             "expected a container image as docker save writes it, or an OCI image "
             "layout: it has neither manifest.json nor index.json"
         )
@@ -87,7 +85,7 @@ def chosen(found: list[Image], name: str | None) -> Image:
     if len(matching) == 1:
         return matching[0]
     names = ", ".join(sorted(each for image in found for each in image.names)) or "none with a name"
-    raise Unusable(f"expected one image{f' called {name}' if name else ''}, found {names}")
+    raise UserError(f"expected one image{f' called {name}' if name else ''}, found {names}")
 
 
 def same(one: str, other: str) -> bool:

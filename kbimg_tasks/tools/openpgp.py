@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 
 from kbimg_tasks.tools import in_memory
+from kbimg_tasks.tools.user_error import UserError
 
 PUBLIC, SECRET = "gpg.key", "gpg.sec"
 ROOTS_OWN = Path("/root/.gnupg")
@@ -28,10 +29,6 @@ ROOTS_OWN = Path("/root/.gnupg")
 KEYRING = ("pubring.kbx", "pubring.gpg", "private-keys-v1.d")
 RSA = "1"  # RFC 4880, 9.1; GRUB knows DSA besides, and nothing newer
 TRIAL = b"kbimg\n"
-
-
-class Unusable(Exception):
-    """A key that cannot be used; the text says why."""
 
 
 class Keyring:
@@ -87,16 +84,16 @@ def write(ring: Keyring, folder: Path) -> None:
 
 
 def take(source: Path, folder: Path, passphrase: bytes, option: str, elsewhere: Path) -> None:
-    """Check the keys and copy them; the secret one may lie elsewhere. Raises Unusable."""
+    """Check the keys and copy them; the secret one may lie elsewhere. Raises UserError."""
     if not (source / PUBLIC).is_file():
-        raise Unusable(f"{source} has no {PUBLIC}, the public OpenPGP key")
+        raise UserError(f"{source} has no {PUBLIC}, the public OpenPGP key")
     ring = Keyring(passphrase)
     number = imported(ring, source / PUBLIC, "pub")
     secret = source / SECRET
     if not secret.is_file():
         secret = out_of_keyring(elsewhere, number, source, passphrase, option)
     if number != imported(ring, secret, "sec"):
-        raise Unusable(f"{secret} is not the secret part of {source / PUBLIC} (key {number})")
+        raise UserError(f"{secret} is not the secret part of {source / PUBLIC} (key {number})")
     trial = in_memory.HOME / "trial"
     trial.write_bytes(TRIAL)
     try:
@@ -107,31 +104,31 @@ def take(source: Path, folder: Path, passphrase: bytes, option: str, elsewhere: 
 
 
 def imported(ring: Keyring, path: Path, kind: str) -> str:
-    """The number of the only key in a file, which is in the keyring now. Raises Unusable."""
+    """The number of the only key in a file, which is in the keyring now. Raises UserError."""
     try:
         ring.gpg("--import", path)
     except in_memory.Failed as failure:
-        raise Unusable(f"{path} holds no OpenPGP key: {failure}") from failure
+        raise UserError(f"{path} holds no OpenPGP key: {failure}") from failure
     keys = ring.keys(kind)
     if len(keys) != 1:
-        raise Unusable(f"{path}: expected one OpenPGP key, found {len(keys)}")
+        raise UserError(f"{path}: expected one OpenPGP key, found {len(keys)}")
     key = keys[0]
     if key["algorithm"] != RSA:
-        raise Unusable(
+        raise UserError(
             f"{path}: expected an RSA key, the only kind that this GRUB can check; "
             f"found algorithm {key['algorithm']} of RFC 4880"
         )
     if key["trust"] in ("e", "r"):
-        raise Unusable(
+        raise UserError(
             f"{path}: the OpenPGP key {key['id']} has "
             f"{'expired' if key['trust'] == 'e' else 'been revoked'}"
         )
     return key["id"]
 
 
-def wrong_passphrase(option: str, place: Path, failure: Exception) -> Unusable:
+def wrong_passphrase(option: str, place: Path, failure: Exception) -> UserError:
     """The error message about a key that does not open."""
-    return Unusable(
+    return UserError(
         f"{option}: expected the passphrase of the OpenPGP key in {place}, found another: {failure}"
     )
 
@@ -139,7 +136,7 @@ def wrong_passphrase(option: str, place: Path, failure: Exception) -> Unusable:
 def out_of_keyring(
     keyring: Path, number: str, source: Path, passphrase: bytes, option: str
 ) -> Path:
-    """The secret key that legacy kbimg left in root's keyring, as a file. Raises Unusable."""
+    """The secret key that legacy kbimg left in root's keyring, as a file. Raises UserError."""
     ring = Keyring(passphrase, "roots-own")
     for name in KEYRING:
         found = keyring / name
@@ -148,7 +145,7 @@ def out_of_keyring(
         elif found.is_file():
             shutil.copy(found, ring.home / name)
     if number not in [key["id"] for key in ring.keys("sec")]:
-        raise Unusable(
+        raise UserError(
             f"{source} has no {SECRET}, and the secret OpenPGP key {number} is not in "
             f"{keyring} either"
         )
@@ -205,7 +202,7 @@ def main() -> int:
             take(options.source, options.folder, passphrase, options.option, options.keyring)
         else:
             sign(options.folder, passphrase, options.clock, options.files)
-    except (Unusable, in_memory.Failed) as complaint:
+    except (UserError, in_memory.Failed) as complaint:
         print(f"openpgp: {complaint}", file=sys.stderr)
         return 1
     return 0

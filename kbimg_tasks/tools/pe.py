@@ -6,21 +6,19 @@ from pathlib import Path
 
 import pefile
 
+from kbimg_tasks.tools.user_error import UserError
+
 SYMBOL_BYTES = 18
 SECURITY = pefile.DIRECTORY_ENTRY["IMAGE_DIRECTORY_ENTRY_SECURITY"]
 
 
-class NotThere(Exception):
-    """Not a UEFI program, or one without the section; the text says which."""
-
-
 def section(path: Path, name: str) -> bytes:
-    """The content of a section without the filling at its end. Raises NotThere."""
+    """The content of a section without the filling at its end. Raises UserError."""
     program = _opened(path)
     for each in program.sections:
         if _name(program, each) == name:
             return each.get_data()[: each.Misc_VirtualSize]
-    raise NotThere(f"{path} has no section {name}")
+    raise UserError(f"{path} has no section {name}")
 
 
 def _name(program: pefile.PE, each: pefile.SectionStructure) -> str:
@@ -34,7 +32,7 @@ def _name(program: pefile.PE, each: pefile.SectionStructure) -> str:
 
 
 def unsigned(path: Path) -> bytes:
-    """The program without its signatures, which lie at its end. Raises NotThere."""
+    """The program without its signatures, which lie at its end. Raises UserError."""
     program = _opened(path)
     place = program.OPTIONAL_HEADER.DATA_DIRECTORY[SECURITY]
     end = place.VirtualAddress  # of this entry alone an offset in the file
@@ -47,4 +45,4 @@ def _opened(path: Path) -> pefile.PE:
     try:
         return pefile.PE(str(path), fast_load=True)
     except pefile.PEFormatError as error:
-        raise NotThere(f"{path} is no UEFI program: {error}") from error
+        raise UserError(f"{path} is no UEFI program: {error}") from error

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from kbimg_tasks.tools.user_error import UserError
+
 SECTOR = 512  # bytes
 CODE = 440  # bytes; the disk signature and the partition table follow
 SIGNATURE = b"\x55\xaa"
@@ -22,20 +24,16 @@ SIGNATURE = b"\x55\xaa"
 KERNEL_SECTOR_AT, FIRST = 0x5C, 1
 
 
-class NotPlaced(Exception):
-    """The disk would not start; the text says why."""
-
-
 def checked(boot_sector: bytes, image: bytes, gap_sectors: int) -> None:
-    """NotPlaced unless the two go together and fit."""
+    """UserError unless the two go together and fit."""
     if len(boot_sector) != SECTOR or not boot_sector.endswith(SIGNATURE):
-        raise NotPlaced("expected a boot sector of 512 bytes that ends with 55aa")
+        raise UserError("expected a boot sector of 512 bytes that ends with 55aa")
     found = int.from_bytes(boot_sector[KERNEL_SECTOR_AT : KERNEL_SECTOR_AT + 8], "little")
     if found != FIRST:
-        raise NotPlaced(f"expected boot.img to load its image from sector {FIRST}, found {found}")
+        raise UserError(f"expected boot.img to load its image from sector {FIRST}, found {found}")
     sectors = -(-len(image) // SECTOR)
     if not 0 < sectors <= gap_sectors:
-        raise NotPlaced(
+        raise UserError(
             f"GRUB's image has {sectors} sectors, and there are {gap_sectors} before "
             "the first partition"
         )
@@ -51,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     boot_sector, image = given.boot_sector.read_bytes(), given.image.read_bytes()
     try:
         checked(boot_sector, image, given.gap_sectors)
-    except NotPlaced as error:
+    except UserError as error:
         print(f"place_boot_code: {error}", file=sys.stderr)
         return 1
     with given.disk.open("r+b") as disk:

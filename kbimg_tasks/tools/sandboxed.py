@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from kbimg_tasks.tools import emulation
+from kbimg_tasks.tools.user_error import UserError
 
 # <sys/mount.h>
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 0x1, 0x2, 0x4, 0x8, 0x20
@@ -169,7 +170,7 @@ def main(argv: Sequence[str]) -> NoReturn:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except emulation.NotEmulated as error:
+    except UserError as error:
         print(f"sandboxed: {error}", file=sys.stderr)
         sys.exit(126)
     except OSError as error:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from kbimg_tasks.tools import in_memory, pe
 from kbimg_tasks.tools.efi_key import CERTIFICATE, KEY, NICKNAME
+from kbimg_tasks.tools.user_error import UserError
 
 # The decrypted key of one process's life.
 LOCAL = b"kbimg\n"
@@ -112,7 +113,7 @@ def main() -> int:
             bare.write_bytes(pe.unsigned(Path(program)))
             signer(options.keys, passphrase, options.clock, bare, Path(signed))
             Path(signed).chmod(0o644)
-    except (pe.NotThere, in_memory.Failed, OSError) as complaint:
+    except (UserError, in_memory.Failed, OSError) as complaint:
         print(f"sign_efi: {complaint}", file=sys.stderr)
         return 1
     return 0

@@ -19,7 +19,8 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from kbimg_tasks.tools.oci import BLOCK, DELETED, Image, Unpacked, Unusable, chosen, images
+from kbimg_tasks.tools.oci import BLOCK, DELETED, Image, Unpacked, chosen, images
+from kbimg_tasks.tools.user_error import UserError
 
 VERITY = "update-root.img"
 # What a disk is made of. os-agent is what makes an image one of KubeOS.
@@ -37,7 +38,7 @@ def copy_out(archive: tarfile.TarFile, image: Image, wanted: str, target: Path) 
     for member in reversed(image.layers):
         stream = archive.extractfile(member)
         if stream is None:
-            raise Unusable(f"its layer {member} is no file")
+            raise UserError(f"its layer {member} is no file")
         with Unpacked(stream) as plain, tarfile.open(fileobj=plain, mode="r|*") as layer:
             for entry in layer:
                 path = PurePosixPath("/", entry.name).relative_to("/")
@@ -51,11 +52,11 @@ def copy_out(archive: tarfile.TarFile, image: Image, wanted: str, target: Path) 
                 if str(path) == f"{DELETED}{wanted}":
                     break
     if VERITY in seen:
-        raise Unusable(
+        raise UserError(
             f"expected /{wanted}, found /{VERITY}: an upgrade image with dm-verity is "
             "signed for the disks of its own configuration; build from packages"
         )
-    raise Unusable(
+    raise UserError(
         f"expected /{wanted} in it, found {', '.join(sorted(seen)[:5]) or 'nothing'}: "
         "is it an upgrade image of KubeOS?"
     )
@@ -69,7 +70,7 @@ def newest(tar: Path, wanted: Mapping[str, str]) -> int:
             missing.pop(str(PurePosixPath("/", entry.name).relative_to("/")), None)
             time = max(time, int(entry.mtime))
     if missing:
-        raise Unusable(
+        raise UserError(
             "its root tree has "
             + ", ".join(
                 f"no {what.removeprefix('a ').removeprefix('an ')} (/{path})"
@@ -96,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tarfile.open(given.archive, "r:*") as archive:
             copy_out(archive, chosen(list(images(archive)), given.name), given.file, given.target)
         given.clock.write_text(f"{newest(given.target, {**WANTED, **starting})}\n")
-    except Unusable as error:
+    except UserError as error:
         print(f"take_from_image: {what}: {error}", file=sys.stderr)
         return 1
     except (tarfile.TarError, EOFError, KeyError, TypeError, ValueError) as error:

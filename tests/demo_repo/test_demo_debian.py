@@ -11,7 +11,7 @@ from kbimg_tasks.demo_repo.apt_packages import CHOSEN, file_name
 from kbimg_tasks.demo_repo.deb import Deb, parse_control, parse_relations
 from kbimg_tasks.demo_repo.definitions import Definition, Repository
 from kbimg_tasks.demo_repo.dependencies import answer, providers, requirements
-from kbimg_tasks.demo_repo.programs import Failure
+from kbimg_tasks.tools.user_error import UserError
 
 
 def deb(name: str, depends: str = "", provides: Sequence[str] = ()) -> Deb:
@@ -95,7 +95,7 @@ def test_the_order_of_patterns_is_kept() -> None:
 
 
 def test_two_definitions_cannot_claim_one_package() -> None:
-    with pytest.raises(Failure, match="belongs to one and two"):
+    with pytest.raises(UserError, match="belongs to one and two"):
         repository(Definition("one", made_from=("a",)), Definition("two", made_from=("a",))).group(
             ["a"], "amd64"
         )

@@ -16,7 +16,7 @@ from kbimg_tasks.demo_repo import __main__ as command
 from kbimg_tasks.demo_repo import apt_packages, repository
 from kbimg_tasks.demo_repo.deb import Deb, read
 from kbimg_tasks.demo_repo.definitions import Definition, Repository, read_repository
-from kbimg_tasks.demo_repo.programs import Failure
+from kbimg_tasks.tools.user_error import UserError
 
 NASTY = ("a b", "[x]", "{y}", "50%{name}%%", "back\\slash", 'quo"te', "sta*r?", "ő")
 LAYOUT = Definition(
@@ -173,7 +173,7 @@ def test_it_is_current_until_it_would_be_made_in_another_way(
 def test_a_second_run_is_refused(tmp_path: Path) -> None:
     with (
         repository.locked(tmp_path),
-        pytest.raises(Failure, match="another run is using"),
+        pytest.raises(UserError, match="another run is using"),
         repository.locked(tmp_path),
     ):
         pass
@@ -197,7 +197,7 @@ def test_a_definition_that_does_not_fit_is_named(
     make_deb: Any, tmp_path: Path, definition: Definition, message: str
 ) -> None:
     deb = make_deb("tiny", {"/usr/lib/a": ""})
-    with pytest.raises(Failure, match=message):
+    with pytest.raises(UserError, match=message):
         rpms_of([deb], tmp_path / "rpms", definition)
     assert not list((tmp_path / "rpms").glob(".work-*"))
 
@@ -205,7 +205,7 @@ def test_a_definition_that_does_not_fit_is_named(
 def test_a_broken_package_is_named(tmp_path: Path) -> None:
     path = tmp_path / "broken_1_all.deb"
     path.write_bytes(b"not a package")
-    with pytest.raises(Failure, match=r"broken_1_all\.deb"):
+    with pytest.raises(UserError, match=r"broken_1_all\.deb"):
         read(path)
 
 

@@ -17,6 +17,7 @@ from kbimg_tasks.cli import main
 from kbimg_tasks.commands.boot import boot
 from kbimg_tasks.commands.boot.hardware import Addresses
 from kbimg_tasks.config.tables import PxeConfig
+from kbimg_tasks.tools.user_error import UserError
 
 
 def kbimg(cwd: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -227,7 +228,7 @@ def test_the_network_that_the_installer_is_told():
     ],
 )
 def test_networks_that_cannot_be(options):
-    with pytest.raises(boot.NotStarted, match="pxe_config: "):
+    with pytest.raises(UserError, match="pxe_config: "):
         boot.addresses(pxe(**options))
 
 

@@ -37,6 +37,7 @@ from kbimg_tasks.steps.stage import (
     joined,
     run,
 )
+from kbimg_tasks.tools.user_error import UserError
 
 GOLDEN = TOP / "tests/golden/plan"
 # Each image of each example that can be made without a container engine.
@@ -417,7 +418,7 @@ def until(holds) -> None:
 def test_only_a_plan_is_replaced(tmp_path):
     (tmp_path / "plan").mkdir()
     (tmp_path / "plan/of-the-user's").touch()
-    with pytest.raises(plan_folder.NotWritten, match="is not a plan written by kbimg"):
+    with pytest.raises(UserError, match="is not a plan written by kbimg"):
         written(tmp_path, one())
     assert [path.name for path in tmp_path.iterdir()] == ["plan"]
     other = tmp_path / "other"

@@ -11,13 +11,10 @@ import plumbum
 from attrs import frozen
 
 from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.tools.user_error import UserError
 
 KVM = "/dev/kvm"
 EMULATION = "tcg,thread=multi"
-
-
-class NoMachine(Exception):
-    """QEMU or its firmware is not installed; the text says what to install."""
 
 
 @frozen
@@ -100,7 +97,7 @@ def emulator(board: Board) -> str:
     for name in board.emulators:
         if shutil.which(name):
             return name
-    raise NoMachine(f"no QEMU: install {board.packages}")
+    raise UserError(f"no QEMU: install {board.packages}")
 
 
 def firmware(board: Board, *, is_secure: bool = False) -> tuple[Path, Path]:
@@ -108,7 +105,7 @@ def firmware(board: Board, *, is_secure: bool = False) -> tuple[Path, Path]:
     for code, variables in board.secure_uefi if is_secure else board.uefi:
         if os.path.exists(code) and os.path.exists(variables):
             return Path(code), Path(variables)
-    raise NoMachine(f"no UEFI firmware: install {board.packages}")
+    raise UserError(f"no UEFI firmware: install {board.packages}")
 
 
 def accelerator(architecture: Architecture) -> str:

@@ -22,7 +22,7 @@ from attrs import frozen
 from kbimg_tasks.commands import pxe_serve
 from kbimg_tasks.commands.boot import menu as menus
 from kbimg_tasks.commands.boot import pipe
-from kbimg_tasks.commands.boot.boards import BOARDS, NoMachine, firmware
+from kbimg_tasks.commands.boot.boards import BOARDS, firmware
 from kbimg_tasks.commands.boot.hardware import (
     Addresses,
     Bios,
@@ -40,6 +40,7 @@ from kbimg_tasks.host import process, remove
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.partitions import plan_table, smallest_disk_mib
 from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.tools.user_error import UserError
 
 BYTES_A_MIB = 1 << 20
 # What the installer holds to be the least (data/dracut/91kubeos-install), rounded up.
@@ -49,10 +50,6 @@ BY_DHCP_PREFIX = 24
 # The result that only verified disks have: their boot partition, with the certificates to enroll.
 VERIFIED = "update-boot.img"
 ADAPTERS = {"/dev/vda": "virtio-blk-pci", "/dev/nvme0n1": "nvme"}
-
-
-class NotStarted(Exception):
-    """The image cannot be started here; the text is for the user."""
 
 
 @frozen
@@ -67,9 +64,9 @@ class Request:
 
 
 def boot_disk(asked: Request, say: Callable[[str], None]) -> int:
-    """Start system.img of the output directory; QEMU's exit status. Raises NotStarted."""
+    """Start system.img of the output directory; QEMU's exit status. Raises UserError."""
     if (asked.layout.out / VERIFIED).exists() and not asked.config.dm_verity:
-        raise NotStarted(
+        raise UserError(
             f"the disk in {asked.layout.out} is verified, and "
             f"{asked.config.path.name} has no [dm_verity]: name the configuration "
             "that it was built from, by -f"
@@ -100,13 +97,13 @@ def _firmware(asked: Request, disk: Path, folder: Path) -> Firmware:
 
 def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
     """Start what pxe_img made on a machine with an empty disk, which installs itself from a server
-    of its own network, and goes on into the system; QEMU's exit status. Raises NotStarted."""
+    of its own network, and goes on into the system; QEMU's exit status. Raises UserError."""
     pxe, layout = asked.config.pxe_config, asked.layout
     if pxe is None:
-        raise NotStarted(f"{asked.config.path.name}: booting pxe-img needs a table [pxe_config]")
+        raise UserError(f"{asked.config.path.name}: booting pxe-img needs a table [pxe_config]")
     adapter = ADAPTERS.get(pxe.disk)
     if adapter is None:
-        raise NotStarted(
+        raise UserError(
             f"{asked.config.where('pxe_config.disk')}: pxe_config.disk: booting knows "
             f"{' and '.join(ADAPTERS)}, found {pxe.disk}"
         )
@@ -136,7 +133,7 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
 def addresses(pxe: PxeConfig) -> Addresses:
     """A user network with the addresses in the installer's configuration.
 
-    Raises NotStarted when there is no such network.
+    Raises UserError when there is no such network.
     """
     prefix = pxe.netmask or BY_DHCP_PREFIX
     net = IPv4Network(f"{pxe.server_ip}/{prefix}", strict=False)
@@ -144,7 +141,7 @@ def addresses(pxe: PxeConfig) -> Addresses:
         IPv4Address(address) for address in (pxe.server_ip, pxe.route_ip, pxe.local_ip) if address
     }
     if pxe.server_ip == pxe.route_ip or not all(address in net for address in taken):
-        raise NotStarted(
+        raise UserError(
             f"pxe_config: booting needs server_ip and route_ip to be two addresses of "
             f"one network, found {pxe.server_ip} and {pxe.route_ip} in {net}"
         )
@@ -152,7 +149,7 @@ def addresses(pxe: PxeConfig) -> Addresses:
     try:
         dns, first = next(free), next(free)
     except StopIteration:
-        raise NotStarted(
+        raise UserError(
             f"pxe_config: the network {net} has no free address for the machine"
         ) from None
     return Addresses(str(net), pxe.route_ip, str(dns), str(first))
@@ -175,10 +172,7 @@ def _run(machine: Machine, ssh_port: int | None, say: Callable[[str], None]) -> 
     if ssh_port:
         say(f"ssh -p {ssh_port} root@127.0.0.1")
     say("Ctrl-A X ends it, Ctrl-A H lists other keys; what it changes is thrown away.")
-    try:
-        return run_on_terminal(machine)
-    except NoMachine as error:
-        raise NotStarted(str(error)) from error
+    return run_on_terminal(machine)
 
 
 @contextmanager
@@ -195,7 +189,7 @@ def _folder(layout: Layout) -> Iterator[Path]:
 def _result(asked: Request, name: str, image: str) -> Path:
     path = asked.layout.out / name
     if not path.exists():
-        raise NotStarted(
+        raise UserError(
             f"there is no {path}: build it first, by "
             f"kbimg create -f {asked.config.path.name} {image}"
         )
@@ -212,10 +206,7 @@ def _use_serial_console(
     disk: Path, folder: Path, architecture: Architecture, *, is_legacy: bool
 ) -> None:
     menu = menus.Menu(disk, is_legacy)
-    try:
-        menu.write(menus.with_console(menu.read(), architecture.serial), folder)
-    except menus.NoMenu as error:
-        raise NotStarted(str(error)) from error
+    menu.write(menus.with_console(menu.read(), architecture.serial), folder)
 
 
 def _enrolled(boot: Path, folder: Path, architecture: Architecture) -> Path:
@@ -225,10 +216,7 @@ def _enrolled(boot: Path, folder: Path, architecture: Architecture) -> Path:
     )
     for path in (certificate, revoked):
         _program("mcopy", "-n", "-i", str(boot), f"::/EFI/{path.name}", str(path))
-    try:
-        _, empty = firmware(BOARDS[architecture.name], is_secure=True)
-    except NoMachine as error:
-        raise NotStarted(str(error)) from error
+    _, empty = firmware(BOARDS[architecture.name], is_secure=True)
     old = tuple(word for name in ("PK", "KEK", "db", "dbx") for word in ("--delete", name))
     _program(
         sys.executable,
@@ -261,8 +249,8 @@ def _program(*argv: str, hint: str = "") -> None:
     try:
         done = process.run(argv)
     except FileNotFoundError as error:
-        raise NotStarted(f"there is no {error.filename} here") from error
+        raise UserError(f"there is no {error.filename} here") from error
     if done.returncode != 0:
         why = f"{Path(argv[0]).name}: {process.complaint(done)}"
         missing = hint and "No module named" in why
-        raise NotStarted(hint if missing else why)
+        raise UserError(hint if missing else why)

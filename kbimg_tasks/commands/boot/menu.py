@@ -9,14 +9,11 @@ from attrs import frozen
 
 from kbimg_tasks.host import process
 from kbimg_tasks.machine.partitions import FIRST_MIB
+from kbimg_tasks.tools.user_error import UserError
 
 BYTES_A_MIB = 1 << 20
 ON_ESP = "::/EFI/openEuler/grub.cfg"
 KERNEL_LINE = re.compile(r"(?m)^(\s*linux .*)$")
-
-
-class NoMenu(Exception):
-    """The image has no menu that can be read or written; the text says what a program said."""
 
 
 @frozen
@@ -31,7 +28,7 @@ class Menu:
         """Its text."""
         text = self._debugfs("cat /grub.cfg") if self.is_legacy else self._mtools("mtype", ON_ESP)
         if "menuentry" not in text:  # debugfs succeeds whatever happens
-            raise NoMenu(f"{self.disk.name} has no menu of GRUB where it is looked for")
+            raise UserError(f"{self.disk.name} has no menu of GRUB where it is looked for")
         return text
 
     def write(self, text: str, folder: Path) -> None:
@@ -59,5 +56,5 @@ def with_console(text: str, serial: str) -> str:
 def _run(*argv: str) -> str:
     done = process.run(argv)
     if done.returncode != 0:
-        raise NoMenu(f"{argv[0]}: {process.complaint(done)}")
+        raise UserError(f"{argv[0]}: {process.complaint(done)}")
     return done.stdout

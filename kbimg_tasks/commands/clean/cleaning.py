@@ -16,15 +16,11 @@ from kbimg_tasks.commands.clean import leftovers
 from kbimg_tasks.diagnostics.figures import readable
 from kbimg_tasks.host import holders, loops, mounts, remove
 from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.tools.user_error import UserError
 
 Say = Callable[[str], None]
 # The kernel releases the files of a process a moment after the process has ended.
 SETTLE_SECONDS = 1.0
-
-
-class NotCleaned(Exception):
-    """Something could not be deleted; the text is for the user. The paths it names are
-    unchanged."""
 
 
 @frozen
@@ -61,7 +57,7 @@ class Cleaning:
         self.show(paths, say)
 
     def remove(self, paths: Sequence[Path], say: Say) -> None:
-        """Delete the paths. Raises NotCleaned for paths that stay, after deleting the others."""
+        """Delete the paths. Raises UserError for paths that stay, after deleting the others."""
         self._remove_each(paths, say)
 
     def recover(self, paths: Sequence[Path], say: Say) -> None:
@@ -78,16 +74,16 @@ class Cleaning:
                 continue
             try:
                 self._remove(path, say)
-            except NotCleaned as complaint:
+            except UserError as complaint:
                 complaints.append(str(complaint))
                 kept.append(path)
         for loop in self._others(kept) if is_whole else ():
             try:
                 self._detach(loop, say)
-            except NotCleaned as complaint:
+            except UserError as complaint:
                 complaints.append(str(complaint))
         if complaints:
-            raise NotCleaned("\n".join(complaints))
+            raise UserError("\n".join(complaints))
 
     def remove_all(self, paths: Sequence[Path], say: Say) -> None:
         """Delete the paths, detach all loop devices, and delete the output directory if it is empty
@@ -118,7 +114,7 @@ class Cleaning:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             found = holders.holding([mounts.own_place(path)])
-            raise NotCleaned(
+            raise UserError(
                 f"{self.layout.out}: a build of legacy kbimg is running here and holds "
                 f"{path.name}; nothing is deleted:\n{_table(found)}Wait for it, or end it."
             ) from None
@@ -127,7 +123,7 @@ class Cleaning:
 
     def _check(self) -> None:
         if self.mistakes:
-            raise NotCleaned("\n".join(self.mistakes))
+            raise UserError("\n".join(self.mistakes))
 
     def _remove(self, path: Path, say: Say) -> None:
         # Processes in a tree of legacy kbimg have outlived it, and may still write there.
@@ -142,10 +138,8 @@ class Cleaning:
             if path.is_dir() and not path.is_symlink():
                 remove.delete(path / "stamp.json")
             remove.delete(path)
-        except remove.StillMounted as error:
-            raise NotCleaned(str(error)) from error
         except OSError as error:
-            raise NotCleaned(f"{error.filename}: not deleted: {error.strerror}") from error
+            raise UserError(f"{error.filename}: not deleted: {error.strerror}") from error
         say(f"deleted {path}")
 
     def _others(self, apart_from: Iterable[Path]) -> list[loops.Loop]:
@@ -155,10 +149,10 @@ class Cleaning:
         return [loop for loop in loops.below(out) if loop not in known]
 
     def _detach(self, loop: loops.Loop, say: Say) -> None:
-        """Detach a loop device. Raises NotCleaned while something uses it."""
+        """Detach a loop device. Raises UserError while something uses it."""
         path, shows = Path(loop.file), f"{loop.device} is attached to it"
         if used := loops.uses(loop):
-            raise NotCleaned(
+            raise UserError(
                 f"{path}: not deleted: {shows} and is in use: {'; '.join(used)}. "
                 "Release it, then run the command again."
             )
@@ -168,7 +162,7 @@ class Cleaning:
         try:
             loops.detach(loop)
         except OSError as error:
-            raise NotCleaned(
+            raise UserError(
                 f"{path}: not deleted: {shows} and cannot be detached: "
                 f"{error.strerror}. See losetup -a."
             ) from error
@@ -187,7 +181,7 @@ class Cleaning:
             )
             self._release(path, found, why, say)
             if not found:
-                raise NotCleaned(
+                raise UserError(
                     f"{path}: nothing in it is deleted: {why}.\n"
                     "No process holds it. The kernel may: look for a loop device (losetup -a), "
                     "swap (swapon), an exported directory (exportfs), or another mount namespace "
@@ -206,13 +200,13 @@ class Cleaning:
                     time.sleep(0.05)
                     continue
                 why = "; ".join(f"{point}: {reason}" for point, reason in still.reasons.items())
-                raise NotCleaned(
+                raise UserError(
                     f"{path}: nothing in it is deleted: still mounted, although no process uses "
                     f"it: {why}"
                 ) from still
 
     def _release(self, path: Path, found: list[holders.Holder], why: str, say: Say) -> None:
-        """End the holders if `force` is set. Raises NotCleaned if one of them is left."""
+        """End the holders if `force` is set. Raises UserError if one of them is left."""
         if not found:
             return
         advice = (
@@ -228,7 +222,7 @@ class Cleaning:
                 return
             found = left
             advice = "They started this command, or do not end. Leave the directory, or end them."
-        raise NotCleaned(
+        raise UserError(
             f"{path}: nothing in it is deleted: {why}. It is held by\n{_table(found)}{advice}"
         )
 

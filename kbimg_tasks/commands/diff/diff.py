@@ -22,7 +22,7 @@ from kbimg_tasks.dissect.contents import Contents, read
 from kbimg_tasks.dissect.packages import packages
 from kbimg_tasks.host.lifetime import outlive_readers
 from kbimg_tasks.plan.kinds import KINDS
-from kbimg_tasks.tools.oci import Unusable
+from kbimg_tasks.tools.user_error import UserError
 
 PROGRAM = "kbimg diff"
 EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             with ThreadPoolExecutor() as pool:
                 old, new = pool.map(_read, (asked.old, asked.new), folders)
             changes = compare(old, new)
-    except Unusable as error:
+    except UserError as error:
         print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
         return UNREADABLE
     except OSError as error:
@@ -80,7 +80,7 @@ def _read(path: Path, folder: Path) -> Contents:
 
 
 def compare(old: Contents, new: Contents) -> Changes:
-    """All that differs. The folders that `read` unpacked to must still exist. Raises Unusable and
+    """All that differs. The folders that `read` unpacked to must still exist. Raises UserError and
     OSError."""
     installed = packages(old), packages(new)
     files = image_changes.of_files(old, new)

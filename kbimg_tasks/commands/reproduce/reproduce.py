@@ -16,13 +16,10 @@ from kbimg_tasks.host import remove
 from kbimg_tasks.host.containment import CONTAINMENT
 from kbimg_tasks.host.installation import PACKAGE, PARENT
 from kbimg_tasks.session.request import Variables
+from kbimg_tasks.tools.user_error import UserError
 
 AS_HOST = PACKAGE / "commands/reproduce/as_host.py"
 MASKS = {"one": 0o022, "another-and-longer": 0o077}
-
-
-class NotEqual(Exception):
-    """The builds differ, or one failed; the message is for the user."""
 
 
 @frozen
@@ -59,7 +56,7 @@ def reproduce(
     asked: Variables,
     say: Callable[[str], None],
 ) -> None:
-    """Build twice and compare. Raises NotEqual; equal builds are deleted, others stay.
+    """Build twice and compare. Raises UserError; equal builds are deleted, others stay.
 
     `protected` are folders that cannot be made again, such as keys: both builds get a copy. Each
     build has a store of its own, so that packages are installed twice; downloads are shared.
@@ -81,7 +78,7 @@ def reproduce(
             differences[name] = found
     if differences:
         name, found = next(iter(differences.items()))
-        raise NotEqual(f"the two builds differ, first in {name}: {found}; both are in {folder}")
+        raise UserError(f"the two builds differ, first in {name}: {found}; both are in {folder}")
     remove.delete(folder)
 
 
@@ -119,4 +116,4 @@ def _build(attempt: Attempt, image: str, folder: Path, asked: Variables) -> None
         stderr=subprocess.STDOUT,
     )
     if done.returncode != 0:
-        raise NotEqual(f"one of the two builds failed:\n{done.stdout}")
+        raise UserError(f"one of the two builds failed:\n{done.stdout}")

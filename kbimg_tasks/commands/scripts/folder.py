@@ -18,14 +18,11 @@ from kbimg_tasks.host import remove
 from kbimg_tasks.host.installation import DATA, PARENT
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.tools.user_error import UserError
 
 NAME = "plan"
 RUN_ALL, COMMON = "build.sh", "environment.sh"
 _PARTIAL = re.compile(rf"\.{NAME}\.[0-9]+")
-
-
-class NotWritten(Exception):
-    """The folder cannot be written; the text is for the user."""
 
 
 def is_ours(folder: Path) -> bool:
@@ -55,13 +52,13 @@ def _template(name: str) -> str:
 def write(image: str, summary: str, stages: Sequence[Stage], layout: Layout) -> Path:
     """Write the plan of an image into the output directory; the script that runs all of it.
 
-    An earlier plan is replaced, anything else of that name is not. Raises NotWritten.
+    An earlier plan is replaced, anything else of that name is not. Raises UserError.
     """
     place = layout.out / NAME
     partial = layout.out / f".{NAME}.{os.getpid()}"
     if os.path.lexists(place) and not is_ours(place):
-        raise NotWritten(
-            f"{place} is not a plan written by kbimg; choose another directory with out=DIR"
+        raise UserError(
+            f"{place} is not a plan written by kbimg", "choose another directory with out=DIR"
         )
     try:
         partial.mkdir(parents=True)
@@ -72,7 +69,7 @@ def write(image: str, summary: str, stages: Sequence[Stage], layout: Layout) -> 
         finally:
             remove.delete(partial)
     except OSError as error:
-        raise NotWritten(f"{error.filename}: {error.strerror}") from error
+        raise UserError(f"{error.filename}: {error.strerror}") from error
     return place / RUN_ALL
 
 
