@@ -334,7 +334,7 @@ def test_what_is_missing_is_told_before_anything_is_made(tmp_path, shell):
     done = subprocess.run(
         ["sh", folder / "build.sh"], stderr=subprocess.PIPE, text=True, check=False
     )
-    assert done.stderr == ("KBIMG_OUT is not set: it names the folder that is to get the results\n")
+    assert done.stderr == ("KBIMG_OUT is not set: set it to the folder for the results\n")
     assert not (tmp_path / "out/stages").exists()
 
 

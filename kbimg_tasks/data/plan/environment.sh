@@ -1,4 +1,4 @@
-# What the scripts of a plan have in common. Each reads this file first; PLAN is their folder.
+# What the scripts of a plan share. Each reads this file first; PLAN is the folder of the scripts.
 # shellcheck shell=sh
 
 fail() {
@@ -6,7 +6,7 @@ fail() {
     exit 1
 }
 
-[ -n "${KBIMG_OUT-}" ] || fail "KBIMG_OUT is not set: it names the folder that is to get the results"
+[ -n "${KBIMG_OUT-}" ] || fail "KBIMG_OUT is not set: set it to the folder for the results"
 OUT=$(realpath --canonicalize-missing "$KBIMG_OUT")
 STAGES=$OUT/stages
 KBIMG_SECRETS=${KBIMG_SECRETS-$OUT/secrets}
@@ -16,7 +16,7 @@ CACHE=$(realpath --canonicalize-missing "${KBIMG_CACHE-@CACHE@}")
 PYTHON=${KBIMG_PYTHON-@PYTHON@}
 PYTHONPATH=$PLAN
 
-# What the shell itself writes between steps is for root alone; programs have 022, see `step`.
+# Files that the shell itself writes are readable by root only; programs have 022, see `step`.
 umask 077
 exec < /dev/null
 trap 'exit 129' HUP
@@ -28,7 +28,7 @@ need_root() {
         fail "building needs root: packages set owners, and their scriptlets run in a chroot"
 }
 
-# begin STAGE: an empty folder WORK, in which the stage is made.
+# begin STAGE: create an empty folder WORK, in which the stage is made.
 begin() {
     need_root
     (umask 022 && mkdir --parents "$OUT")
@@ -39,14 +39,14 @@ begin() {
     mkdir "$WORK"
 }
 
-# need FILE...: what other stages have made, and the user's files.
+# need FILE...: fail unless the files exist: results of other stages, and the user's files.
 need() {
     for file; do
         [ -e "$file" ] || fail "$STAGE: there is no $file; the stages before make what is below $OUT"
     done
 }
 
-# first_of PROGRAM...: the first that this host has.
+# first_of PROGRAM...: print the first of these programs that this host has.
 first_of() {
     for program; do
         if command -v "$program" > /dev/null; then
@@ -57,8 +57,8 @@ first_of() {
     fail "no program $*"
 }
 
-# step [NAME=VALUE]... PROGRAM [ARGUMENT]...: run a program in mount, PID and other namespaces of its
-# own, which end with this shell, and with these variables only: others would make images differ.
+# step [NAME=VALUE]... PROGRAM [ARGUMENT]...: run a program in its own mount, PID and other
+# namespaces, which end with this shell, and with these variables only: others could change images.
 step() {
     exec 3<&0
     # shellcheck disable=SC2016
@@ -77,12 +77,12 @@ step() {
     wait "$!" || fail "$STAGE: exit status $? of: $*"
 }
 
-# age TREE SECONDS: what is newer than the clock was made just now, and gets the clock's time.
+# age TREE SECONDS: set modification times after the clock, which are those of this build, to it.
 age() {
     find "$1" -depth -newermt "@$2" -exec touch --no-dereference --date="@$2" {} +
 }
 
-# publish PATH FOLDER: what is whole, put into its place.
+# publish PATH FOLDER: move a complete file or tree to its place.
 publish() {
     mkdir --parents "$2"
     place=$2/$(basename "$1")
@@ -90,13 +90,13 @@ publish() {
     mv --no-target-directory "$1" "$place"
 }
 
-# finish: the stage is made, and what it needed for that is deleted.
+# finish: delete the work folder of the completed stage.
 finish() {
     rm --recursive --force --one-file-system "$WORK"
 }
 
-# secrets NAME...: see to it that KBIMG_SECRETS has a file for each. What is not there is asked for, and
-# kept in memory, in files that only root can read, for as long as this script runs.
+# secrets NAME...: make sure that KBIMG_SECRETS has a file for each secret. Prompt for missing ones, and
+# keep them in memory, in files that only root can read, until this script ends.
 secrets() {
     lacking=
     for name; do
@@ -119,7 +119,7 @@ secrets() {
     KBIMG_SECRETS=$asked
 }
 
-# ask NAME: the secret, typed without being shown.
+# ask NAME: read a secret from the terminal without echo.
 ask() {
     (: < /dev/tty) 2> /dev/null ||
         fail "there is no $KBIMG_SECRETS/$1, and no terminal to ask for it at"
