@@ -23,12 +23,13 @@ from kbimg_tasks.host.installation import DATA, TOOLS
 from kbimg_tasks.steps.render import command_line, symbolic
 from kbimg_tasks.steps.stage import Artifact, Data, Secret, Size, Source, Stage, Tool
 from kbimg_tasks.tools import checksum
+from kbimg_tasks.tools.units import MIB
 
 # Written by Python, and by pip during installation; its content varies.
 COMPILED = "__pycache__"
 # Of a larger file of the user, only size, inode and times are hashed: reading an upgrade image of a
 # GiB would take seconds at every start.
-READ_BYTES = 64 << 20
+READ_BYTES = 64 * MIB
 
 
 def of(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> str:

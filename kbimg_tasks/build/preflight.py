@@ -21,8 +21,8 @@ from kbimg_tasks.machine.architecture import ARCHITECTURES
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.programs import machines, programs
 from kbimg_tasks.steps.stage import Stage, Tool
+from kbimg_tasks.tools.units import MIB
 
-MIB = 1 << 20
 SELINUX = Path("/sys/fs/selinux/enforce")
 FILESYSTEMS = Path("/proc/filesystems")
 EMULATION = Tool("emulation")

@@ -16,10 +16,11 @@ from typing import Callable
 from attrs import frozen
 
 from kbimg_tasks.config.repo_file import Repository
+from kbimg_tasks.tools.units import MIB
 
 # For each response: without a network, a build should not wait long.
 TIMEOUT_SECONDS = 2.0
-TOO_LARGE_BYTES = 1 << 20
+TOO_LARGE_BYTES = MIB
 
 
 @frozen

@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from kbimg_tasks.build import environment, run_log, space, stamps, store
 from kbimg_tasks.host import installation, remove
+from kbimg_tasks.host.allocation import allocated
 from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
 from kbimg_tasks.progress.watcher import Watcher
 from kbimg_tasks.steps.layout import Layout
@@ -31,7 +32,6 @@ from kbimg_tasks.steps.stage import Cache, Growth, Progress, Secret, Stage, Step
 from kbimg_tasks.tools.user_error import UserError
 
 LAST_LINES = 15
-BLOCK_BYTES = 512  # of st_blocks: inode(7)
 NOBODY = Watcher()
 
 
@@ -245,13 +245,9 @@ class _Execution:
 def _written(path: str) -> int:
     """The current disk space of a file, in bytes; 0 if it does not exist."""
     try:
-        return _allocated(os.lstat(path))
+        return allocated(os.lstat(path))
     except OSError:
         return 0
-
-
-def _allocated(status: os.stat_result) -> int:
-    return status.st_blocks * BLOCK_BYTES
 
 
 def _publish(stage: Stage, layout: Layout, clock: int) -> dict[str, int]:
@@ -268,7 +264,7 @@ def _publish(stage: Stage, layout: Layout, clock: int) -> dict[str, int]:
     taken: dict[str, int] = {}
     for artifact in stage.artifacts:
         made, place = layout.unpublished(artifact), layout.published(artifact)
-        taken[artifact.name] = _allocated(os.lstat(made))
+        taken[artifact.name] = allocated(os.lstat(made))
         if artifact.is_tree:
             taken[artifact.name] = _age(made, math.inf if stage.protected else clock)
             remove.delete(place)
@@ -286,7 +282,7 @@ def _age(tree: Path, clock: float) -> int:
             if status.st_mtime > clock:
                 os.utime(path, (clock, clock), follow_symlinks=False)
             if status.st_ino not in linked:
-                taken += _allocated(status)
+                taken += allocated(status)
             if status.st_nlink > 1:
                 linked.add(status.st_ino)
     return taken

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from kbimg_tasks.host.allocation import allocated_below
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Size, Stage
 from kbimg_tasks.tools import lock_format
+from kbimg_tasks.tools.units import MIB
 
-MIB = 1 << 20
 # The root tree of the guide's package list: used while the real size is unknown.
 USUAL_TREE_MIB = 600
 # With less free space than this, a program most likely failed because the disk is full.
@@ -52,7 +52,7 @@ def is_exhausted(layout: Layout, said: Iterable[str]) -> bool:
 
 def exhausted(stage: Stage, layout: Layout, failure: str) -> str:
     """The message for a full disk; `failure` is the original error message."""
-    written = _written_mib(layout.partial(stage.name))
+    written = allocated_below(layout.partial(stage.name).resolve()) // MIB
     expected = sum(one.size is Size.ROOT for one in stage.artifacts) * tree_mib(layout)
     needed = (
         f"about {expected} MiB"
@@ -66,14 +66,3 @@ def exhausted(stage: Stage, layout: Layout, failure: str) -> str:
         "Its files are deleted, finished stages are kept: free space and run again.\n"
         f"{failure}"
     )
-
-
-def _written_mib(folder: Path) -> int:
-    blocks = 0
-    for place, folders, files in os.walk(folder.resolve()):
-        for name in folders + files:
-            try:
-                blocks += os.lstat(os.path.join(place, name)).st_blocks
-            except FileNotFoundError:
-                continue
-    return blocks * 512 // MIB

@@ -24,7 +24,7 @@ from typing import Any
 from attrs import asdict, evolve, frozen
 
 from kbimg_tasks.build import fingerprint
-from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.layout import STAMP, Layout
 from kbimg_tasks.steps.stage import Artifact, Size, Stage
 
 KEY_BYTES = 32
@@ -121,7 +121,7 @@ def settle(layout: Layout) -> None:
     must be locked.
     """
     due = {}
-    for path in sorted((layout.private / "stages").glob("*/stamp.json")):
+    for path in sorted((layout.private / "stages").glob(f"*/{STAMP}")):
         stamp = _load(path)
         if stamp is None or stamp.is_synced or not stamp.is_durable:
             continue

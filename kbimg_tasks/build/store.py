@@ -21,10 +21,11 @@ from typing import Callable
 from attrs import frozen
 
 from kbimg_tasks.host import remove
-from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.host.allocation import allocated_below
+from kbimg_tasks.steps.layout import STAMP, Layout
 from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.tools.units import GIB
 
-GIB = 1 << 30
 _held: dict[Path, int] = {}
 
 
@@ -107,7 +108,7 @@ def entries(layout: Layout) -> list[Entry]:
         lock = layout.store / "locks" / folder.name
         used = lock.stat().st_mtime if lock.exists() else 0.0
         with _unused(lock) as free:
-            found.append(Entry(folder, _allocated(folder), used, not free))
+            found.append(Entry(folder, allocated_below(folder), used, not free))
     return sorted(found, key=lambda entry: entry.used)
 
 
@@ -125,7 +126,7 @@ def prune(layout: Layout) -> list[Entry]:
             break
         with _unused(layout.store / "locks" / entry.folder.name) as free:
             if free:
-                (entry.folder / "stamp.json").unlink(missing_ok=True)
+                (entry.folder / STAMP).unlink(missing_ok=True)
                 remove.delete(entry.folder)
                 remove.delete(layout.store / "partial" / entry.folder.name)
                 excess -= entry.allocated_bytes
@@ -152,14 +153,6 @@ def _unused(lock: Path) -> Iterator[bool]:
     finally:
         os.utime(number, ns=(times.st_atime_ns, times.st_mtime_ns))
         os.close(number)
-
-
-def _allocated(folder: Path) -> int:
-    total = 0
-    for place, folders, files in os.walk(folder):
-        for name in folders + files:
-            total += os.lstat(os.path.join(place, name)).st_blocks * 512
-    return total
 
 
 def table(layout: Layout) -> str:

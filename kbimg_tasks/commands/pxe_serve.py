@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Union
 
-from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.machine.architecture import Architecture, consoles
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -36,7 +36,7 @@ Content = Union[Path, bytes]
 
 def kernel_arguments(architecture: Architecture) -> str:
     """The kernel's command line of the installer, with consoles on the screen and a serial line."""
-    return f"console=tty0 console={architecture.serial},115200"
+    return consoles(architecture.serial)
 
 
 def ipxe_script(address: str, architecture: Architecture) -> str:

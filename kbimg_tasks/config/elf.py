@@ -1,28 +1,15 @@
-"""Whether a program of the user's runs on the machine that the image is for.
-
-Facts from the System V ABI, chapter 4, "Object Files" (https://refspecs.linuxfoundation.org/elf/
-gabi4+/ch4.eheader.html), and elf.h.
-"""
+"""Whether a program of the user's runs on the machine that the image is for."""
 
 from __future__ import annotations
 
 import os
 
 from kbimg_tasks.config.rules import Wrong
+from kbimg_tasks.tools.elf_format import MACHINES, MAGIC
 
-MAGIC = b"\x7fELF"
 HEADER_BYTES = 20
 BYTE_ORDERS = {1: "little", 2: "big"}
-MACHINES = {
-    0x3E: "x86_64",
-    0xB7: "aarch64",
-    0x28: "arm",
-    0x03: "i386",
-    0xF3: "riscv64",
-    0x102: "loongarch64",
-    0x15: "ppc64",
-    0x16: "s390x",
-}
+NAMES = {number: name for name, number in MACHINES.items()}
 
 
 def is_elf(path: str) -> bool:
@@ -40,7 +27,7 @@ def check(path: str, machine: str) -> None:
         raise Wrong(expected, found=f"{path}, which is no ELF file")
     order = BYTE_ORDERS.get(header[5], "little")
     number = int.from_bytes(header[18:20], "big" if order == "big" else "little")
-    if MACHINES.get(number) != machine:
-        raise Wrong(expected, found=f"{path}, which is for {MACHINES.get(number, hex(number))}")
+    if NAMES.get(number) != machine:
+        raise Wrong(expected, found=f"{path}, which is for {NAMES.get(number, hex(number))}")
     if not os.stat(path).st_mode & 0o111:
         raise Wrong(expected, "chmod +x", found=f"{path}, which is not executable")

@@ -19,6 +19,7 @@ from kbimg_tasks.config.quoting import quoted
 from kbimg_tasks.config.secret import Secret
 from kbimg_tasks.diagnostics.problem import ConfigError, Problem, Span
 from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.tools.units import MIB
 
 SOURCES = ("baseurl", "mirrorlist", "metalink")
 SWITCHES = ("enabled", "gpgcheck")
@@ -28,7 +29,7 @@ MAIN = "main"  # dnf's own options, which a repository file may hold too
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]+")
 SCHEMES = ("http", "https", "ftp", "file")
 VARIABLES = re.compile(r"\$(?:basearch|arch)\b|\$\{(?:basearch|arch)\}")
-LARGEST_BYTES = 1 << 20
+LARGEST_BYTES = MIB
 
 
 @frozen

@@ -14,8 +14,9 @@ from attrs import frozen
 from kbimg_tasks.config import redaction, spans
 from kbimg_tasks.config.document import Document
 from kbimg_tasks.diagnostics.problem import ConfigError, Problem, Span
+from kbimg_tasks.tools.units import MIB
 
-LARGEST_BYTES = 1 << 20
+LARGEST_BYTES = MIB
 # Python reads no longer numbers in decimal (https://docs.python.org/3/library/stdtypes.html#int-max-str-digits).
 LONGEST_NUMBER = 4300
 PLACE = re.compile(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from kbimg_tasks.tools.image_name import tagged
+
 
 def registry(image: str) -> str:
     """The registry in a reference, with its port; empty if there is none."""
     first, slash, _ = image.partition("/")
     is_host = slash and (set(first) & set(".:") or first == "localhost" or first != first.lower())
     return first if is_host else ""
-
-
-def tagged(image: str) -> str:
-    """A reference with a tag or digest; without either, the tag is `latest`."""
-    return image if set(image.rpartition("/")[2]) & set(":@") else f"{image}:latest"
 
 
 def full(image: str) -> str:

@@ -14,6 +14,7 @@ from typing import IO
 
 from attrs import frozen
 
+from kbimg_tasks.tools.units import MIB
 from kbimg_tasks.tools.user_error import UserError
 
 Clause = tuple[str, ...]
@@ -133,5 +134,5 @@ def unpack(member: tarfile.TarInfo, content: IO[bytes] | None, path: Path) -> No
         path.symlink_to(member.linkname)
     else:
         with open(path, "xb") as stream:
-            shutil.copyfileobj(content, stream, 1 << 20)
+            shutil.copyfileobj(content, stream, MIB)
     os.utime(path, (member.mtime, member.mtime), follow_symlinks=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-KIB, MIB = 1 << 10, 1 << 20
+from kbimg_tasks.tools.units import KIB, MIB
+
 SECONDS_A_MINUTE = 60
 
 

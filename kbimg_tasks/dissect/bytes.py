@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-MIB = 1 << 20
+from kbimg_tasks.tools.sparse_copy import extents
+from kbimg_tasks.tools.units import MIB
+
 BLOCK_BYTES = 4096  # the block size of the file systems of an image
 SHOWN_BYTES = 16
 
@@ -47,16 +49,9 @@ def in_content(one: IO[bytes], other: IO[bytes]) -> str | None:
 
 
 def _data(stream: IO[bytes]) -> Iterator[int]:
-    """The numbers of the MiB blocks that hold data: lseek(2), SEEK_DATA and SEEK_HOLE."""
-    number, size = stream.fileno(), os.fstat(stream.fileno()).st_size
-    position = 0
-    while position < size:
-        try:
-            begin = os.lseek(number, position, os.SEEK_DATA)
-        except OSError:
-            return
-        position = os.lseek(number, begin, os.SEEK_HOLE)
-        yield from range(begin // MIB, -(-position // MIB))
+    """The numbers of the MiB blocks that hold data."""
+    for begin, end in extents(stream.fileno()):
+        yield from range(begin // MIB, -(-end // MIB))
 
 
 def _common(one: bytes, other: bytes) -> int:

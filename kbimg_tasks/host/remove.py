@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from kbimg_tasks.host import mounts
+from kbimg_tasks.host import allocation, mounts
 from kbimg_tasks.host.mounts import StillMounted
 
 __all__ = ["StillMounted", "allocated", "delete"]
@@ -71,7 +71,7 @@ def _allocated(path: str, points: set[str], seen: set[tuple[int, int]]) -> int:
         return 0
     if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
         seen.add((status.st_dev, status.st_ino))
-    total = status.st_blocks * 512
+    total = allocation.allocated(status)
     if stat.S_ISDIR(status.st_mode):
         for name in os.listdir(path):
             total += _allocated(os.path.join(path, name), points, seen)

@@ -58,6 +58,11 @@ class Architecture:
         return ("efibootmgr", f"grub2-efi-{self.efi}", "mokutil", "shim", "veritysetup")
 
 
+def consoles(serial: str) -> str:
+    """The kernel's arguments for consoles on the screen and on a serial port."""
+    return f"console=tty0 console={serial},115200"
+
+
 X86_64 = Architecture(
     "x86_64",
     "amd64",

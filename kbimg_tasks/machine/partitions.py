@@ -24,6 +24,8 @@ MIB_A_GIB = 1024
 EFI_SYSTEM = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 MBR_LINUX = "83"
+# The smallest disk that the installer takes; kubeos-install.sh has the same number.
+SMALLEST_DISK_BYTES = 8_000_000_000
 MBR_LARGEST_GIB = 2048  # 32 bits count its sectors
 MOUNT_POINTS = {
     "BOOT": "/boot/efi",

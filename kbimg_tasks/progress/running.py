@@ -6,7 +6,7 @@ from typing import Callable
 
 from attrs import define
 
-from kbimg_tasks.diagnostics.figures import MIB
+from kbimg_tasks.tools.units import MIB
 
 
 @define

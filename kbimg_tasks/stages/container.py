@@ -7,6 +7,7 @@ from attrs import frozen
 from kbimg_tasks.containers import reference
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.steps.stage import Arg, Artifact, Data, Size, Stage, joined, tool
+from kbimg_tasks.tools.image_name import tagged
 
 DIGESTS = "digests"
 
@@ -36,7 +37,7 @@ def archive(name: str, result: str, summary: str, image: Image, clock: Arg) -> S
             tool(
                 "container_archive",
                 made,
-                f"--name={reference.tagged(image.name)}",
+                f"--name={tagged(image.name)}",
                 f"--full-name={reference.full(image.name)}",
                 f"--architecture={image.architecture.oci}",
                 joined("--clock=", clock),

@@ -8,7 +8,7 @@ from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.bootloader import REMOVABLE, VENDOR, Loader
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Table
-from kbimg_tasks.stages.recipes.signing import SUFFIX, Keys
+from kbimg_tasks.stages.recipes.signing import Keys
 from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import (
     Arg,
@@ -23,6 +23,7 @@ from kbimg_tasks.steps.stage import (
     tool,
 )
 from kbimg_tasks.steps.target import Target
+from kbimg_tasks.tools.trust_names import DER, SIGNATURE
 
 ARGUMENTS = (
     "ro rootfstype=ext4 nomodeset quiet oops=panic softlockup_panic=1 nmi_watchdog=1 rd.shell=0 "
@@ -184,7 +185,7 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, target: Target
                 (joined(made, "/", grub_name), joined(vendor, "/", grub_name)),
             ),
             run("cp", joined(distributed, "/", architecture.fallback_list), vendor),
-            run("cp", joined(keys.folder, "/rsa4BIOS.der"), joined(esp, "/EFI")),
+            run("cp", joined(keys.folder, f"/{DER}"), joined(esp, "/EFI")),
             tool("take_section", "vendor-certificates", shim, joined(esp, "/EFI")),
             run("cp", Data("verity/ESP-README.txt"), joined(esp, "/EFI/README.txt")),
         ),
@@ -217,7 +218,7 @@ def signed_menu(
                 f"ROOT_B={ids.partuuid('ROOT-B')}",
                 joined(f"ARGUMENTS={arguments}", Content(root_hash)),
             ),
-            keys.openpgp(clock, (menu, joined(menu, SUFFIX))),
+            keys.openpgp(clock, (menu, joined(menu, SIGNATURE))),
         ),
     )
 

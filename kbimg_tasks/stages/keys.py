@@ -24,10 +24,10 @@ from kbimg_tasks.steps.stage import (
     run,
     tool,
 )
+from kbimg_tasks.tools.trust_names import CERTIFICATE, DATABASE, DER, KEY, NICKNAME
 
 KEPT, CHECKED = "keys", "signing_keys"
 NOT_AFTER = "not-after"
-NICKNAME = "rsa4BIOS"
 OPENPGP_NAME = "gpgKey4kubeos"
 SUBJECT = "/CN=KubeOS Secure Boot"
 RSA_BITS = "4096"
@@ -40,8 +40,7 @@ def kept(efi: Secret, grub: Secret, years: int) -> Stage:
     it."""
     keys = Artifact(KEPT, "keys", is_tree=True, is_result=True, size=Size.SMALL)
     key, certificate, der, database = (
-        joined(keys, f"/{name}")
-        for name in (f"{NICKNAME}.key", f"{NICKNAME}.crt", f"{NICKNAME}.der", "certdb")
+        joined(keys, f"/{name}") for name in (KEY, CERTIFICATE, DER, DATABASE)
     )
     container, end = Scratch("key.p12"), Scratch("end")
     phrase = f"file:{SECRET_FILE}"

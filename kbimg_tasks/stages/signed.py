@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.stages.recipes.signing import SUFFIX, Keys, verify
+from kbimg_tasks.stages.recipes.signing import Keys, verify
 from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Stage, Step, joined, run
+from kbimg_tasks.tools.trust_names import SIGNATURE
 
 KERNEL, INITRAMFS = "/boot/vmlinuz", "/boot/initramfs.img"
 MENU = "openEuler/grub.cfg"
@@ -30,7 +31,9 @@ def boot_files(rootfs: Stage, initramfs: Stage, keys: Keys, clock: Arg) -> Stage
             tree.wrap(keys.secure_boot(clock, (joined(rootfs["rootfs"], KERNEL), kernel))),
             tree.wrap(
                 keys.openpgp(
-                    clock, (kernel, joined(kernel, SUFFIX)), (ramdisk, joined(ramdisk, SUFFIX))
+                    clock,
+                    (kernel, joined(kernel, SIGNATURE)),
+                    (ramdisk, joined(ramdisk, SIGNATURE)),
                 )
             ),
         ),
@@ -52,7 +55,7 @@ def signatures(boot: Artifact, root: Artifact, architecture: Architecture, keys:
     folder = Scratch("files")
     steps: tuple[Step, ...] = (run("mkdir", folder),)
     steps += (run("mcopy", "-s", "-i", boot, "::/EFI", folder),)
-    for path in (KERNEL, KERNEL + SUFFIX, INITRAMFS, INITRAMFS + SUFFIX):
+    for path in (KERNEL, KERNEL + SIGNATURE, INITRAMFS, INITRAMFS + SIGNATURE):
         place = joined(folder, path.replace("/boot", ""))
         steps += (run("debugfs", "-R", joined("dump ", path, " ", place), root),)
     programs = tuple(joined(folder, f"/EFI/{program}") for program in _programs(architecture))

@@ -12,6 +12,7 @@ CACHE = Path("/var/cache/kbimg")
 # Enough for some dozens of installed trees, and a small part of a build machine's disk.
 STORE_GIB = 20.0
 PRIVATE_FOLDER = ".kbimg"
+STAMP = "stamp.json"
 
 
 @frozen
@@ -43,7 +44,7 @@ class Layout:
 
     def stamp(self, name: str) -> Path:
         """The stamp of a stage; written last, so a stage without one is not made."""
-        return self.stage(name) / "stamp.json"
+        return self.stage(name) / STAMP
 
     def partial(self, name: str) -> Path:
         """The folder in which a stage is being made."""

@@ -21,6 +21,7 @@ from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tasks import stages as graph
 from kbimg_tasks.tasks.images import Command
 from kbimg_tasks.tools import lock_format
+from kbimg_tasks.tools.units import GIB
 from kbimg_tasks.tools.user_error import UserError
 
 
@@ -117,7 +118,7 @@ def _show_store(command: Command) -> None:
 
 def _prune_store(command: Command) -> None:
     for entry in store.prune(command.layout):
-        command.display.say(f"deleted {entry.folder}, {entry.allocated_bytes / store.GIB:.2f} GiB")
+        command.display.say(f"deleted {entry.folder}, {entry.allocated_bytes / GIB:.2f} GiB")
 
 
 def _reproduce(command: Command) -> None:

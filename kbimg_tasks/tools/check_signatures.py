@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 
 from kbimg_tasks.tools import checksum, in_memory
-from kbimg_tasks.tools.efi_key import CERTIFICATE, DER
 from kbimg_tasks.tools.openpgp import PUBLIC
+from kbimg_tasks.tools.trust_names import CERTIFICATE, DER, SIGNATURE
 
 
 def check_efi(program: Path, folder: Path) -> None:
@@ -38,7 +38,7 @@ def check_openpgp(path: Path, folder: Path) -> None:
             "--ignore-time-conflict",
             "--keyring",
             (folder / PUBLIC).resolve(),
-            f"{path}.sig",
+            f"{path}{SIGNATURE}",
             path,
         ]
     )

@@ -35,7 +35,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-BLOCK = 1 << 20  # bytes
+from kbimg_tasks.tools.units import MIB
+
+BLOCK = MIB  # bytes
 WINDOW = 32 << 10  # bytes that deflate looks back
 LEVEL = 1
 # RFC 1952: magic, deflate, no flags, no time, fastest, Unix.

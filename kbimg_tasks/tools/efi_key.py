@@ -18,15 +18,9 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from kbimg_tasks.tools import in_memory
+from kbimg_tasks.tools.trust_names import CERTIFICATE, DATABASE, DER, KEY, NICKNAME
 from kbimg_tasks.tools.user_error import UserError
 
-NICKNAME = "rsa4BIOS"
-KEY, CERTIFICATE, DER, DATABASE = (
-    f"{NICKNAME}.key",
-    f"{NICKNAME}.crt",
-    f"{NICKNAME}.der",
-    "certdb",
-)
 CIPHER = "-aes-256-cbc"
 
 

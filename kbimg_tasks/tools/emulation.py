@@ -19,6 +19,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from kbimg_tasks.tools.elf_format import MACHINES, MAGIC
 from kbimg_tasks.tools.user_error import UserError
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
@@ -29,8 +30,7 @@ EVERY_ID = "0 0 4294967295"  # user_namespaces(7)
 FLAGS = "POF"
 # e_machine of an ELF header (elf.h), which is little endian, 64 bits, an executable or a shared
 # object.
-ELF_MACHINES: dict[str, int] = {"x86_64": 0x3E, "aarch64": 0xB7}
-PATTERN = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00"
+PATTERN = MAGIC + b"\x02\x01\x01" + bytes(9) + b"\x02\x00"
 MASK = b"\xff" * 7 + b"\x00" + b"\xff" * 8 + b"\xfe\xff"
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -49,7 +49,7 @@ def interpreter(machine: str) -> str:
 
 def header(machine: str) -> tuple[bytes, bytes]:
     """How an ELF program for a machine begins, and which bits of that count."""
-    number = ELF_MACHINES[machine].to_bytes(2, "little")
+    number = MACHINES[machine].to_bytes(2, "little")
     return PATTERN + number, MASK + b"\xff\xff"
 
 

@@ -15,7 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-MIB = 1 << 20
+from kbimg_tasks.tools.units import MIB
+
 ROOT_HASH = re.compile(r"^Root hash:\s*([0-9a-f]{64})$", re.MULTILINE)
 
 

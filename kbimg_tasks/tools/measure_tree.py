@@ -15,13 +15,14 @@ import stat
 import sys
 from pathlib import Path
 
+from kbimg_tasks.tools.units import MIB
+
 BLOCK_BYTES = 4096
 INODE_BYTES = 256
 BYTES_AN_INODE = 16384  # mke2fs.conf(5), inode_ratio
 BLOCKS_A_GROUP = 32768
 FAST_LINK_BYTES = 59  # a shorter target lies in the inode itself
 FIXED_INODES = 11
-MIB = 1 << 20
 # Journal blocks by file system blocks, as e2fsprogs chooses them.
 JOURNALS = ((32768, 1024), (262144, 4096), (524288, 8192), (4194304, 16384), (8388608, 32768))
 

@@ -10,9 +10,11 @@ import threading
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
+from kbimg_tasks.tools.image_name import tagged
+from kbimg_tasks.tools.units import MIB
 from kbimg_tasks.tools.user_error import UserError
 
-BLOCK = 1 << 20  # bytes
+BLOCK = MIB  # bytes
 DELETED = ".wh."  # https://github.com/opencontainers/image-spec/blob/v1.0.2/layer.md#whiteouts
 ZSTD = b"\x28\xb5\x2f\xfd"  # RFC 8878, 3.1.1
 
@@ -92,11 +94,6 @@ def same(one: str, other: str) -> bool:
     """Whether two names mean one image: engines add a registry and a tag."""
     one, other = tagged(one), tagged(other)
     return one == other or other.endswith(f"/{one}") or one.endswith(f"/{other}")
-
-
-def tagged(name: str) -> str:
-    """A name with its tag."""
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
 class Unpacked:

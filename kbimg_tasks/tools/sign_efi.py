@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from kbimg_tasks.tools import in_memory, pe
-from kbimg_tasks.tools.efi_key import CERTIFICATE, KEY, NICKNAME
+from kbimg_tasks.tools.trust_names import CERTIFICATE, KEY, NICKNAME
 from kbimg_tasks.tools.user_error import UserError
 
 # The decrypted key of one process's life.

@@ -16,7 +16,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-MIB = 1 << 20
+from kbimg_tasks.tools.units import MIB
+
 CHUNK_BYTES = 64 * MIB
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kbimg_tasks.tools import pe
+from kbimg_tasks.tools.trust_names import revoked_certificate
 from kbimg_tasks.tools.user_error import UserError
 
 X509_LIST = uuid.UUID("a5c059a1-94e4-4aa7-87b5-ab155c2bf072")
@@ -51,8 +52,7 @@ def main(wanted: str, program: Path, *folder: Path) -> int:
             sys.stdout.buffer.write(pe.section(program, ".sbat").rstrip(b"\0"))
             return 0
         for number, der in enumerate(certificates(pe.section(program, ".vendor_cert")), 1):
-            name = "vendor-dbx.der" if number == 1 else f"vendor-dbx-{number}.der"
-            (folder[0] / name).write_bytes(der)
+            (folder[0] / revoked_certificate(number)).write_bytes(der)
     except UserError as complaint:
         print(f"take_section: {complaint}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import started
 
-from kbimg_tasks.diagnostics.figures import MIB, duration, size
+from kbimg_tasks.diagnostics.figures import duration, size
 from kbimg_tasks.progress import lines
 from kbimg_tasks.progress.display import harmless
 from kbimg_tasks.progress.lines import Ended
@@ -19,6 +19,7 @@ from kbimg_tasks.stages import packages
 from kbimg_tasks.steps.programs import at_work
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import Artifact, OneOf, run, tool
+from kbimg_tasks.tools.units import MIB
 
 
 def doit(project: Path, *argv: str, check: bool = True) -> str:

@@ -10,8 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.machine.ids import Ids
-from kbimg_tasks.machine.partitions import LayoutError, drawn, hash_mib, plan_table, sfdisk_script
+from kbimg_tasks.machine.partitions import (
+    SMALLEST_DISK_BYTES,
+    LayoutError,
+    drawn,
+    hash_mib,
+    plan_table,
+    sfdisk_script,
+)
 
 UEFI = [("BOOT", 1, 59), ("ROOT-A", 60, 2560), ("ROOT-B", 2620, 2560), ("PERSIST", 5180, 15299)]
 LEGACY = [("GRUB2", 1, 59), ("ROOT-A", 60, 2560), ("ROOT-B", 2620, 2560), ("PERSIST", 5180, 15300)]
@@ -139,3 +147,8 @@ gpt, 20480 MiB
 4  PERSIST  ext4      5180 to    20479     15299 MiB  /persist
 """
     )
+
+
+def test_the_installer_takes_no_smaller_disk_than_the_smallest():
+    script = DATA / "dracut/91kubeos-install/kubeos-install.sh"
+    assert f"\nSMALLEST_BYTES={SMALLEST_DISK_BYTES}\n" in script.read_text(encoding="utf-8")

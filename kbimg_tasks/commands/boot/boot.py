@@ -37,14 +37,14 @@ from kbimg_tasks.commands.boot.vm import Machine, run_on_terminal
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.tables import PxeConfig
 from kbimg_tasks.host import process, remove
-from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.machine.partitions import plan_table, smallest_disk_mib
+from kbimg_tasks.machine.architecture import Architecture, consoles
+from kbimg_tasks.machine.partitions import SMALLEST_DISK_BYTES, plan_table, smallest_disk_mib
 from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.tools.trust_names import DER, revoked_certificate
+from kbimg_tasks.tools.units import MIB
 from kbimg_tasks.tools.user_error import UserError
 
-BYTES_A_MIB = 1 << 20
 # What the installer holds to be the least (data/dracut/91kubeos-install), rounded up.
-INSTALL_AT_LEAST_MIB = 8192
 OWNER = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # EFI_GLOBAL_VARIABLE, UEFI specification 3.3
 BY_DHCP_PREFIX = 24
 # The result that only verified disks have: their boot partition, with the certificates to enroll.
@@ -111,12 +111,12 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
         _result(asked, name, "pxe-img")
     sizes = asked.config.disk_partition
     table = plan_table(sizes.root_mib, sizes.image_gib)
-    command_line = f"console=tty0 console={asked.architecture.serial},115200"
+    command_line = consoles(asked.architecture.serial)
     with ExitStack() as held:
         folder = held.enter_context(_folder(layout))
         disk = folder / "disk.img"
         with disk.open("wb") as stream:
-            stream.truncate(max(smallest_disk_mib(table), INSTALL_AT_LEAST_MIB) * BYTES_A_MIB)
+            stream.truncate(max(smallest_disk_mib(table) * MIB, SMALLEST_DISK_BYTES))
         port = held.enter_context(_served(asked, pxe, say))
         command = shlex.join((sys.executable, str(pipe.__file__), str(port)))
         machine = Machine(
@@ -212,7 +212,7 @@ def _use_serial_console(
 def _enrolled(boot: Path, folder: Path, architecture: Architecture) -> Path:
     """A store of variables of a firmware in which the image's certificates are enrolled."""
     certificate, revoked, store = (
-        folder / name for name in ("rsa4BIOS.der", "vendor-dbx.der", "enrolled.fd")
+        folder / name for name in (DER, revoked_certificate(1), "enrolled.fd")
     )
     for path in (certificate, revoked):
         _program("mcopy", "-n", "-i", str(boot), f"::/EFI/{path.name}", str(path))

@@ -8,10 +8,11 @@ from pathlib import Path
 from attrs import frozen
 
 from kbimg_tasks.host import process
+from kbimg_tasks.machine.architecture import consoles
 from kbimg_tasks.machine.partitions import FIRST_MIB
+from kbimg_tasks.tools.units import MIB
 from kbimg_tasks.tools.user_error import UserError
 
-BYTES_A_MIB = 1 << 20
 ON_ESP = "::/EFI/openEuler/grub.cfg"
 KERNEL_LINE = re.compile(r"(?m)^(\s*linux .*)$")
 
@@ -45,12 +46,12 @@ class Menu:
         return _run(program, "-i", f"{self.disk}@@{FIRST_MIB}M", *words)
 
     def _debugfs(self, request: str) -> str:
-        return _run("debugfs", "-w", "-R", request, f"{self.disk}?offset={FIRST_MIB * BYTES_A_MIB}")
+        return _run("debugfs", "-w", "-R", request, f"{self.disk}?offset={FIRST_MIB * MIB}")
 
 
 def with_console(text: str, serial: str) -> str:
     """A menu whose kernels speak on the screen and on a serial line."""
-    return KERNEL_LINE.sub(rf"\1 console=tty0 console={serial},115200", text)
+    return KERNEL_LINE.sub(rf"\1 {consoles(serial)}", text)
 
 
 def _run(*argv: str) -> str:

@@ -15,7 +15,7 @@ from kbimg_tasks.build import lock
 from kbimg_tasks.commands.clean import leftovers
 from kbimg_tasks.diagnostics.figures import readable
 from kbimg_tasks.host import holders, loops, mounts, remove
-from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.layout import STAMP, Layout
 from kbimg_tasks.tools.user_error import UserError
 
 Say = Callable[[str], None]
@@ -136,7 +136,7 @@ class Cleaning:
                 self._detach(loop, say)
             # The stamp goes first: a stage without one is not made, whatever else is left of it.
             if path.is_dir() and not path.is_symlink():
-                remove.delete(path / "stamp.json")
+                remove.delete(path / STAMP)
             remove.delete(path)
         except OSError as error:
             raise UserError(f"{error.filename}: not deleted: {error.strerror}") from error

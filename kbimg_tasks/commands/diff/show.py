@@ -6,17 +6,17 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from kbimg_tasks.diagnostics.figures import readable
 from kbimg_tasks.dissect.changes import Changes, FileChange, PackageChange, ResultChange
 from kbimg_tasks.dissect.contents import Contents, Entry
 
 SHOWN = 40  # lines of each kind, without --all
-UNITS = ("B", "KiB", "MiB", "GiB")
 
 
 def text(old: Contents, new: Contents, changes: Changes, shown: int | None = SHOWN) -> str:
     """The differences as text, with at most `shown` lines of each kind."""
     lines = [
-        f"{name}  {_size(side.bytes)} in {len(side.entries)} files and directories  "
+        f"{name}  {readable(side.bytes)} in {len(side.entries)} files and directories  "
         f"{_safe(str(side.path))}"
         for name, side in (("old", old), ("new", new))
     ]
@@ -95,8 +95,8 @@ def _file_line(change: FileChange, below: list[FileChange]) -> str:
         one = change.old or change.new
         assert one is not None
         if one.kind == "file":
-            return f"{line}  {_size(one.bytes)}"
-        held = _size(sum(abs(each.grown_bytes) for each in below))
+            return f"{line}  {readable(one.bytes)}"
+        held = readable(sum(abs(each.grown_bytes) for each in below))
         return f"{line}  {one.kind}{f', {len(below)} below it, {held}' if below else ''}"
     return f"{line}  {', '.join(_how(what, change.old, change.new) for what in change.what)}"
 
@@ -116,7 +116,7 @@ def _how(what: str, old: Entry, new: Entry) -> str:
 
 
 def _result_line(change: ResultChange) -> str:
-    sizes = [_size(size) for size in (change.old, change.new) if size is not None]
+    sizes = [readable(size) for size in (change.old, change.new) if size is not None]
     sizes = [f"content, {sizes[0]}"] if len(set(sizes)) < len(sizes) else sizes
     sign = _sign(change.old is not None, change.new is not None)
     return f"{sign} {_safe(change.name)}  {' -> '.join(sizes)}"
@@ -126,16 +126,8 @@ def _sign(old: object, new: object) -> str:
     return "*" if old and new else "-" if old else "+"
 
 
-def _size(count: float) -> str:
-    unit = next(
-        unit for unit in UNITS if abs(count) < 1024 ** (UNITS.index(unit) + 1) or unit == UNITS[-1]
-    )
-    scaled = count / 1024 ** UNITS.index(unit)
-    return f"{scaled:.0f} {unit}" if unit == "B" else f"{scaled:.1f} {unit}"
-
-
 def _grown(count: int) -> str:
-    return f"{'+' if count >= 0 else '-'}{_size(abs(count))}"
+    return f"{'+' if count >= 0 else '-'}{readable(abs(count))}"
 
 
 def _safe(words: str) -> str:

@@ -21,6 +21,7 @@ from kbimg_tasks.commands.report.model import (
 )
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.dissect import file_systems, tree_sizes
+from kbimg_tasks.host.allocation import allocated
 from kbimg_tasks.machine.partitions import Table
 from kbimg_tasks.plan.images import Plan
 from kbimg_tasks.plan.system import disk_table
@@ -153,4 +154,4 @@ def result_of(path: Path) -> Result:
         digest = match[1] if match else ""
     if not digest and status.st_size <= HASHED_UP_TO_BYTES:
         digest = checksum.of_file(path)
-    return Result(path.name, status.st_size, status.st_blocks * 512, digest)
+    return Result(path.name, status.st_size, allocated(status), digest)

@@ -10,9 +10,9 @@ from kbimg_tasks.commands.report import pictures
 from kbimg_tasks.commands.report.model import Report
 from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.tools.units import MIB
 
 TEMPLATES = DATA / "report"
-MIB = 1 << 20
 PACKAGES_SHOWN = 20
 
 

@@ -8,8 +8,7 @@ from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import Arg, Artifact, Data, Scratch, Step, joined, run, tool
-
-BYTES_A_MIB = 1 << 20
+from kbimg_tasks.tools.units import MIB
 
 
 def ext4(
@@ -33,7 +32,7 @@ def ext4(
     """
     number = ids.uuid(f"filesystem/{partition.label}")
     environment = {"E2FSPROGS_FAKE_TIME": clock, "SOURCE_DATE_EPOCH": clock}
-    offset = partition.start_mib * BYTES_A_MIB
+    offset = partition.start_mib * MIB
     place = f",offset={offset}" if in_disk else ""
     source: Arg | None = (
         joined(tree.root, below) if tree and below else (tree.root if tree else folder)

@@ -9,7 +9,6 @@ from kbimg_tasks.steps.stage import Arg, Artifact, OneOf, Secret, Step, joined, 
 
 SIGNERS = OneOf(("sbsign", "pesign"))
 VERIFIERS = OneOf(("sbverify", "pesigcheck"))
-SUFFIX = ".sig"  # the suffix of the signature that GRUB looks for
 
 
 @frozen
