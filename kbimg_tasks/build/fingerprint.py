@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Callable
 
 from kbimg_tasks.host.installation import DATA, TOOLS
-from kbimg_tasks.steps.render import command_line, symbolic
-from kbimg_tasks.steps.stage import Artifact, Data, Secret, Size, Source, Stage, Tool
+from kbimg_tasks.steps.render import Symbolic, command_line
+from kbimg_tasks.steps.stage import Artifact, Base, Location, Program, Secret, Size, Source, Stage
 from kbimg_tasks.tools import checksum
 from kbimg_tasks.tools.units import MIB
 
@@ -44,10 +44,10 @@ def of(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> str:
 
 def own_text(stage: Stage) -> Iterator[str]:
     """The artifacts, clock and steps of a stage as text, without the content of any file."""
-    text = symbolic(stage)
+    rendered = Symbolic(stage)
     yield from (repr(artifact) for artifact in stage.artifacts)
-    yield text(stage.clock)
-    yield from (command_line(step, text) for step in stage.steps)
+    yield rendered.text(stage.clock)
+    yield from (command_line(step, rendered) for step in stage.steps)
 
 
 def _parts(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> Iterator[str]:
@@ -57,10 +57,10 @@ def _parts(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> Ite
             yield hmac.new(key, arg.text.encode(), hashlib.sha256).hexdigest()
         elif isinstance(arg, Source):
             yield tree(arg.path)
-        elif isinstance(arg, Data):
+        elif isinstance(arg, Location) and arg.base is Base.DATA:
             yield tree(DATA / arg.name, COMPILED)
-        elif isinstance(arg, Tool):
-            yield code(TOOLS / f"{arg.name}.py")
+        elif isinstance(arg, Program) and arg.tool:
+            yield code(TOOLS / f"{arg.tool}.py")
     for artifact in stage.needs():
         yield identity(artifact)
 

@@ -20,12 +20,13 @@ from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.machine.architecture import ARCHITECTURES
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.programs import machines, programs
-from kbimg_tasks.steps.stage import Stage, Tool
+from kbimg_tasks.steps.render import tool_module
+from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tools.units import MIB
 
 SELINUX = Path("/sys/fs/selinux/enforce")
 FILESYSTEMS = Path("/proc/filesystems")
-EMULATION = Tool("emulation")
+EMULATION = tool_module("emulation")
 
 
 def problems(stages: Collection[Stage], layout: Layout, needed_mib: int) -> list[str]:
@@ -81,7 +82,7 @@ def _emulation(stages: Iterable[Stage]) -> Iterator[str]:
     """Try whether programs of the image's architecture run here, if any stage runs them."""
     for machine in sorted(machines(stages)):
         if machine != platform.machine():
-            tried = process.run([sys.executable, "-m", EMULATION.module, machine])
+            tried = process.run([sys.executable, "-m", EMULATION, machine])
             if tried.returncode != 0:
                 yield process.complaint(tried)
 
@@ -105,10 +106,9 @@ def _overlay(layout: Layout) -> Iterator[str]:
 
 
 def _space(layout: Layout, needed_mib: int) -> Iterator[str]:
-    for folder, needed in ((layout.out, needed_mib),):
-        there = folder
-        while not there.exists():
-            there = there.parent
-        free = shutil.disk_usage(there).free // MIB
-        if free < needed:
-            yield f"{folder}: this build needs {needed} MiB there, and {free} MiB are free"
+    there = layout.out
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free // MIB
+    if free < needed_mib:
+        yield f"{layout.out}: this build needs {needed_mib} MiB there, and {free} MiB are free"

@@ -20,6 +20,8 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import IO, Any
 
+from attrs import frozen
+
 from kbimg_tasks.build import environment, run_log, space, stamps, store
 from kbimg_tasks.host import installation, remove
 from kbimg_tasks.host.allocation import allocated
@@ -27,8 +29,8 @@ from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
 from kbimg_tasks.progress.watcher import Watcher
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.programs import at_work
-from kbimg_tasks.steps.render import Renderer, actual, command, command_line
-from kbimg_tasks.steps.stage import Cache, Growth, Progress, Secret, Stage, Step, Text
+from kbimg_tasks.steps.render import Actual, command, command_line
+from kbimg_tasks.steps.stage import Base, Growth, Progress, Secret, Stage, Step, Text
 from kbimg_tasks.tools.user_error import UserError
 
 LAST_LINES = 15
@@ -82,22 +84,42 @@ def _make(stage: Stage, layout: Layout, watcher: Watcher, made_from: str) -> Non
     started = time.monotonic()
     # That of a shared stage is a link into the store.
     partial, log = layout.partial(stage.name).resolve(), layout.log(stage.name)
-    text = actual(stage, layout)
+    rendered = Actual(stage, layout)
     remove.delete(partial)
     partial.mkdir(parents=True)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        for cache in (arg for arg in stage.args() if isinstance(arg, Cache)):
-            (layout.cache / cache.name).mkdir(parents=True, exist_ok=True)
+        for location in stage.locations(Base.CACHE):
+            Path(rendered.location(location)).mkdir(parents=True, exist_ok=True)
         with run_log.recorded(layout, stage.name):
             with open(log, "wb") as transcript:
+                making = _Making(stage, layout, rendered, transcript, watcher)
                 for step in stage.steps:
-                    _Execution(stage, step, layout, text, transcript, log, watcher).run()
-            taken = _publish(stage, layout, int(text(stage.clock)))
+                    _Execution(making, step).run()
+            taken = _publish(stage, layout, int(rendered.text(stage.clock)))
             stamps.write(layout, stage, made_from, time.monotonic() - started, taken)
     finally:
         # Frees the disk space of a failed stage: the next attempt starts from the beginning.
         remove.delete(partial)
+
+
+@frozen
+class _Making:
+    """A stage being made: what its steps have in common."""
+
+    stage: Stage
+    layout: Layout
+    rendered: Actual
+    transcript: IO[bytes]
+    watcher: Watcher
+
+    def write(self, line: bytes) -> str:
+        """Write a line to the log, and pass it to the watcher."""
+        self.transcript.write(line)
+        self.transcript.flush()
+        text = line.decode("utf-8", "replace")
+        self.watcher.output(self.stage.name, text)
+        return text
 
 
 @cache
@@ -114,28 +136,20 @@ def _machine() -> Any:
 class _Execution:
     """One step being run."""
 
-    def __init__(
-        self,
-        stage: Stage,
-        step: Step,
-        layout: Layout,
-        text: Renderer,
-        transcript: IO[bytes],
-        log: Path,
-        watcher: Watcher,
-    ) -> None:
-        self.stage, self.step, self.layout, self.text = stage, step, layout, text
-        self.transcript, self.log, self.watcher = transcript, log, watcher
+    def __init__(self, making: _Making, step: Step) -> None:
+        self.making, self.step = making, step
+        self.stage, self.layout, self.watcher = making.stage, making.layout, making.watcher
+        self.text = making.rendered.text
         self.last: deque = deque(maxlen=LAST_LINES)
 
     def run(self) -> None:
         """Run to the end, or raise StageFailed."""
-        self._write(f"$ {command_line(self.step, self.text)}\n".encode())
+        self.making.write(f"$ {command_line(self.step, self.making.rendered)}\n".encode())
         self._watch()
         # Imported late: loading it is a tenth of a run in which nothing has changed.
         from plumbum.commands import CommandNotFound
 
-        argv = [*CONTAINMENT, *command(self.step, self.text)]
+        argv = [*CONTAINMENT, *command(self.step, self.making.rendered)]
         with ExitStack() as held:
             streams = self._streams(held)
             try:
@@ -196,21 +210,13 @@ class _Execution:
         total = int(self.text(progress.total)) if progress else 0
         count = 0
         for line in stream:
-            text = self._write(line)
+            text = self.making.write(line)
             self.last.append(text.rstrip())
             found = pattern.search(text) if pattern else None
             if progress and found:
                 count += 1
                 total = int(found.groupdict().get("total") or total)
                 self.watcher.advance(self.stage.name, count, total, progress.unit)
-
-    def _write(self, line: bytes) -> str:
-        """Write a line to the log, and pass it to the watcher."""
-        self.transcript.write(line)
-        self.transcript.flush()
-        text = line.decode("utf-8", "replace")
-        self.watcher.output(self.stage.name, text)
-        return text
 
     def _watch(self) -> None:
         self.watcher.step(self.stage.name, at_work(self.step))
@@ -237,8 +243,8 @@ class _Execution:
         lines = "".join(f"    {line}\n" for line in self.last) or "    (none)\n"
         return (
             f"{self.stage.name}: command failed with {how}; last output:\n{lines}"
-            f"  command: {command_line(self.step, self.text)}\n"
-            f"  full log: {self.log}"
+            f"  command: {command_line(self.step, self.making.rendered)}\n"
+            f"  full log: {self.layout.log(self.stage.name)}"
         )
 
 

@@ -33,28 +33,26 @@ def option(
     doc: str,
     default: Any = attrs.NOTHING,
     *,
-    key: str = "",
-    also: tuple[str, ...] = (),
+    names: tuple[str, ...] = (),
     secret: bool = False,
     file: str = "",
 ) -> Any:
     """An option of a table; `doc` tells users in a line what it is, with its unit.
 
-    `key` is its name in the file, `also` are other spellings; a `secret` one is never shown. One
-    with `file` names a "file", a "directory", "any" of both, or a "program" for the image's
-    machine, as an "agent" also a script, which must exist when an image is built that reads the
-    table.
+    `names` are its name in the file, if not that of the attribute, and other spellings. The value
+    of a `secret` option is never shown. One with `file` names a "file", a "directory", "any" of
+    both, or a "program" for the image's machine, as an "agent" also a script, which must exist
+    when an image is built that reads the table.
     """
     return field(
         default=default,
-        metadata={"rule": rule, "doc": doc, "names": (key, *also), "secret": secret, "file": file},
+        metadata={"rule": rule, "doc": doc, "names": names, "secret": secret, "file": file},
     )
 
 
 def names(attribute: Any) -> tuple[str, ...]:
     """What an option is called in the file: its own name first, then other spellings."""
-    key, *also = attribute.metadata["names"]
-    return (key or attribute.name, *also)
+    return attribute.metadata["names"] or (attribute.name,)
 
 
 @frozen
@@ -168,7 +166,7 @@ class User:
         values.group_name,
         "Primary group: one that exists, or a new one of the user's name, as when it is absent.",
         None,
-        also=("primary_groups",),
+        names=("primary_group", "primary_groups"),
     )
     groups: tuple[str, ...] = option(
         list_of(values.group_name, "group names"), "Further groups, which must exist.", ()
@@ -236,13 +234,13 @@ class DiskPartition:
         number(SMALLEST_ROOT_MIB, LARGEST_MIB, "MiB"),
         "Size of each of the root slots A and B, in MiB.",
         DEFAULT_ROOT_MIB,
-        key="root",
+        names=("root",),
     )
     image_gib: int = option(
         number(1, LARGEST_MIB >> 10, "GiB"),
         "Size of the whole disk, in GiB; PERSIST gets the rest, 2100 MiB or more.",
         DEFAULT_IMAGE_GIB,
-        key="img_size",
+        names=("img_size",),
     )
 
 

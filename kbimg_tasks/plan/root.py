@@ -24,7 +24,7 @@ from kbimg_tasks.stages.grub import grub
 from kbimg_tasks.stages.recipes.dracut import VERITY
 from kbimg_tasks.stages.recipes.signing import Keys
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Artifact, Content, Scratch, Secret, Stage, Step
+from kbimg_tasks.steps.stage import Arg, Artifact, Content, Secret, Stage, Step, scratch
 from kbimg_tasks.steps.target import Target
 
 # The command that saves an image, if no container engine has been asked yet.
@@ -140,7 +140,7 @@ def from_packages(
         below += (boot["layer"],)
     own = customised.customised(config, machine, ids, below, clock)
     tree = Sandbox(
-        root=Scratch("root"), layers=(rootfs["rootfs"], early["layer"], boot["layer"], own["layer"])
+        root=scratch("root"), layers=(rootfs["rootfs"], early["layer"], boot["layer"], own["layer"])
     )
     tar = archive.kubeos_tar(tree, config.disk_partition.root_mib, clock)
     told = contents.sbom(
@@ -170,7 +170,7 @@ def from_upgrade_image(config: Config, given: Given, table: Table, ids: Ids) -> 
     clock: Arg = given.epoch or Content(tar["clock"])
     unpacked = from_image.unpacked(tar, clock)
     menu = from_image.menu(unpacked, loader, ids, clock)
-    tree = Sandbox(root=Scratch("root"), layers=(unpacked["rootfs"], menu["layer"]))
+    tree = Sandbox(root=scratch("root"), layers=(unpacked["rootfs"], menu["layer"]))
     return Root(
         (tar, unpacked, menu),
         tree,

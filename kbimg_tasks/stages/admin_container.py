@@ -11,22 +11,22 @@ from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
-    Data,
-    Scratch,
     Size,
     Source,
     Stage,
     Step,
     Unhashed,
+    data,
     joined,
     run,
+    scratch,
     tool,
 )
 
 PACKAGES = ("bash", "coreutils", "openssh-clients", "openssh-server", "util-linux")
 # The first of them that the repository has.
 INITS = ("sysmaster", "systemd")
-SETTINGS = Data("admin/container.json")
+SETTINGS = data("admin/container.json")
 ARCHIVE, RESULT = "admin_archive", "admin_container.tar"
 PROGRAMS, OWN = "/usr/local/bin", "/usr/local/lib/kubeos-admin"
 FILES = (
@@ -40,7 +40,7 @@ FILES = (
 def customised(rootfs: Stage, architecture: Architecture, hostshell: Path, clock: Arg) -> Stage:
     """The layer with kbimg's own files over the packages."""
     name = "admin_customised"
-    layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
+    layer, root = Artifact(name, "layer", is_tree=True), scratch("root")
     tree = Sandbox(root=root, layers=(rootfs["rootfs"],), upper=layer)
     return Stage(
         name,
@@ -64,7 +64,7 @@ def built_on(base: str, image: str, hostshell: Path, engine: str) -> Stage:
         Artifact(ARCHIVE, RESULT, is_result=True, size=Size.LARGE),
         Artifact(ARCHIVE, "digests"),
     )
-    context, tree = Scratch("context"), joined(Scratch("context"), "/tree")
+    context, tree = scratch("context"), joined(scratch("context"), "/tree")
     build = run(Unhashed(engine), "build", "--tag", image, context, DOCKER_BUILDKIT="0")
     return Stage(
         ARCHIVE,
@@ -76,7 +76,7 @@ def built_on(base: str, image: str, hostshell: Path, engine: str) -> Stage:
             *_files(tree, hostshell),
             tool(
                 "fill",
-                Data("admin/Dockerfile"),
+                data("admin/Dockerfile"),
                 joined(context, "/Dockerfile"),
                 f"BASE={base}",
                 f"PACKAGES={' '.join(PACKAGES)}",
@@ -96,7 +96,7 @@ def _files(root: Arg, hostshell: Path) -> Iterator[Step]:
             "install",
             "-D",
             f"--mode={mode}",
-            Data(f"admin/{name}"),
+            data(f"admin/{name}"),
             joined(root, folder, "/", name),
         )
     yield run(

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from kbimg_tasks.containers import reference
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.steps.stage import Arg, Artifact, Data, Size, Stage, joined, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Location, Size, Stage, joined, tool
 from kbimg_tasks.tools.image_name import tagged
 
 DIGESTS = "digests"
@@ -20,7 +20,7 @@ class Image:
     name: str
     architecture: Architecture
     layers: tuple[Arg, ...]
-    settings: Data | None = None
+    settings: Location | None = None
 
 
 def archive(name: str, result: str, summary: str, image: Image, clock: Arg) -> Stage:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from kbimg_tasks.steps.stage import Arg, Artifact, OneOf, Scratch, Stage, joined, run, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Program, Stage, joined, run, scratch, tool
 from kbimg_tasks.tools import lock_format
 from kbimg_tasks.tools.describe_packages import FIELDS
 
@@ -33,7 +33,7 @@ def sbom(
     """
     name = f"{prefix}sbom"
     listed, document = (Artifact(name, f"{beside}{file}", is_result=True) for file in (LIST, SBOM))
-    headers = Scratch("headers")
+    headers = scratch("headers")
     return Stage(
         name,
         f"the packages in it, as {beside}{{{LIST},{SBOM}}}"
@@ -50,7 +50,7 @@ def sbom(
                 HEADERS,
                 "--package",
                 resolved["packages.list"],
-                HOME=Scratch("home"),
+                HOME=scratch("home"),
             ).into(headers),
             tool(
                 "describe_packages",
@@ -68,12 +68,12 @@ def sbom(
     )
 
 
-def build_tools(programs: Iterable[OneOf], tree: Artifact) -> Stage:
+def build_tools(programs: Iterable[Program], tree: Artifact) -> Stage:
     """The programs of this host that make the images, with their versions at the time when `tree`
     has been made, which all images contain."""
     name = "build_tools"
     made = Artifact(name, PROGRAMS, is_result=True)
-    ordered: tuple[OneOf, ...] = tuple(sorted(programs, key=lambda one: one.names))
+    ordered: tuple[Program, ...] = tuple(sorted(programs, key=lambda one: one.names))
     return Stage(
         name,
         f"{made.name}, the versions of the programs that build",

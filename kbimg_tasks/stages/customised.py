@@ -13,15 +13,16 @@ from kbimg_tasks.steps.sandbox import FACTORY_AS_VAR, Sandbox
 from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
-    Data,
-    Scratch,
+    Location,
     Secret,
     Source,
     Stage,
     Stdin,
     Step,
+    data,
     joined,
     run,
+    scratch,
     tool,
 )
 
@@ -43,7 +44,7 @@ def customised(
 ) -> Stage:
     """The topmost layer of the tree, with the additions of the configuration."""
     name = "customised"
-    layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
+    layer, root = Artifact(name, "layer", is_tree=True), scratch("root")
     tree = Sandbox(root=root, layers=layers, upper=layer, moves=(FACTORY_AS_VAR,))
     inside = tree.running_in(architecture)
     assert config.from_repo is not None
@@ -95,12 +96,12 @@ def customised(
     )
 
 
-def _system(tree: Sandbox, inside: Sandbox, root: Scratch, config: Config) -> Iterator[Step]:
+def _system(tree: Sandbox, inside: Sandbox, root: Location, config: Config) -> Iterator[Step]:
     """The additions that every KubeOS image has, for any configuration."""
     assert config.from_repo is not None
     release = "/usr/lib/os-release"
     mounts = (*MOUNTS, GRUB2_MOUNT if config.is_legacy else ESP_MOUNT)
-    units = tuple(Data(f"units/{unit}") for unit in (*mounts, *SERVICES))
+    units = tuple(data(f"units/{unit}") for unit in (*mounts, *SERVICES))
     yield tree.wrap(
         run(
             "install",
@@ -119,14 +120,14 @@ def _system(tree: Sandbox, inside: Sandbox, root: Scratch, config: Config) -> It
             "install",
             "-D",
             "--mode=644",
-            Data("system/journald.conf"),
+            data("system/journald.conf"),
             joined(root, "/usr/lib/systemd/journald.conf.d/10-kubeos.conf"),
         )
     )
     yield tree.wrap(
         tool(
             "fill",
-            Data("system/os-release"),
+            data("system/os-release"),
             joined(root, release),
             f"VERSION={config.from_repo.version}",
         )
@@ -140,24 +141,24 @@ def _system(tree: Sandbox, inside: Sandbox, root: Scratch, config: Config) -> It
             run(
                 "install",
                 "--mode=755",
-                Data(f"dracut/{VERITY}/kubeos-dmv"),
+                data(f"dracut/{VERITY}/kubeos-dmv"),
                 joined(root, "/usr/bin/kubeos-dmv"),
             )
         )
         yield tree.wrap(
-            run("install", "--mode=644", Data(f"verity/{SLOT_GOOD}"), joined(root, UNITS))
+            run("install", "--mode=644", data(f"verity/{SLOT_GOOD}"), joined(root, UNITS))
         )
         yield inside.wrap(run("systemctl", "enable", SLOT_GOOD))
     link, unit = KUBELET
     yield inside.wrap(run("ln", "--symbolic", "--force", unit, link))
 
 
-def _set_password(root: Scratch, user: str, secret: Stdin, clock: Arg) -> Step:
+def _set_password(root: Location, user: str, secret: Stdin, clock: Arg) -> Step:
     step = tool("set_password", joined(root, "/etc/shadow"), user, SOURCE_DATE_EPOCH=clock)
     return step.fed(secret)
 
 
-def _copy(root: Scratch, entry: CopyFile) -> Step:
+def _copy(root: Location, entry: CopyFile) -> Step:
     options: list[Arg] = [joined("--root=", root)]
     options += [f"--create-dir={entry.create_dir}"] if entry.create_dir else []
     options += [f"--mode={entry.mode:04o}"] if entry.mode is not None else []
@@ -166,14 +167,14 @@ def _copy(root: Scratch, entry: CopyFile) -> Step:
 
 
 def _user(
-    tree: Sandbox, inside: Sandbox, root: Scratch, user: User, ids: Ids, clock: Arg
+    tree: Sandbox, inside: Sandbox, root: Location, user: User, ids: Ids, clock: Arg
 ) -> Iterator[Step]:
     """The account and its password. A group with the user's name is created, other groups must
     exist."""
     own_group = user.primary_group in (None, user.name)
     group = ("--user-group",) if own_group else ("--gid", str(user.primary_group))
     extra = ("--groups", ",".join(user.groups)) if user.groups else ()
-    hashed = Scratch(f"password-of-{user.name}")
+    hashed = scratch(f"password-of-{user.name}")
     salt = ids.crypt_salt(f"user/{user.name}")
     yield inside.wrap(
         run(
@@ -197,7 +198,7 @@ def _user(
 
 
 def _script(
-    tree: Sandbox, inside: Sandbox, root: Scratch, script: ChrootScript, clock: Arg
+    tree: Sandbox, inside: Sandbox, root: Location, script: ChrootScript, clock: Arg
 ) -> Iterator[Step]:
     place = f"/{script.path.name}"
     yield tree.wrap(run("install", "--mode=755", Source(script.path), joined(root, place)))

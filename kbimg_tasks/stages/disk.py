@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from kbimg_tasks.machine.bootloader import BIOS, BIOS_BOOT_SECTOR
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import SECTORS_A_MIB, Table, sfdisk_script
-from kbimg_tasks.stages.recipes.ext4 import ext4
+from kbimg_tasks.stages.recipes.ext4 import ext4, tree_below
 from kbimg_tasks.stages.recipes.measure import measured
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, Text, joined, run, tool
@@ -42,7 +42,7 @@ def system_img(
             run("truncate", f"--size={table.image_mib}M", disk),
             nosync(run("sfdisk", "--quiet", disk)).fed(Text(script)),
             *((_boot_code(disk, table, tree),) if tree and table.is_legacy else ()),
-            *(ext4(disk, slot, ids, clock, in_disk=True, tree=tree) if tree else ()),
+            *(ext4(disk, slot, ids, clock, tree_below(tree), in_disk=True) if tree else ()),
             *(
                 tool("sparse_copy", images[part.label], disk, f"--at-mib={part.start_mib}")
                 for part in table.partitions

@@ -9,10 +9,10 @@ from attrs import evolve
 from kbimg_tasks.machine.bootloader import BIOS_FOLDER
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
-from kbimg_tasks.stages.recipes.ext4 import ext4
+from kbimg_tasks.stages.recipes.ext4 import Filling, ext4, tree_below
 from kbimg_tasks.stages.recipes.measure import measured
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Size, Stage, Step, joined, run, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, joined, run, scratch, tool
 
 # Labels of file systems that can be written to either slot.
 BOOT, ROOT = "BOOT", "ROOT"
@@ -40,7 +40,7 @@ def grub2(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Stage:
         f"GRUB's partition, {partition.size_mib} MiB of ext4",
         clock,
         (image,),
-        tuple(ext4(image, partition, ids, clock, tree=tree, below=BIOS_FOLDER)),
+        tuple(ext4(image, partition, ids, clock, tree_below(tree, BIOS_FOLDER))),
     )
 
 
@@ -48,7 +48,7 @@ def boot_image(layers: tuple[Artifact, ...], partition: Partition, ids: Ids, clo
     """The boot partition of a verified slot, the same for both slots: FAT with the content of the
     layers."""
     image = Artifact("boot_image", "update-boot.img", is_result=True, size=Size.LARGE)
-    tree = Sandbox(root=Scratch("root"), layers=layers)
+    tree = Sandbox(root=scratch("root"), layers=layers)
     either = evolve(partition, label=BOOT)
     return Stage(
         "boot_image",
@@ -91,7 +91,7 @@ def root_image(tree: Sandbox, partition: Partition, ids: Ids, clock: Arg) -> Sta
         (image,),
         steps=(
             measured(tree, partition.size_mib),
-            *ext4(image, evolve(partition, label=ROOT), ids, clock, tree=tree),
+            *ext4(image, evolve(partition, label=ROOT), ids, clock, tree_below(tree)),
         ),
     )
 
@@ -112,7 +112,7 @@ def root_b(partition: Partition, ids: Ids, clock: Arg) -> Stage:
 def persist(partition: Partition, folders: tuple[str, ...], ids: Ids, clock: Arg) -> Stage:
     """PERSIST: the folders that the units mount, and the user's `persist_mkdir`."""
     name = "persist"
-    image, top = Artifact(name, "persist.img", size=Size.LARGE), Scratch("tree")
+    image, top = Artifact(name, "persist.img", size=Size.LARGE), scratch("tree")
     parents = {
         str(above)
         for folder in (*PERSIST_FOLDERS, *folders)
@@ -127,6 +127,6 @@ def persist(partition: Partition, folders: tuple[str, ...], ids: Ids, clock: Arg
         steps=(
             run("mkdir", "--parents", *paths),
             run("touch", joined("--date=@", clock), *paths),
-            *ext4(image, partition, ids, clock, folder=top),
+            *ext4(image, partition, ids, clock, Filling(top)),
         ),
     )

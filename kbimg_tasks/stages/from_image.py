@@ -10,7 +10,6 @@ from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
-    Scratch,
     Size,
     Source,
     Stage,
@@ -18,6 +17,7 @@ from kbimg_tasks.steps.stage import (
     Unhashed,
     joined,
     run,
+    scratch,
     tool,
 )
 
@@ -36,7 +36,7 @@ def kubeos_tar(
     name = TAR
     tar = Artifact(name, "kubeos.tar", is_result=True, size=Size.ROOT)
     clock, known = Artifact(name, "clock"), Artifact(name, DIGEST)
-    given_out = Scratch("image.tar")
+    given_out = scratch("image.tar")
     called = (f"--name={image}",) if image else ()
     grub = (f"--grub={loader.image}", f"--menu={loader.menu}", f"--grubenv={loader.environment}")
     steps: tuple[Step, ...] = (
@@ -118,7 +118,7 @@ def menu(tree: Stage, loader: Loader, ids: Ids, clock: Arg) -> Stage:
     """The layer with the grub.cfg for the slots of this disk: the upgrade image may have been made
     for partitions of other sizes, whose UUIDs differ."""
     name = "menu"
-    layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
+    layer, root = Artifact(name, "layer", is_tree=True), scratch("root")
     over = Sandbox(root=root, layers=(tree["rootfs"],), upper=layer)
     slots = (ids.partuuid("ROOT-A"), ids.partuuid("ROOT-B"))
     return Stage(

@@ -14,12 +14,12 @@ from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
     Content,
-    Data,
-    Scratch,
     Secret,
     Stage,
+    data,
     joined,
     run,
+    scratch,
     tool,
 )
 from kbimg_tasks.steps.target import Target
@@ -59,7 +59,7 @@ SALT_BYTES = 64
 def grub(rootfs: Stage, loader: Loader, password: Secret | None, target: Target) -> Stage:
     """The layer with GRUB, its modules, grub.cfg and environment, over the installed tree."""
     name = "grub"
-    layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
+    layer, root = Artifact(name, "layer", is_tree=True), scratch("root")
     tree = Sandbox(root=root, layers=(rootfs["rootfs"],), upper=layer)
     inside = tree.running_in(target.architecture)
     folders = dict.fromkeys((loader.folder, *map(os.path.dirname, loader.copies)))
@@ -82,7 +82,7 @@ def grub(rootfs: Stage, loader: Loader, password: Secret | None, target: Target)
         tree.wrap(
             tool(
                 "fill",
-                Data("grub/grub.cfg"),
+                data("grub/grub.cfg"),
                 joined(root, loader.menu),
                 f"PARTITIONS={loader.partitions}",
                 *(f"SLOT_{slot}={loader.slot(part.number)}" for slot, part in slots.items()),
@@ -114,7 +114,7 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, target: Target
     architecture, table = target.architecture, target.table
     ids, clock = target.ids, target.clock
     name = "loader"
-    esp, made, root = Artifact(name, "esp", is_tree=True), Scratch("made"), Scratch("root")
+    esp, made, root = Artifact(name, "esp", is_tree=True), scratch("made"), scratch("root")
     inside = Sandbox(root=root, layers=(system,), binds=((made, "/mnt"),)).running_in(architecture)
     first = joined(made, "/first/grub")
     distributed = joined(system, VENDOR)
@@ -131,7 +131,7 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, target: Target
         steps=(
             run("mkdir", "--parents", first, boot, vendor),
             tool(
-                "fill", Data("verity/start.cfg"), joined(first, "/start.cfg"), *_boot_numbers(table)
+                "fill", data("verity/start.cfg"), joined(first, "/start.cfg"), *_boot_numbers(table)
             ),
             tool(
                 "grub_password",
@@ -154,12 +154,12 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, target: Target
                 "grub/start.cfg",
                 "grub/user.cfg",
             ),
-            tool("take_section", "sbat", joined(distributed, "/", grub_name)).into(Scratch("sbat")),
+            tool("take_section", "sbat", joined(distributed, "/", grub_name)).into(scratch("sbat")),
             run(
                 "cp",
-                Scratch("sbat"),
+                scratch("sbat"),
                 joined(keys.folder, "/gpg.key"),
-                Data("verity/embedded.cfg"),
+                data("verity/embedded.cfg"),
                 made,
             ),
             inside.wrap(
@@ -187,7 +187,7 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, target: Target
             run("cp", joined(distributed, "/", architecture.fallback_list), vendor),
             run("cp", joined(keys.folder, f"/{DER}"), joined(esp, "/EFI")),
             tool("take_section", "vendor-certificates", shim, joined(esp, "/EFI")),
-            run("cp", Data("verity/ESP-README.txt"), joined(esp, "/EFI/README.txt")),
+            run("cp", data("verity/ESP-README.txt"), joined(esp, "/EFI/README.txt")),
         ),
     )
 
@@ -209,7 +209,7 @@ def signed_menu(
         steps=(
             tool(
                 "fill",
-                Data("verity/grub.cfg"),
+                data("verity/grub.cfg"),
                 menu,
                 *_boot_numbers(table),
                 f"NUMBER_A={slot_a.number}",

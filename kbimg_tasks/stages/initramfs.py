@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.stages.recipes.dracut import IDENTITY, dracut, tree_for, with_modules
+from kbimg_tasks.stages.recipes.dracut import IDENTITY, dracut, ready, tree_for, with_modules
 from kbimg_tasks.steps.stage import Arg, Artifact, Stage
 
 
@@ -30,7 +30,7 @@ def initramfs(
         steps=(
             *with_modules(tree, *modules),
             dracut(
-                tree, architecture, modules, "/boot/initramfs.img", rootfs, clock, without=without
+                ready(tree, architecture), modules, "/boot/initramfs.img", rootfs, clock, without
             ),
         ),
         is_shared=True,

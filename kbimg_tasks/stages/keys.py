@@ -11,17 +11,17 @@ from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
     Content,
-    Data,
-    Scratch,
     Secret,
     Size,
     Source,
     Stage,
     Step,
-    Tool,
     Unhashed,
+    data,
     joined,
+    own_program,
     run,
+    scratch,
     tool,
 )
 from kbimg_tasks.tools.trust_names import CERTIFICATE, DATABASE, DER, KEY, NICKNAME
@@ -42,7 +42,7 @@ def kept(efi: Secret, grub: Secret, years: int) -> Stage:
     key, certificate, der, database = (
         joined(keys, f"/{name}") for name in (KEY, CERTIFICATE, DER, DATABASE)
     )
-    container, end = Scratch("key.p12"), Scratch("end")
+    container, end = scratch("key.p12"), scratch("end")
     phrase = f"file:{SECRET_FILE}"
     return Stage(
         KEPT,
@@ -128,7 +128,7 @@ def kept(efi: Secret, grub: Secret, years: int) -> Stage:
             run("chmod", "--recursive", "go=", keys),
             tool(
                 "fill",
-                Data("verity/keys-README.md"),
+                data("verity/keys-README.md"),
                 joined(keys, "/README.md"),
                 joined("END=", Content(end)),
             ),
@@ -171,4 +171,4 @@ def have_ended(folder: Path) -> bool:
 
 def given(secret: Secret, *argv: Arg) -> Step:
     """A step whose program reads a secret from a file, whose path replaces SECRET_FILE."""
-    return run(*argv).behind(Tool("give_secret")).fed(secret)
+    return run(*argv).behind(own_program("give_secret")).fed(secret)

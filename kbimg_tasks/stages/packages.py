@@ -13,25 +13,25 @@ from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import (
     Arg,
     Artifact,
-    Cache,
     Content,
-    Data,
-    OneOf,
-    Scratch,
+    Program,
     Size,
     Source,
     Stage,
     Step,
-    Tool,
     Unhashed,
+    cache,
+    data,
     joined,
+    own_program,
     run,
+    scratch,
     tool,
 )
 from kbimg_tasks.tools import lock_format
 
-DNF = OneOf(("dnf", "yum"))
-DNF_CACHE = Cache("dnf")
+DNF = Program(("dnf", "yum"))
+DNF_CACHE = cache("dnf")
 # The path of the database in all RPM distributions that KubeOS uses; Debian's rpm would put it in
 # root's home.
 RPM_DATABASE = "_dbpath /var/lib/rpm"
@@ -84,7 +84,7 @@ def packages(
     # The same names can be other packages, for example a version that was built again.
     listing = Artifact(name, "packages.list", checksums=lock.name)
     indexes = Artifact(name, "indexes")
-    resolved, root = Scratch("resolved"), Scratch("installroot")
+    resolved, root = scratch("resolved"), scratch("installroot")
     purposes = dict(wanted.needed)
     names = sorted({*wanted.names, *chain(*purposes.values())})  # an order means nothing to dnf
     if locked:
@@ -101,12 +101,12 @@ def packages(
         f"--forcearch={architecture.name}",
         joined("--installroot=", root),
         joined("--config=", Source(repositories.file)),
-        joined("--setopt=reposdir=", Scratch("no-other-repositories")),
+        joined("--setopt=reposdir=", scratch("no-other-repositories")),
         joined("--setopt=cachedir=", DNF_CACHE),
         "--setopt=keepcache=True",
         "--setopt=install_weak_deps=False",
         "--setopt=plugins=True",
-        joined("--setopt=pluginpath=", Data("dnf")),
+        joined("--setopt=pluginpath=", data("dnf")),
         "--setopt=varsdir=/etc/dnf/vars,/etc/yum/vars",
         Unhashed("--cacheonly" if repositories.is_offline else "--refresh"),
         "--assumeyes",
@@ -114,7 +114,7 @@ def packages(
         "install",
         "--",
         *map(_package, names),
-        HOME=Scratch("home"),
+        HOME=scratch("home"),
         KBIMG_RESOLVED=resolved,
         KBIMG_DNF_CACHE=DNF_CACHE,
         KBIMG_INDEXES=indexes,
@@ -122,7 +122,7 @@ def packages(
     )
     exact: tuple[Arg, ...] = ()
     if locked:
-        dnf = dnf.behind(Tool("name_locked"), Source(locked), DNF_CACHE, "--")
+        dnf = dnf.behind(own_program("name_locked"), Source(locked), DNF_CACHE, "--")
         exact = (joined("--locked=", Source(locked)),)
     # Some versions of dnf take the cache folder to be inside the installroot, others do not.
     where = Sandbox(root=root, binds=((DNF_CACHE, DNF_CACHE),))
@@ -158,7 +158,7 @@ def files(resolved: Stage) -> Step:
         "--nosignature",
         "--package",
         resolved["packages.list"],
-        HOME=Scratch("home"),
+        HOME=scratch("home"),
     )
 
 
@@ -178,40 +178,42 @@ def rootfs(resolved: Stage, architecture: Architecture, clock: Arg) -> Stage:
     rpm installs the packages that dnf resolved: the result is that of dnf, without dnf's history
     and logs, which differ in every build. The kernel's scriptlet calls a dracut that does nothing.
     """
-    tree = _tree("rootfs")
-    kernel_version, compressor = (
-        Artifact(tree.stage, file) for file in ("kernel-version", "compressor")
-    )
-    return _installed(
+    name = "rootfs"
+    tree = _tree(name)
+    kernel_version, compressor = (Artifact(name, file) for file in ("kernel-version", "compressor"))
+    dracut_later = joined(tree, "/etc/dracut.conf.d/00-kbimg-later.conf")
+    return Stage(
+        name,
         "the packages installed into one tree",
-        tree,
-        resolved,
-        architecture,
         clock,
-        made=(kernel_version, compressor),
-        before=(
-            run(
-                "install",
-                "-D",
-                "-m",
-                "644",
-                Data("dracut/later.conf"),
-                joined(tree, "/etc/dracut.conf.d/00-kbimg-later.conf"),
+        artifacts=(tree, kernel_version, compressor),
+        steps=(
+            run("install", "-D", "-m", "644", data("dracut/later.conf"), dracut_later),
+            _install(tree, resolved, architecture, clock),
+            tool(
+                "finish_install",
+                tree,
+                joined("--kernel-version=", kernel_version),
+                joined("--compressor=", compressor),
             ),
         ),
-        finish=(joined("--kernel-version=", kernel_version), joined("--compressor=", compressor)),
+        is_shared=True,
     )
 
 
 def container_rootfs(name: str, resolved: Stage, architecture: Architecture, clock: Arg) -> Stage:
     """The installed tree of a container: no kernel, and an unchanged /var."""
-    return _installed(
+    tree = _tree(name)
+    return Stage(
+        name,
         "the container's packages installed into one tree",
-        _tree(name),
-        resolved,
-        architecture,
         clock,
-        finish=("--container",),
+        artifacts=(tree,),
+        steps=(
+            _install(tree, resolved, architecture, clock),
+            tool("finish_install", tree, "--container"),
+        ),
+        is_shared=True,
     )
 
 
@@ -219,17 +221,7 @@ def _tree(name: str) -> Artifact:
     return Artifact(name, "rootfs", is_tree=True, size=Size.ROOT)
 
 
-def _installed(
-    summary: str,
-    tree: Artifact,
-    resolved: Stage,
-    architecture: Architecture,
-    clock: Arg,
-    *,
-    finish: tuple[Arg, ...],
-    made: tuple[Artifact, ...] = (),
-    before: tuple[Step, ...] = (),
-) -> Stage:
+def _install(tree: Artifact, resolved: Stage, architecture: Architecture, clock: Arg) -> Step:
     rpm = run(
         "rpm",
         joined("--root=", tree),
@@ -242,20 +234,8 @@ def _installed(
         "--install",
         "--verbose",
         resolved["packages.list"],
-        HOME=Scratch("home"),
+        HOME=scratch("home"),
         SOURCE_DATE_EPOCH=clock,
     )
-    return Stage(
-        tree.stage,
-        summary,
-        clock,
-        artifacts=(tree, *made),
-        steps=(
-            *before,
-            nosync(Sandbox(root=tree, kernel=True, machine=architecture.name).wrap(rpm)).counting(
-                INSTALLED, Content(resolved["count"]), "packages"
-            ),
-            tool("finish_install", tree, *finish),
-        ),
-        is_shared=True,
-    )
+    inside = Sandbox(root=tree, kernel=True, machine=architecture.name)
+    return nosync(inside.wrap(rpm)).counting(INSTALLED, Content(resolved["count"]), "packages")

@@ -6,17 +6,24 @@ import shlex
 
 from kbimg_tasks.config.tables import PxeConfig
 from kbimg_tasks.machine.partitions import sfdisk_script, smallest_disk_mib
-from kbimg_tasks.stages.recipes.dracut import IDENTITY, MODULES, dracut, tree_for, with_modules
+from kbimg_tasks.stages.recipes.dracut import (
+    IDENTITY,
+    MODULES,
+    dracut,
+    ready,
+    tree_for,
+    with_modules,
+)
 from kbimg_tasks.steps.stage import (
     Artifact,
-    Data,
-    Scratch,
     Size,
     Stage,
     Step,
     Text,
+    data,
     joined,
     run,
+    scratch,
     tool,
 )
 from kbimg_tasks.steps.target import Target
@@ -64,7 +71,7 @@ def programs(listed: Step, pxe: PxeConfig, lacking: str) -> Stage:
     of the installer. `lacking` is the advice for a missing program, with `{package}` for its
     package."""
     name = "pxe_programs"
-    checked, listing = Artifact(name, "programs"), Scratch("files")
+    checked, listing = Artifact(name, "programs"), scratch("files")
     return Stage(
         name,
         "the programs that the installer needs are there",
@@ -108,7 +115,7 @@ def initramfs(
     table, ids, clock = target.table, target.ids, target.clock
     name = "pxe_initramfs"
     image = Artifact(name, "initramfs.img", is_result=True, size=Size.LARGE)
-    tree, modules = tree_for(system, Scratch("layer")), (IDENTITY, MODULE)
+    tree, modules = tree_for(system, scratch("layer")), (IDENTITY, MODULE)
     told = joined(tree.root, INSTALLER)
     uuids = {part.label: ids.uuid(part.label) for part in table.partitions}
     values = {
@@ -130,17 +137,17 @@ def initramfs(
         clock,
         (image,),
         steps=(
-            run("mkdir", Scratch("made")),
+            run("mkdir", scratch("made")),
             *with_modules(tree, *modules),
             tree.wrap(
                 tool(
                     "fill",
-                    Data(f"dracut/{MODULE}/install.conf"),
+                    data(f"dracut/{MODULE}/install.conf"),
                     joined(told, "/install.conf"),
                     *(f"{key}={shlex.quote(value)}" for key, value in values.items()),
                 )
             ),
-            tree.wrap(run("cp", Data("mke2fs.conf"), told)),
+            tree.wrap(run("cp", data("mke2fs.conf"), told)),
             tree.wrap(
                 run("tee", joined(told, "/partitions")).fed(
                     Text(sfdisk_script(table, ids.uuid("disk"), uuids, takes_rest=True))
@@ -152,15 +159,13 @@ def initramfs(
                 )
             ),
             dracut(
-                tree,
-                target.architecture,
+                ready(tree, target.architecture, binds=((scratch("made"), "/mnt"),)),
                 modules,
                 "/mnt/initramfs.img",
                 described,
                 clock,
-                binds=((Scratch("made"), "/mnt"),),
             ),
-            run("mv", joined(Scratch("made"), "/initramfs.img"), image),
+            run("mv", joined(scratch("made"), "/initramfs.img"), image),
             run("chmod", "644", image),
         ),
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.stages.recipes.signing import Keys, verify
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Stage, Step, joined, run
+from kbimg_tasks.steps.stage import Arg, Artifact, Stage, Step, joined, run, scratch
 from kbimg_tasks.tools.trust_names import SIGNATURE
 
 KERNEL, INITRAMFS = "/boot/vmlinuz", "/boot/initramfs.img"
@@ -19,7 +19,7 @@ def boot_files(rootfs: Stage, initramfs: Stage, keys: Keys, clock: Arg) -> Stage
     """The layer with the kernel, signed for Secure Boot, and the signatures of kernel and initramfs
     for GRUB."""
     name = "signed_kernel"
-    layer, root = Artifact(name, "layer", is_tree=True), Scratch("root")
+    layer, root = Artifact(name, "layer", is_tree=True), scratch("root")
     tree = Sandbox(root=root, layers=(rootfs["rootfs"], initramfs["layer"]), upper=layer)
     kernel, ramdisk = joined(root, KERNEL), joined(root, INITRAMFS)
     return Stage(
@@ -52,7 +52,7 @@ def signatures(boot: Artifact, root: Artifact, architecture: Architecture, keys:
     """Verifies every signature in the finished images, on the bytes that a node reads."""
     name = "signatures"
     report = Artifact(name, "signatures")
-    folder = Scratch("files")
+    folder = scratch("files")
     steps: tuple[Step, ...] = (run("mkdir", folder),)
     steps += (run("mcopy", "-s", "-i", boot, "::/EFI", folder),)
     for path in (KERNEL, KERNEL + SIGNATURE, INITRAMFS, INITRAMFS + SIGNATURE):

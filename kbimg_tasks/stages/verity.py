@@ -6,7 +6,7 @@ from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.bootloader import REMOVABLE, VENDOR
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
-from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Size, Stage, Step, run, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, run, scratch, tool
 
 SALT_BYTES = 32
 # Each program of the initramfs and of kubeos-dmv, with its package.
@@ -52,7 +52,7 @@ def programs(listed: Step, architecture: Architecture) -> Stage:
     """Checks that the packages, whose files `listed` prints, have everything that a verified image
     needs."""
     name = "verity_programs"
-    checked, listing = Artifact(name, "programs"), Scratch("files")
+    checked, listing = Artifact(name, "programs"), scratch("files")
     wanted = (
         f"{needed}={package}"
         for needed, package in sorted({**PROGRAMS, **_boot_files(architecture)}.items())

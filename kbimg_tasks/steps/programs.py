@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from kbimg_tasks.host.containment import CONTAINMENT
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, OneOf, Stage, Step, Tool, Unhashed
+from kbimg_tasks.steps.stage import Arg, Program, Stage, Step, Unhashed
 
 # The programs in the command that contains every step.
 CONTAINS = ("setpriv", "sh", "unshare")
 
 
-def programs(stages: Iterable[Stage]) -> set[OneOf]:
+def programs(stages: Iterable[Stage]) -> set[Program]:
     """The programs of this host that the stages run, including wrappers."""
-    wanted = {OneOf((name,)) for name in CONTAINMENT if name in CONTAINS}
+    wanted = {Program((name,)) for name in CONTAINMENT if name in CONTAINS}
     for stage in stages:
         for step in stage.steps:
             wanted.update(_of_step(step))
@@ -34,23 +34,21 @@ def machines(stages: Iterable[Stage]) -> set[str]:
 
 def at_work(step: Step) -> str:
     """The name of a step's program, without its wrappers."""
-    program = step.argv[0]
-    if isinstance(program, Tool):
-        return program.name
-    return _program(program).names[0].rpartition("/")[2]
+    program = _program(step.argv[0])
+    return program.tool or program.names[0].rpartition("/")[2]
 
 
-def _of_step(step: Step) -> Iterator[OneOf]:
-    yield from (one if isinstance(one, OneOf) else OneOf((one,)) for one in step.also_runs)
+def _of_step(step: Step) -> Iterator[Program]:
+    yield from map(_program, step.also_runs)
     for each in (*step.wrappers, step):
-        program = each.argv[0]
-        if not isinstance(program, Tool):
-            yield _program(program)
+        program = _program(each.argv[0])
+        if not program.tool:
+            yield program
         if isinstance(each, Sandbox) and each.chroot:
             return  # inside a chroot, programs are those of the tree
 
 
-def _program(arg: Arg) -> OneOf:
-    if isinstance(arg, OneOf):
+def _program(arg: Arg) -> Program:
+    if isinstance(arg, Program):
         return arg
-    return OneOf((arg.word if isinstance(arg, Unhashed) else str(arg),))
+    return Program((arg.word if isinstance(arg, Unhashed) else str(arg),))

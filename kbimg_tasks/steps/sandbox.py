@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.steps.stage import Arg, Artifact, Scratch, Step, Tool, joined
+from kbimg_tasks.steps.stage import Arg, Artifact, Location, Step, joined, own_program, scratch
 
 # Files that a step writes to /var go to the factory copy, from which nodes fill their own /var.
 FACTORY_AS_VAR = ("/usr/share/factory/var", "/var")
@@ -13,7 +13,7 @@ FACTORY_AS_VAR = ("/usr/share/factory/var", "/var")
 
 def nosync(step: Step) -> Step:
     """The step with fsync and the like disabled: publishing a stage does not depend on them."""
-    return step.behind(Tool("unsynced"), "--")
+    return step.behind(own_program("unsynced"), "--")
 
 
 @frozen
@@ -27,7 +27,7 @@ class Sandbox:
 
     root: Arg
     layers: tuple[Artifact, ...] = ()
-    upper: Artifact | Scratch | None = None
+    upper: Artifact | Location | None = None
     binds: tuple[tuple[Arg, Arg], ...] = ()
     moves: tuple[tuple[str, str], ...] = ()
     tmpfs: tuple[str, ...] = ()
@@ -46,10 +46,10 @@ class Sandbox:
     @property
     def argv(self) -> tuple[Arg, ...]:
         """The tool that mounts the tree, with its arguments."""
-        argv: list[Arg] = [Tool("sandboxed"), joined("--root=", self.root)]
+        argv: list[Arg] = [own_program("sandboxed"), joined("--root=", self.root)]
         argv += [joined("--layer=", layer) for layer in self.layers]
         if self.upper:
-            argv += [joined("--upper=", self.upper), joined("--work=", Scratch("overlay-work"))]
+            argv += [joined("--upper=", self.upper), joined("--work=", scratch("overlay-work"))]
         argv += [joined("--bind=", source, ":", target) for source, target in self.binds]
         argv += [f"--move={source}:{target}" for source, target in self.moves]
         argv += [f"--tmpfs={target}" for target in self.tmpfs]

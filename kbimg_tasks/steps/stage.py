@@ -48,10 +48,19 @@ class Artifact:
     checksums: str = ""
 
 
-@frozen
-class Scratch:
-    """A temporary path in the stage's work directory, deleted with it."""
+class Base(Enum):
+    """The folder that a location is in."""
 
+    WORK = "the stage's work directory, deleted with it"
+    DATA = "the `data` folder of the package; its content is part of the fingerprint"
+    CACHE = "shared by all builds of this machine; its content is not part of the fingerprint"
+
+
+@frozen
+class Location:
+    """A file or directory below a folder that kbimg knows: see `scratch`, `data` and `cache`."""
+
+    base: Base
     name: str
 
 
@@ -64,21 +73,6 @@ class Source:
 
 
 @frozen
-class Data:
-    """A file or directory of the package's own `data` folder."""
-
-    name: str
-
-
-@frozen
-class Cache:
-    """A folder that all builds of this machine share. Its content is not part of the
-    fingerprint."""
-
-    name: str
-
-
-@frozen
 class Unhashed:
     """An argument that changes how a step is performed, not its result: not part of the
     fingerprint."""
@@ -87,23 +81,12 @@ class Unhashed:
 
 
 @frozen
-class Tool:
-    """One of kbimg's own programs, a module of `kbimg_tasks/tools`. Its code is part of the
-    fingerprint."""
-
-    name: str
-
-    @property
-    def module(self) -> str:
-        """The name of the module, for Python's `-m`."""
-        return f"kbimg_tasks.tools.{self.name}"
-
-
-@frozen
-class OneOf:
-    """The first of several equivalent programs that the host has."""
+class Program:
+    """A program: the first of several equivalent `names` that the host has. Or one of kbimg's own:
+    Python with the module `tool` of `kbimg_tasks/tools`, whose code is part of the fingerprint."""
 
     names: tuple[str, ...]
+    tool: str = ""
 
 
 @frozen
@@ -117,7 +100,7 @@ class Text:
 class Content:
     """The text of a small file, known only while building, such as a kernel version."""
 
-    artifact: Artifact | Scratch
+    artifact: Artifact | Location
 
 
 @frozen
@@ -136,8 +119,28 @@ class Secret:
     text: str = field(repr=False)
 
 
-Arg = Union[str, Artifact, Scratch, Source, Data, Cache, Tool, Unhashed, OneOf, Content, Joined]
+Arg = Union[str, Artifact, Location, Source, Program, Unhashed, Content, Joined]
 Stdin = Union[Arg, Text, Secret]
+
+
+def scratch(name: str) -> Location:
+    """A temporary path in the stage's work directory, deleted with it."""
+    return Location(Base.WORK, name)
+
+
+def data(name: str) -> Location:
+    """A file or directory of the package's own `data` folder."""
+    return Location(Base.DATA, name)
+
+
+def cache(name: str) -> Location:
+    """A folder that all builds of this machine share."""
+    return Location(Base.CACHE, name)
+
+
+def own_program(tool: str) -> Program:
+    """One of kbimg's own programs, a module of `kbimg_tasks/tools`."""
+    return Program(("python3",), tool)
 
 
 def joined(*parts: Arg) -> Joined:
@@ -160,7 +163,7 @@ class Growth:
     """Progress measured by the disk space of `file`, compared with that of the artifacts
     `made_of`."""
 
-    file: Artifact | Scratch
+    file: Artifact | Location
     made_of: tuple[Artifact, ...]
 
 
@@ -190,10 +193,10 @@ class Step:
 
     argv: tuple[Arg, ...]
     stdin: Stdin | None = None
-    stdout: Artifact | Scratch | None = None
+    stdout: Artifact | Location | None = None
     env: tuple[tuple[str, Arg], ...] = ()
     wrappers: tuple[Wrapper, ...] = ()
-    also_runs: tuple[str | OneOf, ...] = ()
+    also_runs: tuple[str | Program, ...] = ()
     progress: Progress | Growth | None = None
     option: tuple[str | int, ...] = ()
 
@@ -206,7 +209,7 @@ class Step:
         """The same step with its standard input taken from a file or a secret."""
         return evolve(self, stdin=stdin)
 
-    def into(self, stdout: Artifact | Scratch) -> Step:
+    def into(self, stdout: Artifact | Location) -> Step:
         """The same step with its standard output written to a file."""
         return evolve(self, stdout=stdout)
 
@@ -218,7 +221,7 @@ class Step:
         """The same step with one more wrapper around it."""
         return evolve(self, wrappers=(wrapper, *self.wrappers))
 
-    def using(self, *programs: str | OneOf) -> Step:
+    def using(self, *programs: str | Program) -> Step:
         """The same step, with further programs that its own program runs."""
         return evolve(self, also_runs=programs)
 
@@ -230,7 +233,7 @@ class Step:
         """The same step, with its progress measured by its output."""
         return evolve(self, progress=Progress(pattern, total, unit))
 
-    def growing(self, file: Artifact | Scratch, *made_of: Artifact) -> Step:
+    def growing(self, file: Artifact | Location, *made_of: Artifact) -> Step:
         """The same step, with its progress measured by the file that it writes."""
         return evolve(self, progress=Growth(file, made_of))
 
@@ -242,7 +245,7 @@ def run(*argv: Arg, **env: Arg) -> Step:
 
 def tool(name: str, *argv: Arg, **env: Arg) -> Step:
     """A step that runs one of kbimg's own programs in `kbimg_tasks/tools`."""
-    return run(Tool(name), *argv, **env)
+    return run(own_program(name), *argv, **env)
 
 
 @frozen
@@ -295,6 +298,16 @@ class Stage:
             if isinstance(artifact, Artifact) and artifact.stage != self.name:
                 wanted[artifact] = None
         return tuple(wanted)
+
+    def locations(self, base: Base) -> tuple[Location, ...]:
+        """The locations below `base` among the arguments."""
+        found = (arg for arg in self.args() if isinstance(arg, Location) and arg.base is base)
+        return tuple(dict.fromkeys(found))
+
+    def tools(self) -> tuple[str, ...]:
+        """kbimg's own programs among the arguments."""
+        found = (arg.tool for arg in self.args() if isinstance(arg, Program) and arg.tool)
+        return tuple(dict.fromkeys(found))
 
     def sources(self) -> tuple[Source, ...]:
         """The user's files and directories among the arguments."""

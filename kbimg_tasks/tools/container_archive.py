@@ -33,7 +33,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from kbimg_tasks.tools.units import MIB
 
@@ -173,20 +173,23 @@ def as_json(content: Any) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
+class Description(NamedTuple):
+    """What the archive says of its image; `clock` is in seconds since the epoch."""
+
+    name: str
+    full_name: str
+    architecture: str
+    settings: dict[str, Any]
+    clock: int
+
+
 def write(
-    out: BinaryIO,
-    layers: Sequence[tuple[str, Iterator[bytes]]],
-    name: str,
-    full_name: str,
-    architecture: str,
-    settings: dict[str, Any],
-    clock: int,
-    threads: int,
+    out: BinaryIO, layers: Sequence[tuple[str, Iterator[bytes]]], image: Description, threads: int
 ) -> tuple[str, str]:
-    """The archive; the digests of its configuration and manifest. Each layer comes with the words
+    """The archive; the digests of its configuration and manifest. Each layer comes with the text
     that its history shows."""
-    layout = Layout(out, clock)
-    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock))
+    layout = Layout(out, image.clock)
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(image.clock))
     blobs, contents = [], []
     for _, blocks in layers:
         content = Digesting(blocks)
@@ -195,9 +198,9 @@ def write(
     config, config_size = layout.blob(
         {
             "created": created,
-            "architecture": architecture,
+            "architecture": image.architecture,
             "os": "linux",
-            "config": settings,
+            "config": image.settings,
             "rootfs": {"type": "layers", "diff_ids": contents},
             "history": [{"created": created, "created_by": words} for words, _ in layers],
         }
@@ -224,10 +227,10 @@ def write(
                     "mediaType": f"{OCI}manifest.v1+json",
                     "digest": manifest,
                     "size": manifest_size,
-                    "platform": {"architecture": architecture, "os": "linux"},
+                    "platform": {"architecture": image.architecture, "os": "linux"},
                     "annotations": {
-                        "io.containerd.image.name": full_name,
-                        "org.opencontainers.image.ref.name": name.rpartition(":")[2],
+                        "io.containerd.image.name": image.full_name,
+                        "org.opencontainers.image.ref.name": image.name.rpartition(":")[2],
                     },
                 }
             ],
@@ -238,7 +241,7 @@ def write(
         [
             {
                 "Config": path(config.replace(":", "/")),
-                "RepoTags": [name],
+                "RepoTags": [image.name],
                 "Layers": [path(digest.replace(":", "/")) for digest, _ in blobs],
             }
         ],
@@ -278,17 +281,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     settings = json.loads(given.settings.read_text()) if given.settings else {}
     layers = [layer(kind, text, given.clock) for kind, text in given.layers]
+    image = Description(given.name, given.full_name, given.architecture, settings, given.clock)
     with given.archive.open("w+b") as out:
-        digests = write(
-            out,
-            layers,
-            given.name,
-            given.full_name,
-            given.architecture,
-            settings,
-            given.clock,
-            os.cpu_count() or 1,
-        )
+        digests = write(out, layers, image, os.cpu_count() or 1)
     if given.digests:
         given.digests.write_text("".join(f"{digest}\n" for digest in digests))
     return 0

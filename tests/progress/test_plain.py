@@ -18,7 +18,7 @@ from kbimg_tasks.progress.running import Running
 from kbimg_tasks.stages import packages
 from kbimg_tasks.steps.programs import at_work
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
-from kbimg_tasks.steps.stage import Artifact, OneOf, run, tool
+from kbimg_tasks.steps.stage import Artifact, Program, run, tool
 from kbimg_tasks.tools.units import MIB
 
 
@@ -75,7 +75,7 @@ def test_a_program_of_ours_is_heard_while_it_works(project):
     [
         (run("/usr/bin/tar", "-c"), "tar"),
         (tool("sum_file", "x"), "sum_file"),
-        (nosync(run(OneOf(("dnf", "yum")), "--", "x")), "dnf"),
+        (nosync(run(Program(("dnf", "yum")), "--", "x")), "dnf"),
         (run("mke2fs").behind("flock", "--no-fork", "lock"), "mke2fs"),
         (
             Sandbox(root="/r", layers=(Artifact("a", "b"),), chroot=True).wrap(run("useradd")),

@@ -17,7 +17,7 @@ from kbimg_tasks.machine.partitions import plan_table
 from kbimg_tasks.stages import archive, disk, filesystems
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Artifact, Scratch
+from kbimg_tasks.steps.stage import Artifact, scratch
 
 pytestmark = pytest.mark.image
 
@@ -25,7 +25,7 @@ CLOCK = "1700000000"
 TABLE = plan_table(256, 3)
 IDS = Ids.of(TABLE)
 LOW, HIGH = Artifact("low", "tree", is_tree=True), Artifact("high", "tree", is_tree=True)
-TREE = Sandbox(root=Scratch("root"), layers=(LOW, HIGH))
+TREE = Sandbox(root=scratch("root"), layers=(LOW, HIGH))
 FILES = (
     "usr/bin/tool",
     "etc/conf",

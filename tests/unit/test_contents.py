@@ -11,7 +11,7 @@ from kbimg_tasks.config.load import load
 from kbimg_tasks.plan.images import Plan, plan
 from kbimg_tasks.stages.contents import PROGRAMS
 from kbimg_tasks.steps.programs import programs
-from kbimg_tasks.steps.stage import Tool
+from kbimg_tasks.steps.stage import own_program
 
 ABOUT = {"packages.txt", "sbom.cdx.json"}
 TOOLS = {"build-tools.json"}
@@ -61,7 +61,7 @@ def test_only_what_built_is_of_the_host():
         for stage in stages
         for artifact in stage.artifacts
         for step in stage.steps
-        if Tool("describe_programs") in step.command
+        if own_program("describe_programs") in step.command
     } == {PROGRAMS}
 
 

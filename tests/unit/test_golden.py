@@ -15,7 +15,7 @@ from kbimg_tasks.config.load import load
 from kbimg_tasks.machine.architecture import ARCHITECTURES
 from kbimg_tasks.plan.images import plan
 from kbimg_tasks.plan.root import Given
-from kbimg_tasks.steps.render import command_line, symbolic
+from kbimg_tasks.steps.render import Symbolic, command_line
 
 CONFIG, GOLDEN = TOP / "config", TOP / "tests/golden"
 CONFIGURATIONS = sorted(
@@ -46,7 +46,7 @@ def text_of(example: str, folder: Path) -> str:
     parts = []
     for stage in plan(load(path, path.parent), given).stages:
         parts.append(f"# {stage.name}: {stage.summary}\n")
-        parts += [command_line(step, symbolic(stage)) + "\n" for step in stage.steps]
+        parts += [command_line(step, Symbolic(stage)) + "\n" for step in stage.steps]
         parts.append("\n")
     return "".join(parts)
 

@@ -25,17 +25,17 @@ from kbimg_tasks.plan.images import plan
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import (
     Artifact,
-    Cache,
     Content,
-    OneOf,
-    Scratch,
+    Program,
     Secret,
     Size,
     Source,
     Stage,
     Text,
+    cache,
     joined,
     run,
+    scratch,
 )
 from kbimg_tasks.tools.user_error import UserError
 
@@ -183,18 +183,18 @@ def example(folder: Path) -> tuple[Stage, ...]:
                     Content(OTHER),
                     joined("--x=", Content(OTHER), " $"),
                     NASTY=NASTY,
-                    HOME=Scratch("home").name,
+                    HOME=scratch("home").name,
                 ).into(printed),
                 run("sh", "-c", SHOW, NASTY=NASTY).into(result),
                 run("cat").fed(Text(HERE)).into(fed),
                 run("cat").fed(Secret("the.secret", "a $ecret\n")).into(secret),
-                run("mkdir", "--parents", inside, hidden, Cache("in/cache")),
+                run("mkdir", "--parents", inside, hidden, cache("in/cache")),
                 run("cp", Source(source), inside),
                 run("touch", "--date=@5", joined(inside, "/old")),
                 run("touch", "--date=@1234567890.5", joined(inside, "/half")),
                 run("ln", "--symbolic", "nowhere", joined(tree, "/link")),
                 run("mknod", joined(tree, "/whiteout"), "c", "0", "0"),
-                run(OneOf(("no-such-program", "cp")), OTHER, joined(tree, "/copied")),
+                run(Program(("no-such-program", "cp")), OTHER, joined(tree, "/copied")),
             ),
         ),
     )
@@ -315,7 +315,7 @@ def test_what_is_kept_is_not_made_again(tmp_path):
 
 def test_what_is_missing_is_told_before_anything_is_made(tmp_path, shell):
     stages = one(
-        run("no-such-program", "x").fed(Secret("name", "x")), run(OneOf(("not-this", "not-that")))
+        run("no-such-program", "x").fed(Secret("name", "x")), run(Program(("not-this", "not-that")))
     )
     folder = written(tmp_path, stages)
     done = build(folder)

@@ -8,24 +8,24 @@ from kbimg_tasks.build import fingerprint
 from kbimg_tasks.machine.architecture import X86_64
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.programs import at_work, machines, programs
-from kbimg_tasks.steps.render import actual, command_line, symbolic
+from kbimg_tasks.steps.render import Actual, Symbolic, command_line
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import (
     Artifact,
-    Cache,
     Content,
-    Data,
-    OneOf,
-    Scratch,
+    Program,
     Secret,
     Size,
     Source,
     Stage,
     Text,
-    Tool,
     Unhashed,
+    cache,
+    data,
     joined,
+    own_program,
     run,
+    scratch,
     tool,
 )
 
@@ -108,7 +108,7 @@ def test_what_python_compiles_beside_our_data_does_not_count(tmp_path: Path, mon
     monkeypatch.setattr(fingerprint, "DATA", tmp_path)
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins/one.py").write_text("x = 1\n")
-    reading = stage(run("cat", Data("plugins")))
+    reading = stage(run("cat", data("plugins")))
 
     def now() -> str:
         return fingerprint.of(reading, identity, KEY)
@@ -159,7 +159,7 @@ def test_secrets_count_by_a_key_and_are_never_shown():
     assert one != fingerprint.of(with_secret("hunter3"), identity, KEY)
     assert one != fingerprint.of(with_secret("hunter2"), identity, b"other")
     assert "hunter2" not in repr(with_secret("hunter2"))
-    shown = command_line(with_secret("hunter2").steps[0], symbolic(with_secret("hunter2")))
+    shown = command_line(with_secret("hunter2").steps[0], Symbolic(with_secret("hunter2")))
     assert shown == 'a $WORK/out < "$KBIMG_SECRETS/name"'.replace("$WORK/out", "'$WORK/out'")
 
 
@@ -205,8 +205,8 @@ def test_code_counts_with_the_modules_of_ours_that_it_imports(tmp_path: Path):
 
 def test_paths(tmp_path: Path):
     layout = Layout(tmp_path / "out", tmp_path / "cache")
-    one = stage(run("a", OWN, OTHER, Scratch("s"), Cache("c"), joined("-x", OTHER, ":y")))
-    text = actual(one, layout)
+    one = stage(run("a", OWN, OTHER, scratch("s"), cache("c"), joined("-x", OTHER, ":y")))
+    text = Actual(one, layout).text
     words = [text(arg) for arg in one.steps[0].argv]
     private = f"{tmp_path}/out/.kbimg"
     assert words == [
@@ -220,14 +220,14 @@ def test_paths(tmp_path: Path):
 
 
 def test_programs_of_the_host_and_not_of_the_tree():
-    root = Scratch("root")
+    root = scratch("root")
     tree = Sandbox(root=root, layers=(OTHER,))
     one = stage(
         tree.wrap(run("mke2fs", OWN)),
         tree.running_in(X86_64).wrap(run("useradd", "x")),
         tool("fill", OWN),
         tree.wrap(tool("fill_fat", OWN).using("mcopy")),
-        tree.wrap(run(OneOf(("dnf", "yum")))).behind("flock", "--no-fork", Cache("c")),
+        tree.wrap(run(Program(("dnf", "yum")))).behind("flock", "--no-fork", cache("c")),
         run("qemu-img", "--", OWN),
     )
     names = {one.names for one in programs([one])}
@@ -247,7 +247,7 @@ def test_wrappers_are_flattened_last_the_outermost_first():
     tree = Sandbox(root="/r", machine="aarch64")
     step = nosync(tree.wrap(run("useradd", "x"))).behind("flock", "lock")
     assert step.argv == ("useradd", "x")
-    assert command_line(step, symbolic(stage(step))) == (
+    assert command_line(step, Symbolic(stage(step))) == (
         "flock lock python3 -m kbimg_tasks.tools.unsynced -- python3 -m kbimg_tasks.tools.sandboxed"
         " --root=/r --machine=aarch64 -- useradd x"
     )
@@ -259,7 +259,7 @@ def test_wrappers_are_flattened_last_the_outermost_first():
 def test_the_code_of_a_tool_counts_wherever_it_is_run(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(fingerprint, "TOOLS", tmp_path)
     monkeypatch.setattr(fingerprint, "code", lambda path: path.read_text())
-    for step in (tool("fill", OWN), run("a").behind(Tool("fill"))):
+    for step in (tool("fill", OWN), run("a").behind(own_program("fill"))):
         seen = set()
         for text in ("one", "two"):
             (tmp_path / "fill.py").write_text(text)
@@ -288,7 +288,7 @@ def test_the_size_says_what_an_artifact_counts_by(tmp_path: Path):
 def test_how_a_thing_is_done_does_not_count():
     ways = [("docker", "save", "a"), ("ctr", "images", "export", "-", "b"), ("ctr",)]
     seen = {
-        command_line(run(*map(Unhashed, way), OWN).into(OWN), symbolic(stage())) for way in ways
+        command_line(run(*map(Unhashed, way), OWN).into(OWN), Symbolic(stage())) for way in ways
     }
     assert len(seen) == 1
-    assert programs([stage(run(*map(Unhashed, ways[0])))]) > {OneOf(("docker",))}
+    assert programs([stage(run(*map(Unhashed, ways[0])))]) > {Program(("docker",))}

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from kbimg_tasks.build import environment
 from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
 from kbimg_tasks.steps.programs import programs
-from kbimg_tasks.steps.render import Renderer, command, published, shell
-from kbimg_tasks.steps.stage import Cache, Data, Secret, Stage, Step, Text, Tool
+from kbimg_tasks.steps.render import Renderer, Shell, command, published
+from kbimg_tasks.steps.stage import Base, Secret, Stage, Step, Text
 
 WIDTH = 100
 INDENT, MORE = "    ", " \\"
@@ -32,7 +32,7 @@ PLAN=$(dirname "$(realpath "$0")")
 
 def stage(made: Stage) -> str:
     """The script of one stage."""
-    text = shell(made)
+    rendered = Shell(made)
     parts = [f"#!/bin/sh\n# {made.name}: {made.summary}\n{_files(made)}{HEAD}"]
     if made.protected:
         places = [quoted(f"{published(one)}/{one.name}") for one in made.artifacts]
@@ -41,7 +41,7 @@ def stage(made: Stage) -> str:
             f"# Protected: what is there is not made again.\nif {there}; then\n{INDENT}exit 0\nfi\n"
         )
     parts.append("".join(_beginning(made)))
-    parts += [step(one, text) for one in made.steps]
+    parts += [step(one, rendered) for one in made.steps]
     parts.append("".join(_publishing(made)) + "finish\n")
     return "\n".join(parts)
 
@@ -64,24 +64,25 @@ def _beginning(made: Stage) -> Iterator[str]:
     """The commands that make the empty folder and check the prerequisites."""
     yield f"begin {made.name}\n"
     needed = [f"{published(artifact)}/{artifact.name}" for artifact in made.needs()]
+    rendered = Shell(made)
     needed += [
-        shell(made)(source) for source in made.sources() if source not in made.implicit_inputs
+        rendered.source(source) for source in made.sources() if source not in made.implicit_inputs
     ]
     if needed:
         yield _command(["need", *map(quoted, needed)])
     if asked := secrets([made]):
         yield _command(["secrets", *map(quoted, asked)])
-    for cache in dict.fromkeys(arg for arg in made.args() if isinstance(arg, Cache)):
-        yield f"(umask 022 && mkdir --parents {quoted(shell(made)(cache))})\n"
+    for cache in made.locations(Base.CACHE):
+        yield f"(umask 022 && mkdir --parents {quoted(rendered.location(cache))})\n"
 
 
-def step(done: Step, text: Renderer) -> str:
+def step(done: Step, rendered: Renderer) -> str:
     """The command of one step, wrapped."""
-    words = ["step", *(f"{name}={quoted(text(value))}" for name, value in done.env)]
-    words += map(quoted, command(done, text))
+    words = ["step", *(f"{name}={quoted(rendered.text(value))}" for name, value in done.env)]
+    words += map(quoted, command(done, rendered))
     behind = ""
     if done.stdout is not None:
-        words += [f"> {quoted(text(done.stdout))}"]
+        words += [f"> {quoted(rendered.text(done.stdout))}"]
     if isinstance(done.stdin, Secret):
         words += [f"< {quoted('$KBIMG_SECRETS/' + done.stdin.name)}"]
     elif isinstance(done.stdin, Text):
@@ -89,7 +90,7 @@ def step(done: Step, text: Renderer) -> str:
         words += [f"<< '{end}'"]
         behind = f"{done.stdin.text}{end}\n"
     elif done.stdin is not None:
-        words += [f"< {quoted(text(done.stdin))}"]
+        words += [f"< {quoted(rendered.text(done.stdin))}"]
     return _command(words) + behind
 
 
@@ -104,14 +105,14 @@ def delimiter(text: str) -> str:
 
 def _publishing(made: Stage) -> Iterator[str]:
     """The commands that set modes and times of the artifacts and move them to their places."""
-    text = shell(made)
+    rendered = Shell(made)
     printed = [one.stdout for one in made.steps]
     for artifact in made.artifacts:
-        place = quoted(text(artifact))
+        place = quoted(rendered.artifact(artifact))
         if artifact.is_result and artifact in printed:
             yield f"chmod 644 {place}\n"
         if artifact.is_tree and not made.protected:
-            yield f"age {place} {quoted(text(made.clock))}\n"
+            yield f"age {place} {quoted(rendered.text(made.clock))}\n"
         yield f"publish {place} {quoted(published(artifact))}\n"
 
 
@@ -151,16 +152,12 @@ def secrets(stages: Iterable[Stage]) -> tuple[str, ...]:
 
 def tools(stages: Iterable[Stage]) -> tuple[str, ...]:
     """The names of kbimg's own tools that the stages run."""
-    return tuple(
-        sorted({arg.name for made in stages for arg in made.args() if isinstance(arg, Tool)})
-    )
+    return tuple(sorted({tool for made in stages for tool in made.tools()}))
 
 
 def data(stages: Iterable[Stage]) -> tuple[str, ...]:
     """The names of kbimg's data files that the stages read."""
-    return tuple(
-        sorted({arg.name for made in stages for arg in made.args() if isinstance(arg, Data)})
-    )
+    return tuple(sorted({file.name for made in stages for file in made.locations(Base.DATA)}))
 
 
 def names(stages: Sequence[Stage]) -> tuple[str, ...]:

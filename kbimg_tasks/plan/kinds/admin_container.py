@@ -11,7 +11,7 @@ from kbimg_tasks.plan.root import SAVING, Given
 from kbimg_tasks.plan.system import System
 from kbimg_tasks.stages import admin_container, archive, container, contents, packages
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Content, Scratch, Stage
+from kbimg_tasks.steps.stage import Arg, Content, Stage, scratch
 
 
 def plan(config: Config, given: Given, _system: System | None) -> ImagePlan | None:
@@ -57,7 +57,7 @@ def _from_packages(asked: AdminContainer, repo: Path, given: Given) -> tuple[Sta
     clock: Arg = given.epoch or Content(chosen["clock"])
     rootfs = packages.container_rootfs("admin_rootfs", chosen, given.architecture, clock)
     own = admin_container.customised(rootfs, given.architecture, asked.hostshell, clock)
-    tree = Sandbox(root=Scratch("root"), layers=(rootfs["rootfs"], own["layer"]))
+    tree = Sandbox(root=scratch("root"), layers=(rootfs["rootfs"], own["layer"]))
     tar = archive.tree_tar("admin_tar", "the admin container's tree as one layer", tree, clock)
     archived = container.archive(
         admin_container.ARCHIVE,

@@ -8,7 +8,18 @@ from attrs import evolve
 
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.steps.sandbox import FACTORY_AS_VAR, Sandbox, nosync
-from kbimg_tasks.steps.stage import Arg, Artifact, Content, Data, Scratch, Stage, Step, joined, run
+from kbimg_tasks.steps.stage import (
+    Arg,
+    Artifact,
+    Content,
+    Location,
+    Stage,
+    Step,
+    data,
+    joined,
+    run,
+    scratch,
+)
 
 MODULES = "/usr/lib/dracut/modules.d"
 # Creates the machine-id of a node: part of every initramfs of kbimg.
@@ -18,37 +29,41 @@ VERITY = "92kubeos-verity"
 _NAME_AT = 2  # a module's folder is its name behind two digits of order
 
 
-def tree_for(system: Artifact, upper: Artifact | Scratch) -> Sandbox:
+def tree_for(system: Artifact, upper: Artifact | Location) -> Sandbox:
     """The tree that dracut runs in; changes go to `upper`."""
-    return Sandbox(root=Scratch("root"), layers=(system,), upper=upper, moves=(FACTORY_AS_VAR,))
+    return Sandbox(root=scratch("root"), layers=(system,), upper=upper, moves=(FACTORY_AS_VAR,))
 
 
 def with_modules(tree: Sandbox, *modules: str) -> Iterator[Step]:
     """The steps that copy kbimg's modules, folders of data/dracut, next to dracut's own."""
     for module in modules:
         yield tree.wrap(
-            run("cp", "--recursive", Data(f"dracut/{module}"), joined(tree.root, MODULES))
+            run("cp", "--recursive", data(f"dracut/{module}"), joined(tree.root, MODULES))
         )
 
 
+def ready(
+    tree: Sandbox, architecture: Architecture, binds: tuple[tuple[Arg, Arg], ...] = ()
+) -> Sandbox:
+    """The tree as dracut runs inside it: its temporary files and log are not kept."""
+    return evolve(tree, tmpfs=("/var/tmp", "/var/log"), binds=binds).running_in(architecture)
+
+
 def dracut(
-    tree: Sandbox,
-    architecture: Architecture,
+    inside: Sandbox,
     modules: tuple[str, ...],
     target: str,
     described: Stage,
     clock: Arg,
-    binds: tuple[tuple[Arg, Arg], ...] = (),
     without: tuple[str, ...] = (),
 ) -> Step:
-    """The steps that make the initramfs at the path `target` of the tree.
+    """The step that makes the initramfs at the path `target` of the tree.
 
     `described` is the stage with the kernel version and the best compressor for its initramfs;
     `without` are modules of dracut to leave out. The same tree gives the same bytes: dracut(8),
     --reproducible. The initramfs has no device nodes, which only root of the host can create: the
     kernel's built-in file system has the console, and devtmpfs the other devices.
     """
-    inside = evolve(tree, tmpfs=("/var/tmp", "/var/log"), binds=binds).running_in(architecture)
     names = " ".join(module[_NAME_AT:] for module in modules)
     return nosync(
         inside.wrap(

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from attrs import frozen
+
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
-from kbimg_tasks.steps.stage import Arg, Artifact, Data, Scratch, Step, joined, run, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Step, data, joined, run, scratch, tool
 from kbimg_tasks.tools.units import MIB
+
+
+@frozen
+class Filling:
+    """What a file system is filled with: a folder of the stage, or `below` of a mounted tree."""
+
+    folder: Arg
+    tree: Sandbox | None = None
+    below: str = ""
+
+    @property
+    def copied(self) -> Arg:
+        """The folder whose content is copied."""
+        return joined(self.folder, self.below) if self.below else self.folder
+
+
+def tree_below(tree: Sandbox, below: str = "") -> Filling:
+    """The whole tree, or the folder `below` of it."""
+    return Filling(tree.root, tree, below)
 
 
 def ext4(
@@ -16,14 +37,11 @@ def ext4(
     partition: Partition,
     ids: Ids,
     clock: Arg,
+    filling: Filling | None = None,
     *,
     in_disk: bool = False,
-    tree: Sandbox | None = None,
-    below: str = "",
-    folder: Scratch | None = None,
 ) -> Iterator[Step]:
-    """The steps that make a file system of the partition's size from a tree or a folder, or an
-    empty one. With `below`, only that folder of the tree is copied.
+    """The steps that make a file system of the partition's size, filled or empty.
 
     With `in_disk`, `image` is a whole disk and the file system is made at the start of the
     partition, which avoids writing it twice. The bytes do not depend on the time and the host: the
@@ -34,10 +52,8 @@ def ext4(
     environment = {"E2FSPROGS_FAKE_TIME": clock, "SOURCE_DATE_EPOCH": clock}
     offset = partition.start_mib * MIB
     place = f",offset={offset}" if in_disk else ""
-    source: Arg | None = (
-        joined(tree.root, below) if tree and below else (tree.root if tree else folder)
-    )
-    filling = ("-d", source) if source else ()
+    tree = filling.tree if filling else None
+    source = ("-d", filling.copied) if filling else ()
     make = run(
         "mke2fs",
         "-q",
@@ -52,19 +68,19 @@ def ext4(
         number,
         "-E",
         f"nodiscard,hash_seed={number},root_owner=0:0{place}",
-        *filling,
+        *source,
         image,
         f"{partition.size_mib}M",
-        MKE2FS_CONFIG=Data("mke2fs.conf"),
+        MKE2FS_CONFIG=data("mke2fs.conf"),
         **environment,
     )
-    if tree and not below:
+    if filling and tree and not filling.below:
         make = make.growing(image, *tree.layers)
-        # libext2fs takes the offset after the name of the file.
+    # libext2fs takes the offset after the name of the file.
     made: Arg = joined(image, f"?offset={offset}") if in_disk else image
-    groups, commands = Scratch("groups"), Scratch("debugfs-commands")
+    groups, commands = scratch("groups"), scratch("debugfs-commands")
     yield nosync(tree.wrap(make) if tree else make)
     yield run("dumpe2fs", made).into(groups)
     yield tool("ext4_times", groups, joined("--clock=", clock)).into(commands)
     set_times = run("debugfs", "-w", "-f", commands, made, **environment)
-    yield nosync(set_times).into(Scratch("debugfs-log"))
+    yield nosync(set_times).into(scratch("debugfs-log"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from attrs import frozen
 
 from kbimg_tasks.steps.sandbox import in_memory
-from kbimg_tasks.steps.stage import Arg, Artifact, OneOf, Secret, Step, joined, tool
+from kbimg_tasks.steps.stage import Arg, Artifact, Program, Secret, Step, joined, tool
 
-SIGNERS = OneOf(("sbsign", "pesign"))
-VERIFIERS = OneOf(("sbverify", "pesigcheck"))
+SIGNERS = Program(("sbsign", "pesign"))
+VERIFIERS = Program(("sbverify", "pesigcheck"))
 
 
 @frozen
