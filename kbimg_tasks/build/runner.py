@@ -13,7 +13,7 @@ import re
 import signal
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
@@ -23,10 +23,12 @@ from typing import IO, Any
 from attrs import frozen
 
 from kbimg_tasks.build import environment, run_log, space, stamps, store
+from kbimg_tasks.diagnostics.problem import Option
 from kbimg_tasks.host import installation, remove
 from kbimg_tasks.host.allocation import allocated
 from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
 from kbimg_tasks.progress.watcher import Watcher
+from kbimg_tasks.steps.blame import blamed
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.programs import at_work
 from kbimg_tasks.steps.render import Actual, command, command_line
@@ -38,14 +40,11 @@ NOBODY = Watcher()
 
 
 class StageFailed(UserError):
-    """A stage failed. If the program of a step failed, `option` is the
-    option that the step comes from, and `last` are the last lines of its output."""
+    """A stage failed. `blamed` are the options to blame, each with its error message."""
 
-    def __init__(
-        self, text: str, option: tuple[str | int, ...] = (), last: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, text: str, blamed: Iterable[tuple[Option, str]] = ()) -> None:
         super().__init__(text)
-        self.option, self.last = option, tuple(last)
+        self.blamed = tuple(blamed)
 
 
 def perform(stage: Stage, layout: Layout, watcher: Watcher = NOBODY) -> None:
@@ -174,7 +173,7 @@ class _Execution:
         if status != 0:
             if space.is_exhausted(self.layout, self.last):
                 raise StageFailed(space.exhausted(self.stage, self.layout, self._failure(status)))
-            raise StageFailed(self._failure(status), self.step.option, self.last)
+            raise StageFailed(self._failure(status), blamed(self.step.blames, self.last))
 
     def _streams(self, held: ExitStack) -> dict[str, object]:
         stdin = self.step.stdin

@@ -11,7 +11,7 @@ from typing import Any
 
 from kbimg_tasks.config.kind import Kind
 from kbimg_tasks.config.model import OF_THE_TREE, SOURCES
-from kbimg_tasks.config.quoting import Option
+from kbimg_tasks.diagnostics.problem import Option
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.partitions import LayoutError, plan_table
 

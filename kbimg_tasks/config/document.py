@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from attrs import field, frozen
@@ -26,12 +25,6 @@ class Document:
         """The line of an option, or of the nearest thing around it that is there; 0 for none."""
         found = self._nearest(path)
         return self.places[found].key.line if found else 0
-
-    def where(self, option: str) -> str:
-        """`kbimg.toml:12` for an option such as `users[0].name`."""
-        words = re.findall(r"[^.\[\]]+", option)
-        line = self.line(tuple(int(word) if word.isdecimal() else word for word in words))
-        return f"{self.file}:{line}" if line else self.file
 
     def problem(
         self,

@@ -8,7 +8,7 @@ from enum import Enum
 from attrs import field, frozen
 
 from kbimg_tasks.config.model import SOURCES
-from kbimg_tasks.config.quoting import Option
+from kbimg_tasks.diagnostics.problem import Option
 
 
 class Start(Enum):

@@ -8,7 +8,6 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from kbimg_tasks.config.document import Document
-from kbimg_tasks.config.quoting import Option
 from kbimg_tasks.config.tables import (
     AdminContainer,
     ChrootScript,
@@ -23,7 +22,7 @@ from kbimg_tasks.config.tables import (
     SystemdService,
     User,
 )
-from kbimg_tasks.diagnostics.problem import ERROR, Problem
+from kbimg_tasks.diagnostics.problem import ERROR, Option, Problem
 
 
 @frozen
@@ -65,10 +64,6 @@ class Config:
     def problem(self, option: Option, message: str, severity: str = ERROR) -> Problem:
         """What is wrong with an option or table, as ("grub", "passwd")."""
         return self.document.problem(option, message, severity=severity)
-
-    def where(self, option: str) -> str:
-        """Where an option stands: `kbimg.toml:31` for `copy_files[0].dst`."""
-        return self.document.where(option)
 
 
 TABLES: Mapping[str, type] = {

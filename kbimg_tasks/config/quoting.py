@@ -6,11 +6,10 @@ import difflib
 import json
 import re
 from collections.abc import Iterable
-from typing import Any, Callable, Union
+from typing import Any, Callable
 
 from kbimg_tasks.diagnostics.excerpt import MASK
-
-Option = tuple[Union[str, int], ...]
+from kbimg_tasks.diagnostics.problem import Option
 
 SHOWN_CHARACTERS = 60
 # Python refuses to write longer numbers in decimal.

@@ -12,11 +12,10 @@ from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.files import Files
 from kbimg_tasks.config.kind import Kind
 from kbimg_tasks.config.model import ARRAYS, TABLES
-from kbimg_tasks.config.quoting import Option
 from kbimg_tasks.config.rules import Several, Wrong
 from kbimg_tasks.config.secret import Secret
 from kbimg_tasks.config.tables import names
-from kbimg_tasks.diagnostics.problem import Problem
+from kbimg_tasks.diagnostics.problem import Option, Problem
 
 # The attributes of one table that are right; options that are absent have their default.
 Draft = dict[str, Any]

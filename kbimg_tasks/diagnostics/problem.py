@@ -4,12 +4,15 @@ of."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Union
 
 from attrs import frozen
 
 from kbimg_tasks.diagnostics.excerpt import Excerpt
 
 ERROR, WARNING = "error", "warning"
+# The path of an option or table, such as ("users", 0) for `users[0]`.
+Option = tuple[Union[str, int], ...]
 
 
 @frozen

@@ -120,7 +120,7 @@ def from_packages(
     chosen = packages.packages(
         "packages",
         machine,
-        packages.Wanted(config.from_repo.rpmlist, needed=needed),
+        packages.Wanted(config.from_repo.rpmlist, needed=needed, asked_by=("from_repo", "rpmlist")),
         packages.Repositories(
             config.from_repo.repo_path, given.repomds, given.locked, given.is_offline
         ),

@@ -30,7 +30,7 @@ def planned(
     else:
         made = (keys.kept(efi, grub_key, asked.cert_years),)
         source = made[0]["keys"]
-    opened = keys.checked(source, efi, grub_key, config.where)
+    opened = keys.checked(source, efi, grub_key)
     found = Keys(opened["keys"], efi, grub_key)
     root = from_packages(config, given, table, ids, found)
     chosen = root.stages[0]

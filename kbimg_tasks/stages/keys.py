@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Callable
 
+from kbimg_tasks.steps.blame import Blame
 from kbimg_tasks.steps.sandbox import in_memory
 from kbimg_tasks.steps.stage import (
     Arg,
@@ -16,7 +16,6 @@ from kbimg_tasks.steps.stage import (
     Source,
     Stage,
     Step,
-    Unhashed,
     data,
     joined,
     own_program,
@@ -32,6 +31,9 @@ OPENPGP_NAME = "gpgKey4kubeos"
 SUBJECT = "/CN=KubeOS Secure Boot"
 RSA_BITS = "4096"
 DAYS_A_YEAR = 365.25
+# Of the error message of tools/efi_key and tools/openpgp for a key that does not open.
+WRONG_PASSPHRASE = "expected the passphrase of .*"
+TABLE = "dm_verity"
 SECRET_FILE = "@SECRET@"  # a mark of tools/give_secret
 
 
@@ -137,18 +139,11 @@ def kept(efi: Secret, grub: Secret, years: int) -> Stage:
     )
 
 
-def checked(
-    keys: Artifact | Source, efi: Secret, grub: Secret, where: Callable[[str], str]
-) -> Stage:
+def checked(keys: Artifact | Source, efi: Secret, grub: Secret) -> Stage:
     """The checked keys in one layout, whatever the layout of the source: rsa4BIOS.key, .crt and
-    .der, gpg.key and gpg.sec; secret keys are encrypted with their passphrases. `where` gives the
-    place of an option for messages."""
+    .der, gpg.key and gpg.sec; secret keys are encrypted with their passphrases."""
     own = Artifact(CHECKED, "keys", is_tree=True)
     end = Artifact(CHECKED, NOT_AFTER)
-
-    def option(name: str) -> Arg:
-        return joined("--option=", Unhashed(f"{where(name)}: {name}"))
-
     return Stage(
         CHECKED,
         "the keys, opened by their passphrases and found good",
@@ -156,10 +151,14 @@ def checked(
         (own, end),
         steps=(
             run("mkdir", "--mode=700", own),
-            in_memory(tool("efi_key", keys, own, option(efi.name), joined("--not-after=", end)))
+            in_memory(tool("efi_key", keys, own, joined("--not-after=", end)))
             .fed(efi)
-            .using("openssl", "certutil", "pk12util"),
-            in_memory(tool("openpgp", "take", keys, own, option(grub.name))).fed(grub).using("gpg"),
+            .using("openssl", "certutil", "pk12util")
+            .blaming(Blame((TABLE, "efi_key"), WRONG_PASSPHRASE)),
+            in_memory(tool("openpgp", "take", keys, own))
+            .fed(grub)
+            .using("gpg")
+            .blaming(Blame((TABLE, "grub_key"), WRONG_PASSPHRASE)),
         ),
     )
 

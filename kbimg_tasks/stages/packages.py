@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
 from attrs import field, frozen
 
+from kbimg_tasks.diagnostics.problem import Option
 from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.steps.blame import Blame
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
 from kbimg_tasks.steps.stage import (
     Arg,
@@ -45,11 +48,13 @@ DOWNLOADED = r"^\((?P<count>\d+)/(?P<total>\d+)\): "
 @frozen
 class Wanted:
     """The packages to install: `names`, the first of `first_of` that the repositories have, and
-    `needed` packages for each purpose, which messages name."""
+    `needed` packages for each purpose, which messages name. `asked_by` is the option that lists
+    the names, if one does."""
 
     names: tuple[str, ...]
     first_of: tuple[str, ...] = ()
     needed: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    asked_by: Option = ()
 
 
 @frozen
@@ -134,7 +139,8 @@ def packages(
         steps=(
             where.wrap(dnf)
             .behind("flock", "--no-fork", DNF_CACHE)
-            .counting(DOWNLOADED, "0", "packages"),
+            .counting(DOWNLOADED, "0", "packages")
+            .blaming(*_absent(wanted, repositories)),
             tool(
                 "lock_packages",
                 resolved,
@@ -147,6 +153,17 @@ def packages(
         ),
         implicit_inputs=() if locked else tuple(Source(path) for path in repositories.repomds),
     )
+
+
+def _absent(wanted: Wanted, repositories: Repositories) -> Iterator[Blame]:
+    """What the error messages of dnf(8) for names that it does not know are blamed on."""
+    if wanted.asked_by:
+        for index, name in enumerate(wanted.names):
+            yield Blame(
+                (*wanted.asked_by, index),
+                f"^No match for argument: {re.escape(name)}$",
+                f"no repository of {repositories.file.name} has {name}",
+            )
 
 
 def files(resolved: Stage) -> Step:

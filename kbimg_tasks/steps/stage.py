@@ -14,6 +14,8 @@ from typing import Protocol, Union
 
 from attrs import Factory, evolve, field, frozen
 
+from kbimg_tasks.steps.blame import Blame
+
 
 class Size(Enum):
     """How large an artifact is, decided when planning.
@@ -187,8 +189,8 @@ class Step:
     """One program to run: an argument list, never a shell's text.
 
     `wrappers` run around the program, the outermost first. `also_runs` are programs of the host
-    that the program itself runs. `option` is the option that the step comes from, such as ("users",
-    0); the error message names it when the step fails.
+    that the program itself runs. `blames` are the options that the error message names when the
+    step fails.
     """
 
     argv: tuple[Arg, ...]
@@ -198,7 +200,7 @@ class Step:
     wrappers: tuple[Wrapper, ...] = ()
     also_runs: tuple[str | Program, ...] = ()
     progress: Progress | Growth | None = None
-    option: tuple[str | int, ...] = ()
+    blames: tuple[Blame, ...] = ()
 
     @property
     def command(self) -> tuple[Arg, ...]:
@@ -226,8 +228,13 @@ class Step:
         return evolve(self, also_runs=programs)
 
     def doing(self, *option: str | int) -> Step:
-        """The same step, with the option or table that it comes from."""
-        return evolve(self, option=option)
+        """The same step, with the option or table that it comes from, which any failure is blamed
+        on."""
+        return self.blaming(Blame(option))
+
+    def blaming(self, *blames: Blame) -> Step:
+        """The same step, with the options to blame when it fails."""
+        return evolve(self, blames=(*self.blames, *blames))
 
     def counting(self, pattern: str, total: Arg, unit: str) -> Step:
         """The same step, with its progress measured by its output."""

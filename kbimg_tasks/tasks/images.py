@@ -17,7 +17,6 @@ from kbimg_tasks.diagnostics.problem import Problem
 from kbimg_tasks.plan.images import Plan
 from kbimg_tasks.plan.kinds import DEFAULT_IMAGE, KINDS
 from kbimg_tasks.progress import Display
-from kbimg_tasks.session import blame
 from kbimg_tasks.session.catalogue import catalogue
 from kbimg_tasks.session.obstacles import obstacles
 from kbimg_tasks.session.outdated import outdated
@@ -156,7 +155,7 @@ class Command:
         if isinstance(self.session, Refused):
             yield from graph.tasks(stages, maker, cleaned, after, {})
             return
-        maker.blamed = partial(blame.blamed, self.session.config)
+        maker.located = self.session.config.problem
         for name, checks in self.plan.order_only_of(self.session.wanted(self.words)).items():
             after[name] += checks
         newer = outdated(self.session, self.display.say)

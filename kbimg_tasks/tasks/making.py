@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from itertools import starmap
 from typing import Callable
 
 from attrs import define, field
@@ -11,19 +12,13 @@ from doit.exceptions import TaskFailed
 
 from kbimg_tasks.build import lock, stamps, store
 from kbimg_tasks.build.runner import StageFailed, perform
-from kbimg_tasks.config.quoting import Option
+from kbimg_tasks.diagnostics.problem import Option
 from kbimg_tasks.progress import Display
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Artifact, Stage
 
-# The problems to report for a failed stage, of its name, the option that asked for its failed
-# step, and the last lines of the step's output.
-Blamed = Callable[[str, Option, "tuple[str, ...]"], Iterable[object]]
-
-
-def no_blame(_stage: str, _option: Option, _last: tuple[str, ...]) -> tuple[()]:
-    """Where there is no configuration to blame."""
-    return ()
+# The problem to report for an option and an error message: `Config.problem`.
+Located = Callable[[Option, str], object]
 
 
 @define(eq=False)
@@ -32,7 +27,7 @@ class Maker:
 
     layout: Layout
     display: Display
-    blamed: Blamed = no_blame
+    located: Located | None = None
     _guard: threading.Lock = field(factory=threading.Lock)
     _checked: set[Artifact] = field(factory=set)
 
@@ -44,8 +39,8 @@ class Maker:
                 self._check(artifact, by_name[artifact.stage])
             perform(stage, self.layout, self.display)
         except StageFailed as failure:
-            blame = map(str, self.blamed(stage.name, failure.option, failure.last))
-            return TaskFailed("\n".join((*blame, str(failure))))
+            problems = starmap(self.located, failure.blamed) if self.located else ()
+            return TaskFailed("\n".join((*map(str, problems), str(failure))))
         return None
 
     def _check(self, artifact: Artifact, stage: Stage) -> None:

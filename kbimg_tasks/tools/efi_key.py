@@ -1,6 +1,6 @@
 """Check and copy the keys by which the firmware knows what it may start.
 
-Usage: efi_key FROM FOLDER --option=OPTION --not-after=FILE < PASSPHRASE
+Usage: efi_key FROM FOLDER --not-after=FILE < PASSPHRASE
 
 FROM has the certificate as `rsa4BIOS.der`, and its key behind a passphrase, in `rsa4BIOS.key`
 (PKCS #8) or, as keys of legacy kbimg, in the NSS database `certdb` as `rsa4BIOS`.
@@ -24,7 +24,7 @@ from kbimg_tasks.tools.user_error import UserError
 CIPHER = "-aes-256-cbc"
 
 
-def take(source: Path, folder: Path, passphrase: bytes, option: str) -> int:
+def take(source: Path, folder: Path, passphrase: bytes) -> int:
     """Check and copy; when the certificate ends, in seconds since 1970. Raises UserError."""
     if not (source / DER).is_file():
         raise UserError(f"{source} has no {DER}, the Secure Boot certificate")
@@ -37,9 +37,9 @@ def take(source: Path, folder: Path, passphrase: bytes, option: str) -> int:
         raise UserError(f"{source / DER} is no certificate in DER: {failure}") from failure
     shutil.copy(source / DER, folder / DER)
     if (source / KEY).is_file():
-        from_file(source / KEY, folder / KEY, passphrase, option)
+        from_file(source / KEY, folder / KEY, passphrase)
     elif (source / DATABASE).is_dir():
-        from_database(source / DATABASE, folder / KEY, passphrase, option)
+        from_database(source / DATABASE, folder / KEY, passphrase)
     else:
         raise UserError(f"{source} has neither {KEY} nor {DATABASE}, the Secure Boot key")
     (folder / KEY).chmod(0o600)
@@ -47,7 +47,7 @@ def take(source: Path, folder: Path, passphrase: bytes, option: str) -> int:
     return not_after(source / DER, certificate)
 
 
-def from_file(path: Path, target: Path, passphrase: bytes, option: str) -> None:
+def from_file(path: Path, target: Path, passphrase: bytes) -> None:
     """The key out of a file of its own."""
     text = path.read_bytes()
     if b"PRIVATE KEY-----" not in text:
@@ -74,10 +74,10 @@ def from_file(path: Path, target: Path, passphrase: bytes, option: str) -> None:
             ]
         )
     except in_memory.Failed as failure:
-        raise wrong_passphrase(option, path, failure) from failure
+        raise wrong_passphrase(path, failure) from failure
 
 
-def from_database(database: Path, target: Path, passphrase: bytes, option: str) -> None:
+def from_database(database: Path, target: Path, passphrase: bytes) -> None:
     """The key out of an NSS database. Opening one may change it: a copy is opened."""
     copy, container = in_memory.HOME / DATABASE, in_memory.HOME / "key.p12"
     shutil.copytree(database, copy)
@@ -85,7 +85,7 @@ def from_database(database: Path, target: Path, passphrase: bytes, option: str) 
     try:
         in_memory.run([*listing, in_memory.file(passphrase)])
     except in_memory.Failed as failure:
-        raise wrong_passphrase(option, database, failure) from failure
+        raise wrong_passphrase(database, failure) from failure
     try:
         in_memory.run(
             [
@@ -121,9 +121,9 @@ def from_database(database: Path, target: Path, passphrase: bytes, option: str) 
     )
 
 
-def wrong_passphrase(option: str, path: Path, failure: Exception) -> UserError:
+def wrong_passphrase(path: Path, failure: Exception) -> UserError:
     """The error message about a key that does not open."""
-    return UserError(f"{option}: expected the passphrase of {path}, found another: {failure}")
+    return UserError(f"expected the passphrase of {path}, found another: {failure}")
 
 
 def same_key(source: Path, folder: Path, passphrase: bytes) -> None:
@@ -184,11 +184,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("source", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--option", required=True)
     parser.add_argument("--not-after", type=Path, required=True)
     options = parser.parse_args()
     try:
-        end = take(options.source, options.folder, in_memory.first_line(), options.option)
+        end = take(options.source, options.folder, in_memory.first_line())
     except (UserError, in_memory.Failed) as complaint:
         print(f"efi_key: {complaint}", file=sys.stderr)
         return 1

@@ -1,7 +1,7 @@
 """Make, check and use the OpenPGP key whose signatures GRUB demands.
 
 Usage: openpgp generate FOLDER --name=NAME < PASSPHRASE
-       openpgp take FROM FOLDER --option=OPTION [--keyring=FOLDER] < PASSPHRASE
+       openpgp take FROM FOLDER [--keyring=FOLDER] < PASSPHRASE
        openpgp sign FOLDER --clock=SECONDS FILE=SIGNATURE... < PASSPHRASE
 
 FOLDER gets, or has, `gpg.key`, the public key as GRUB takes it, and `gpg.sec`, the secret one
@@ -83,7 +83,7 @@ def write(ring: Keyring, folder: Path) -> None:
     (folder / SECRET).chmod(0o600)
 
 
-def take(source: Path, folder: Path, passphrase: bytes, option: str, elsewhere: Path) -> None:
+def take(source: Path, folder: Path, passphrase: bytes, elsewhere: Path) -> None:
     """Check the keys and copy them; the secret one may lie elsewhere. Raises UserError."""
     if not (source / PUBLIC).is_file():
         raise UserError(f"{source} has no {PUBLIC}, the public OpenPGP key")
@@ -91,7 +91,7 @@ def take(source: Path, folder: Path, passphrase: bytes, option: str, elsewhere: 
     number = imported(ring, source / PUBLIC, "pub")
     secret = source / SECRET
     if not secret.is_file():
-        secret = out_of_keyring(elsewhere, number, source, passphrase, option)
+        secret = out_of_keyring(elsewhere, number, source, passphrase)
     if number != imported(ring, secret, "sec"):
         raise UserError(f"{secret} is not the secret part of {source / PUBLIC} (key {number})")
     trial = in_memory.HOME / "trial"
@@ -99,7 +99,7 @@ def take(source: Path, folder: Path, passphrase: bytes, option: str, elsewhere: 
     try:
         ring.gpg("--local-user", number, "--detach-sign", trial)
     except in_memory.Failed as failure:
-        raise wrong_passphrase(option, source, failure) from failure
+        raise wrong_passphrase(source, failure) from failure
     write(ring, folder)
 
 
@@ -126,16 +126,14 @@ def imported(ring: Keyring, path: Path, kind: str) -> str:
     return key["id"]
 
 
-def wrong_passphrase(option: str, place: Path, failure: Exception) -> UserError:
+def wrong_passphrase(place: Path, failure: Exception) -> UserError:
     """The error message about a key that does not open."""
     return UserError(
-        f"{option}: expected the passphrase of the OpenPGP key in {place}, found another: {failure}"
+        f"expected the passphrase of the OpenPGP key in {place}, found another: {failure}"
     )
 
 
-def out_of_keyring(
-    keyring: Path, number: str, source: Path, passphrase: bytes, option: str
-) -> Path:
+def out_of_keyring(keyring: Path, number: str, source: Path, passphrase: bytes) -> Path:
     """The secret key that legacy kbimg left in root's keyring, as a file. Raises UserError."""
     ring = Keyring(passphrase, "roots-own")
     for name in KEYRING:
@@ -153,7 +151,7 @@ def out_of_keyring(
     try:
         ring.gpg("--output", exported, "--export-secret-keys", number)
     except in_memory.Failed as failure:
-        raise wrong_passphrase(option, keyring, failure) from failure
+        raise wrong_passphrase(keyring, failure) from failure
     return exported
 
 
@@ -187,7 +185,6 @@ def main() -> int:
     taking = commands.add_parser("take")
     taking.add_argument("source", type=Path)
     taking.add_argument("folder", type=Path)
-    taking.add_argument("--option", required=True)
     taking.add_argument("--keyring", type=Path, default=ROOTS_OWN)
     signing = commands.add_parser("sign")
     signing.add_argument("folder", type=Path)
@@ -199,7 +196,7 @@ def main() -> int:
         if options.command == "generate":
             generate(options.folder, passphrase, options.name)
         elif options.command == "take":
-            take(options.source, options.folder, passphrase, options.option, options.keyring)
+            take(options.source, options.folder, passphrase, options.keyring)
         else:
             sign(options.folder, passphrase, options.clock, options.files)
     except (UserError, in_memory.Failed) as complaint:

@@ -130,6 +130,5 @@ def test_a_script_that_fails_is_named_and_makes_no_layer(new_bench, put_system, 
     (tmp_path / "mark.sh").write_text("#!/bin/sh\necho no >&2\nexit 3\n")
     with pytest.raises(StageFailed, match="exit status 3") as failed:
         made.make("customised")
-    assert failed.value.option == ("chroot_script", "path")
-    assert "no" in failed.value.last[-1]
+    assert failed.value.blamed == ((("chroot_script", "path"), "no"),)
     assert not made.path("customised", "layer").exists()

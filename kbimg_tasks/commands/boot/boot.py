@@ -103,10 +103,8 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
         raise UserError(f"{asked.config.path.name}: booting pxe-img needs a table [pxe_config]")
     adapter = ADAPTERS.get(pxe.disk)
     if adapter is None:
-        raise UserError(
-            f"{asked.config.where('pxe_config.disk')}: pxe_config.disk: booting knows "
-            f"{' and '.join(ADAPTERS)}, found {pxe.disk}"
-        )
+        message = f"booting knows {' and '.join(ADAPTERS)}, found {pxe.disk}"
+        raise UserError(str(asked.config.problem(("pxe_config", "disk"), message)))
     for name in ("vmlinuz", "initramfs.img", "kubeos.tar"):
         _result(asked, name, "pxe-img")
     sizes = asked.config.disk_partition

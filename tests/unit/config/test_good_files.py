@@ -34,10 +34,10 @@ def test_full_example():
     assert config.users[1].primary_group is None
     assert config.copy_files[1].mode == 0o640
     assert (config.disk_partition.root_mib, config.disk_partition.image_gib) == (3000, 30)
-    assert config.where("copy_files[1].dst").startswith("config/full.toml:")
+    problem = config.problem(("copy_files", 1, "dst"), "wrong")
+    assert problem.file == "config/full.toml"
     text = (TOP / "config/full.toml").read_text().splitlines()
-    line = int(config.where("copy_files[1].dst").rpartition(":")[2])
-    assert text[line - 1] == 'dst = "/etc/bar.txt"'
+    assert text[problem.line - 1] == 'dst = "/etc/bar.txt"'
 
 
 def test_both_spellings_of_the_primary_group(tmp_path: Path):
