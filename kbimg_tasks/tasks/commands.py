@@ -19,7 +19,8 @@ from kbimg_tasks.session.request import WRITE_LOCK
 from kbimg_tasks.stages import contents
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tasks import stages as graph
-from kbimg_tasks.tasks.images import Command
+from kbimg_tasks.tasks.command import Command
+from kbimg_tasks.tasks.images import warn
 from kbimg_tasks.tools import lock_format
 from kbimg_tasks.tools.units import GIB
 from kbimg_tasks.tools.user_error import UserError
@@ -106,7 +107,7 @@ def _list_words(command: Command) -> None:
 
 def _plan(command: Command) -> None:
     planned = command.planned
-    command.warn()
+    warn(command)
     image = command.asked.image
     script = folder.write(image, KINDS[image].summary, planned.plan.in_order(image), command.layout)
     command.display.say(f"as root: KBIMG_OUT=DIR sh {script}")

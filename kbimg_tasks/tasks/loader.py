@@ -17,8 +17,8 @@ from doit.loader import generate_tasks
 from doit.task import Task
 
 from kbimg_tasks.host.lifetime import outlive_readers, tell_of_interrupts, tie_workers
-from kbimg_tasks.tasks import commands
-from kbimg_tasks.tasks.images import Command
+from kbimg_tasks.tasks import commands, images
+from kbimg_tasks.tasks.command import Command
 
 
 class Tasks(TaskLoader2):
@@ -46,9 +46,9 @@ class Tasks(TaskLoader2):
 
     def dictionaries(self) -> Iterator[dict[str, Any]]:
         """The same as doit's users write them."""
-        yield from self.command.image_tasks()
+        yield from images.image_tasks(self.command)
         yield from commands.tasks(self.command)
-        yield from self.command.stage_tasks()
+        yield from images.stage_tasks(self.command)
 
 
 class Doit(DoitMain):

@@ -19,7 +19,8 @@ from kbimg_tasks.plan.root import Given
 from kbimg_tasks.plan.system import System
 from kbimg_tasks.session import catalogue, request
 from kbimg_tasks.steps.stage import Artifact, Stage, run
-from kbimg_tasks.tasks.images import Command
+from kbimg_tasks.tasks import images
+from kbimg_tasks.tasks.command import Command
 
 
 def planned(_config: Config, _given: Given, system: System | None) -> ImagePlan | None:
@@ -76,10 +77,10 @@ def test_its_plan(tmp_path):
 def test_its_task(tmp_path):
     grub(tmp_path)
     command = Command.started(["live_img"], tmp_path)
-    tasks = {task["basename"]: task for task in command.image_tasks()}
+    tasks = {task["basename"]: task for task in images.image_tasks(command)}
     assert tasks["live_img"]["doc"] == LIVE.summary
     assert "live_copy" in tasks["live_img"]["task_dep"]
-    assert "live_copy" in {task["basename"] for task in command.stage_tasks()}
+    assert "live_copy" in {task["basename"] for task in images.stage_tasks(command)}
 
 
 def test_a_stage_of_its_own_is_about_it():
