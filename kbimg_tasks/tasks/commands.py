@@ -93,7 +93,7 @@ def _kept(command: Command) -> tuple[Stage, ...]:
 
 def _check(command: Command) -> None:
     found = check.check(command.asked)
-    stream = command.display.stream
+    stream = command.display.screen.stream
     painter = show.Painter(terminal.may_colour(stream, os.environ))
     text = show.document(found.problems) if command.asked.is_json else check.report(found, painter)
     command.display.say(terminal.writable(text, stream))

@@ -11,10 +11,10 @@ import started
 
 from kbimg_tasks.diagnostics.figures import duration, size
 from kbimg_tasks.progress import lines
-from kbimg_tasks.progress.display import harmless
 from kbimg_tasks.progress.lines import Ended
 from kbimg_tasks.progress.plain import Plain
 from kbimg_tasks.progress.running import Running
+from kbimg_tasks.progress.screen import harmless
 from kbimg_tasks.stages import packages
 from kbimg_tasks.steps.programs import at_work
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
