@@ -157,13 +157,13 @@ def made(output: str) -> list:
     return [line.split()[1] for line in output.splitlines() if line.startswith("made ")]
 
 
-def kept(output: str) -> list:
+def cached(output: str) -> list:
     """The stages and tasks that a build says were up to date."""
     return [
         name
         for line in output.splitlines()
-        if line.startswith("kept ")
-        for name in line[len("kept  ") :].split(", ")
+        if line.startswith("cached ")
+        for name in line[len("cached  ") :].split(", ")
     ]
 
 

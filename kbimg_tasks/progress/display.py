@@ -76,12 +76,12 @@ class Display(Watcher):
             running = self._running.pop(stage, None)
             taken = time.monotonic() - running.since if running else None
             ended = Ended(how, stage, taken, allocated)
-            text = "found in the store" if running and running.is_found else summary
+            text = "cache hit" if running and running.is_found else summary
             self._write_up_to_date()
             self.screen.write(lines.ended(ended, text, self.screen.columns), self._now(), how)
             return ended
 
-    def keep(self, stage: str) -> None:
+    def cached(self, stage: str) -> None:
         """A stage was up to date."""
         with self._guard:
             if not self._up_to_date:
@@ -120,7 +120,7 @@ class Display(Watcher):
     def _write_up_to_date(self) -> None:
         if self._up_to_date:
             stages, self._up_to_date = self._up_to_date, []
-            self.screen.write(lines.kept(stages, self.screen.columns), self._now(), "kept")
+            self.screen.write(lines.cached(stages, self.screen.columns), self._now(), "cached")
 
     def _redraw(self) -> None:
         # An error of writing to a closed pipe is raised again where somebody waits for the line.

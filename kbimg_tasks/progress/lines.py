@@ -11,8 +11,8 @@ from attrs import frozen
 from kbimg_tasks.diagnostics.figures import duration, size
 
 # Columns of a line: how a stage has ended and its name, its time, its size; then words.
-NAME_ENDS, TIME_WIDTH, SIZE_WIDTH = 26, 8, 9
-INDENT = 6
+NAME_ENDS, TIME_WIDTH, SIZE_WIDTH = 28, 8, 9
+INDENT = 8
 # On a narrower terminal a line has no room for words, nor a running stage for a bar.
 NARROW = 60
 BAR_WIDTH = 16
@@ -59,10 +59,10 @@ def fitting(line: str, columns: int | None) -> str:
     return f"{line[: max(columns - 2, 0)].rstrip()}…"
 
 
-def kept(stages: Sequence[str], columns: int | None = None) -> str:
+def cached(stages: Sequence[str], columns: int | None = None) -> str:
     """What was up to date: one line, or as many as the columns ask for."""
     names = ", ".join(stages)
-    head = f"{'kept':<{INDENT}}"
+    head = f"{'cached':<{INDENT}}"
     if columns is None:
         return f"{head}{names}"
     return textwrap.fill(

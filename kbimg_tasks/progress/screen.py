@@ -19,7 +19,7 @@ from kbimg_tasks.progress.terminal import Terminal
 COLOUR_OF = {
     "made": "32",
     "done": "32",
-    "kept": "2",
+    "cached": "2",
     "FAILED": COLOURS["error"],
     "stopped": COLOURS["warning"],
 }

@@ -30,7 +30,7 @@ class Tally:
 
     def __str__(self) -> str:
         counts = {how: len(self._names(how)) for how in ("made", "done")}
-        counts["kept"] = self.up_to_date
+        counts["cached"] = self.up_to_date
         parts = [f"{count} {how}" for how, count in counts.items() if count]
         for how in ("FAILED", "stopped"):
             parts += [f"{how}: {' '.join(self._names(how))}"] if self._names(how) else []

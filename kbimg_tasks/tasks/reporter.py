@@ -60,7 +60,7 @@ class StageReporter(ConsoleReporter):
         if task.actions and not self._is_aside and not (task.meta or {}).get(SILENT):
             self._tally.up_to_date += 1
             self._note_results(task)
-            self._display.keep(task.name)
+            self._display.cached(task.name)
 
     def add_failure(self, task, fail) -> None:
         if not fail.report:

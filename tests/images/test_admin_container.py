@@ -11,7 +11,7 @@ from pathlib import Path
 
 import engines
 import pytest
-from building import DEMO, TOP, kept, made, run_doit
+from building import DEMO, TOP, cached, made, run_doit
 from pages import blocks
 
 pytestmark = pytest.mark.image
@@ -146,7 +146,7 @@ def test_a_missing_secret_is_a_line_in_the_log(docker, built):
 def test_the_second_build_makes_nothing(built, docker):
     done = run_doit(built, "admin_container", "engine=docker", **docker.env)
     assert made(done.stdout) == []
-    assert "load_admin_container" in kept(done.stdout)
+    assert "load_admin_container" in cached(done.stdout)
 
 
 def test_on_a_base_image(built, docker, tmp_path):
@@ -173,7 +173,7 @@ def test_on_a_base_image(built, docker, tmp_path):
 
     docker.run("rmi", "--force", "kubeos-admin-on-base:v1")
     again = run_doit(tmp_path, "admin_container", "engine=docker", **docker.env)
-    assert "done  load_admin_container" in again.stdout, again.stdout
+    assert "done    load_admin_container" in again.stdout, again.stdout
 
 
 @pytest.mark.parametrize(

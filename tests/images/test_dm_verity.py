@@ -109,7 +109,7 @@ def test_another_passphrase_is_told_before_anything_is_built(folder, tmp_path: P
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode == 1
     assert f"kbimg.toml:{line}: dm_verity.efi_key: expected the passphrase of" in done.stdout
-    assert "made  rootfs" not in done.stdout
+    assert "made    rootfs" not in done.stdout
     assert "words that open nothing" not in done.stdout
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import engines
 import pytest
 import tiny
-from building import digest, kept, made, run_doit
+from building import cached, digest, made, run_doit
 
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import plan_table
@@ -70,11 +70,11 @@ def test_an_engine_gets_it(folder, out, name, request, tmp_path):
     assert sha256(tmp_path / "os.tar") == sha256(out / "kubeos.tar")
 
     second = run_doit(folder, "upgrade_img", f"engine={name}", **engine.env)
-    assert "load_upgrade_img" in kept(second.stdout)
+    assert "load_upgrade_img" in cached(second.stdout)
     assert made(second.stdout) == []
     engine.run("rmi", NAME)
     third = run_doit(folder, "upgrade_img", f"engine={name}", **engine.env)
-    assert "done  load_upgrade_img" in third.stdout
+    assert "done    load_upgrade_img" in third.stdout
 
     (tmp_path / "disk").mkdir()
     disk = from_image(tmp_path / "disk", f'upgrade_img = "{NAME}"', f"engine={name}", **engine.env)
@@ -106,7 +106,7 @@ def test_containerd_gets_it(folder, out, containerd, tmp_path):
     full = f"docker.io/library/{NAME}"
     assert full in containerd.run("images", "list").stdout
     again = run_doit(folder, "upgrade_img", "engine=ctr", **containerd.env)
-    assert "load_upgrade_img" in kept(again.stdout)
+    assert "load_upgrade_img" in cached(again.stdout)
     containerd.run("images", "export", str(tmp_path / "exported.tar"), full)
     status = take_from_image.main(
         [

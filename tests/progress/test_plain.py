@@ -63,10 +63,10 @@ def test_a_program_of_ours_is_heard_while_it_works(project):
         "import sys\nprint('to begin with', file=sys.stderr, flush=True)\nprint('in the end')\n"
     )
     rows = doit(project, "elsewhere").splitlines()
-    assert rows[:2] == ["to begin with", "in the end"] and rows[2].startswith("made  elsewhere ")
+    assert rows[:2] == ["to begin with", "in the end"] and rows[2].startswith("made    elsewhere ")
     (project / "maker.py").write_text("import sys\nsys.exit('no reason')\n")
     rows = doit(project, "elsewhere", check=False).splitlines()
-    assert rows[0] == "no reason" and rows[1].startswith("FAILED elsewhere ")
+    assert rows[0] == "no reason" and rows[1].startswith("FAILED  elsewhere ")
     assert rows[2] == "elsewhere: exit status 1"
 
 
@@ -103,13 +103,13 @@ def said(*moments: float, running: Running) -> str:
 def test_signs_of_life():
     counting = Running("rootfs", 100.0, count=3, total=9, unit="packages")
     assert said(100.2, 104.9, running=counting) == ""
-    assert said(100.2, 105.1, 109.0, running=counting) == "      rootfs: 3 of 9 packages, 5 s\n"
+    assert said(100.2, 105.1, 109.0, running=counting) == "        rootfs: 3 of 9 packages, 5 s\n"
     # What does not move says less.
     assert said(105.1, 111.0, 136.0, running=counting).count("\n") == 2
     assert said(31.0, 65.0, running=Running("pxe_serve", 0.0)) == ""
     silent = Running("initramfs", 0.0, program="dracut")
     assert said(29.0, 31.0, 40.0, 62.0, running=silent) == (
-        "      initramfs: dracut, 31 s\n      initramfs: dracut, 1m02s\n"
+        "        initramfs: dracut, 31 s\n        initramfs: dracut, 1m02s\n"
     )
 
 
@@ -126,10 +126,13 @@ def test_what_is_written_is_counted_in_mib():
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
-        (None, "made  rootfs                12.3 s  612 MiB  the packages installed into one tree"),
-        (80, "made  rootfs                12.3 s  612 MiB  the packages installed into one t…"),
-        (40, "made  rootfs 12.3 s 612 MiB"),
-        (20, "made  rootfs 12.3…"),
+        (
+            None,
+            "made    rootfs                12.3 s  612 MiB  the packages installed into one tree",
+        ),
+        (80, "made    rootfs                12.3 s  612 MiB  the packages installed into one…"),
+        (40, "made    rootfs 12.3 s 612 MiB"),
+        (20, "made    rootfs 12.…"),
     ],
 )
 def test_a_line_fits(columns, line):
@@ -138,10 +141,12 @@ def test_a_line_fits(columns, line):
     assert columns is None or len(line) < columns
 
 
-def test_what_was_kept_fits():
+def test_what_is_cached_fits():
     names = ["packages", "rootfs", "initramfs", "kubeos_tar_sha256"]
-    assert lines.kept(names) == "kept  packages, rootfs, initramfs, kubeos_tar_sha256"
-    assert lines.kept(names, 40) == ("kept  packages, rootfs, initramfs,\n      kubeos_tar_sha256")
+    assert lines.cached(names) == "cached  packages, rootfs, initramfs, kubeos_tar_sha256"
+    assert lines.cached(names, 40) == (
+        "cached  packages, rootfs, initramfs,\n        kubeos_tar_sha256"
+    )
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,11 @@ def test_the_middle_and_the_end(project, terminal):
     build = terminal()
     build.wait_for(*RUNNING, "a line of its own")
     counted, written = rows(build, "counted", "written")
-    assert re.fullmatch(r" {6}counted +\d+ s  ━{6}[╸╺]━{9}  2 of 5 items", counted), counted
-    assert re.fullmatch(r" {6}written +\d+ s  ━{8}[╸╺]?━{7,8}  2 of 4 MiB", written), written
+    assert re.fullmatch(r" {8}counted +\d+ s  ━{6}[╸╺]━{9}  2 of 5 items", counted), counted
+    assert re.fullmatch(r" {8}written +\d+ s  ━{8}[╸╺]?━{7,8}  2 of 4 MiB", written), written
     assert sorted(build.shown[-2:]) == [counted, written]
     assert any(
-        row.startswith("made  base")
+        row.startswith("made    base")
         and figures(row)
         and row.endswith("4.0 MiB  what others are made of")
         for row in build.shown
@@ -42,14 +42,14 @@ def test_the_middle_and_the_end(project, terminal):
     assert build.end() == 0
     text = "\n".join(build.shown)
     for stage in ("base", "counted", "written", "final"):
-        (line,) = [row for row in build.shown if row.startswith(f"made  {stage} ")]
+        (line,) = [row for row in build.shown if row.startswith(f"made    {stage} ")]
         assert len(figures(line)) == 2, line
     table = text[text.index("      stage ") :].splitlines()
     assert {row.split()[0] for row in table[1:5]} == {"base", "counted", "written", "final"}
     times = [float(figures(row)[0].split()[0]) for row in table[1:5]]
     assert times == sorted(times, reverse=True)
     assert table[1].endswith("━" * 16)
-    assert re.search(rb"\x1b\[32mmade\x1b\[0m  final", build.raw)
+    assert re.search(rb"\x1b\[32mmade\x1b\[0m    final", build.raw)
     assert f"{project}/out/final" in text.replace("\n", "")
     assert re.fullmatch(
         r"4 made, 1 done in \d+\.\d s; output directory .*",
@@ -64,11 +64,11 @@ def test_forty_columns_without_colours(project, terminal):
     build = terminal(40, NO_COLOR="1")
     build.wait_for(*RUNNING)
     assert sorted(row.split()[0] for row in build.shown[-2:]) == ["counted", "written"]
-    assert build.shown[0].startswith(("made  base", "kept"))
+    assert build.shown[0].startswith(("made    base", "cached"))
     (project / "go").touch()
     assert build.end() == 0
     for stage in ("base", "counted", "written", "final"):
-        (line,) = [row for row in build.shown if row.startswith(f"made  {stage} ")]
+        (line,) = [row for row in build.shown if row.startswith(f"made    {stage} ")]
         assert len(figures(line)) == 2, line
     assert "of 5 items" not in "\n".join(build.shown)
     assert not re.search(rb"\x1b\[[0-9;]*3[0-9]", build.raw)  # no colours either
@@ -84,12 +84,12 @@ def test_a_line_comes_with_the_rows_of_its_time():
     one, other = Running("one", 0.0, program="cp"), Running("other", 0.0, program="tar")
     shown = view.Terminal(stream, {"TERM": "xterm"})
     shown.draw([one, other], 1.0)
-    shown.write("made  one", [other], 2.0)
+    shown.write("made    one", [other], 2.0)
     pyte.Stream(screen).feed(stream.getvalue())
     first, second, *rest = [row.split() for row in screen.display]
     assert (first, second) == (["made", "one"], ["other", "2", "s", "tar"])
     assert not any(rest)
-    shown.write("made  other", [], 2.1)
+    shown.write("made    other", [], 2.1)
     pyte.Stream(screen).feed(stream.getvalue())
     shown.close(2.2)
     assert stream.getvalue().count("tar") == 2
@@ -118,7 +118,7 @@ def test_a_failure_is_shown_whole(project, terminal):
         "wider than the terminal by some words; done; exit 3"
     )
     build = terminal(60)
-    build.wait_for("FAILED counted", "written ")
+    build.wait_for("FAILED  counted", "written ")
     (project / "go").touch()
     assert build.end() == 1
     text = "".join(row.ljust(60) for row in build.shown)
@@ -142,7 +142,7 @@ def test_an_interrupt(terminal):
     assert sorted(row.split()[1] for row in stopped) == ["counted", "written"]
     assert rows(build, "counted", "written") == []
     assert build.shown[-1] == "interrupted; finished stages are kept"
-    assert any(row.startswith("made  base") for row in build.shown)
+    assert any(row.startswith("made    base") for row in build.shown)
     assert "stopped: " in "".join(build.shown) and "out/final" not in "".join(build.shown)
     assert not build.screen.cursor.hidden and build.screen.cursor.x == 0
     assert "Traceback" not in "\n".join(build.shown)
@@ -160,7 +160,7 @@ def test_an_error_of_ours_leaves_the_terminal_whole(project, terminal):
     build = terminal()
     assert build.end() != 0
     text = "\n".join(build.shown)
-    assert "FAILED remark" in text and "KeyError: 'missing'" in text
+    assert "FAILED  remark" in text and "KeyError: 'missing'" in text
     assert not build.screen.cursor.hidden and build.screen.cursor.x == 0
 
 
@@ -194,7 +194,7 @@ def test_nothing_changed_after_a_build_on_a_terminal_that_cannot_be_redrawn(proj
     assert sum(row.startswith("made  ") for row in first.shown) == 4
     again = terminal(80, 24, "final")
     assert again.end() == 0
-    assert again.shown[0].startswith("kept  base, ")
-    assert sorted(again.shown[0][6:].split(", ")) == ["base", "counted", "final", "written"]
-    assert re.fullmatch(r"4 kept in 0\.\d s; output directory .*", again.shown[1])
+    assert again.shown[0].startswith("cached  base, ")
+    assert sorted(again.shown[0][8:].split(", ")) == ["base", "counted", "final", "written"]
+    assert re.fullmatch(r"4 cached in 0\.\d s; output directory .*", again.shown[1])
     assert "rich" not in (project / "loaded").read_text().split()
