@@ -26,7 +26,8 @@ from kbimg_tasks.config.tables import names
 from kbimg_tasks.plan.images import Plan, plan
 from kbimg_tasks.plan.kinds import DEFAULT_IMAGE, KINDS
 from kbimg_tasks.plan.root import Given
-from kbimg_tasks.steps.stage import Artifact, Secret, Size, Source, Stage
+from kbimg_tasks.steps.args import Artifact, Secret, Size, Source
+from kbimg_tasks.steps.stage import Stage
 
 
 @frozen

@@ -14,7 +14,8 @@ from kbimg_tasks.config.model import OF_THE_TREE, Config
 from kbimg_tasks.plan.images import Plan, plan
 from kbimg_tasks.plan.kinds import KINDS
 from kbimg_tasks.plan.root import Given
-from kbimg_tasks.steps.stage import Artifact, Stage
+from kbimg_tasks.steps.args import Artifact
+from kbimg_tasks.steps.stage import Stage
 
 DISK_SIZES = "disk_partition"  # the usual ones are to be shown
 NOT_USUAL = ("from_dockerimg", "dm_verity", DISK_SIZES)

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Callable
 
 from kbimg_tasks.host.installation import DATA, TOOLS
+from kbimg_tasks.steps.args import Artifact, Base, Location, Program, Secret, Size, Source
 from kbimg_tasks.steps.render import Symbolic, command_line
-from kbimg_tasks.steps.stage import Artifact, Base, Location, Program, Secret, Size, Source, Stage
+from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tools import checksum
 from kbimg_tasks.tools.units import MIB
 

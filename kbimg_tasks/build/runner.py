@@ -28,11 +28,13 @@ from kbimg_tasks.host import installation, remove
 from kbimg_tasks.host.allocation import allocated
 from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
 from kbimg_tasks.progress.watcher import Watcher
+from kbimg_tasks.steps.args import Base, Secret, Text
 from kbimg_tasks.steps.blame import blamed
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.programs import at_work
 from kbimg_tasks.steps.render import Actual, command, command_line
-from kbimg_tasks.steps.stage import Base, Growth, Progress, Secret, Stage, Step, Text
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Growth, Progress, Step
 from kbimg_tasks.tools.user_error import UserError
 
 LAST_LINES = 15

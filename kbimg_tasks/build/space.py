@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kbimg_tasks.host.allocation import allocated_below
+from kbimg_tasks.steps.args import Size
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import Size, Stage
+from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tools import lock_format
 from kbimg_tasks.tools.units import MIB
 

@@ -24,8 +24,9 @@ from typing import Any
 from attrs import asdict, evolve, frozen
 
 from kbimg_tasks.build import fingerprint
+from kbimg_tasks.steps.args import Artifact, Size
 from kbimg_tasks.steps.layout import STAMP, Layout
-from kbimg_tasks.steps.stage import Artifact, Size, Stage
+from kbimg_tasks.steps.stage import Stage
 
 KEY_BYTES = 32
 # Different after each boot: random(4).

@@ -23,8 +23,10 @@ from kbimg_tasks.stages import (
 from kbimg_tasks.stages.grub import grub
 from kbimg_tasks.stages.recipes.dracut import VERITY
 from kbimg_tasks.stages.recipes.signing import Keys
+from kbimg_tasks.steps.args import Arg, Artifact, Content, Secret, scratch
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Artifact, Content, Secret, Stage, Step, scratch
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step
 from kbimg_tasks.steps.target import Target
 
 # The command that saves an image, if no container engine has been asked yet.

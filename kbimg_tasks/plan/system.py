@@ -10,7 +10,8 @@ from kbimg_tasks.machine.partitions import Table, plan_table
 from kbimg_tasks.plan import verified
 from kbimg_tasks.plan.root import Given, Machine, Root, from_packages, from_upgrade_image
 from kbimg_tasks.stages import archive, disk, filesystems, from_image
-from kbimg_tasks.steps.stage import Artifact, Stage
+from kbimg_tasks.steps.args import Artifact
+from kbimg_tasks.steps.stage import Stage
 
 
 @frozen

@@ -9,7 +9,8 @@ from kbimg_tasks.machine.partitions import Table
 from kbimg_tasks.plan.root import Given, Machine, Root, from_packages, password
 from kbimg_tasks.stages import archive, disk, filesystems, grub, keys, packages, signed, verity
 from kbimg_tasks.stages.recipes.signing import Keys
-from kbimg_tasks.steps.stage import Artifact, Secret, Source, Stage
+from kbimg_tasks.steps.args import Artifact, Secret, Source
+from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.steps.target import Target
 
 SLOT = "A"  # the slot that is filled on a new disk

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 from kbimg_tasks.build import preflight, space, stamps
 from kbimg_tasks.diagnostics.problem import Problem
 from kbimg_tasks.session.session import Planned
+from kbimg_tasks.steps.args import Size
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import Size, Stage
+from kbimg_tasks.steps.stage import Stage
 
 # Disk space for all that is smaller than the root tree: logs, ESP, initramfs, package lists.
 SMALL_THINGS_MIB = 256

@@ -7,21 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.steps.args import Arg, Artifact, Size, Source, Unhashed, data, joined, scratch
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import (
-    Arg,
-    Artifact,
-    Size,
-    Source,
-    Stage,
-    Step,
-    Unhashed,
-    data,
-    joined,
-    run,
-    scratch,
-    tool,
-)
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run, tool
 
 PACKAGES = ("bash", "coreutils", "openssh-clients", "openssh-server", "util-linux")
 # The first of them that the repository has.

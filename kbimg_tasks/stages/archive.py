@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from kbimg_tasks.stages.recipes.measure import measured
+from kbimg_tasks.steps.args import Arg, Artifact, Size
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, run, tool
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run, tool
 
 
 def kubeos_tar(tree: Sandbox, root_mib: int, clock: Arg) -> Stage:

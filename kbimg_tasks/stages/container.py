@@ -6,7 +6,9 @@ from attrs import frozen
 
 from kbimg_tasks.containers import reference
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.steps.stage import Arg, Artifact, Location, Size, Stage, joined, tool
+from kbimg_tasks.steps.args import Arg, Artifact, Location, Size, joined
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import tool
 from kbimg_tasks.tools.image_name import tagged
 
 DIGESTS = "digests"

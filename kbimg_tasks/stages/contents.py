@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from kbimg_tasks.steps.stage import Arg, Artifact, Program, Stage, joined, run, scratch, tool
+from kbimg_tasks.steps.args import Arg, Artifact, Program, joined, scratch
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import run, tool
 from kbimg_tasks.tools import lock_format
 from kbimg_tasks.tools.describe_packages import FIELDS
 

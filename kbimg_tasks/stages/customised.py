@@ -9,22 +9,20 @@ from kbimg_tasks.config.tables import ChrootScript, CopyFile, User
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.stages.recipes.dracut import VERITY
-from kbimg_tasks.steps.sandbox import FACTORY_AS_VAR, Sandbox
-from kbimg_tasks.steps.stage import (
+from kbimg_tasks.steps.args import (
     Arg,
     Artifact,
     Location,
     Secret,
     Source,
-    Stage,
     Stdin,
-    Step,
     data,
     joined,
-    run,
     scratch,
-    tool,
 )
+from kbimg_tasks.steps.sandbox import FACTORY_AS_VAR, Sandbox
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run, tool
 
 UNITS = "/usr/lib/systemd/system"
 MOUNTS = ("persist.mount", "etc.mount", "opt-cni.mount", "var.mount", "tmp.mount")

@@ -9,8 +9,10 @@ from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import SECTORS_A_MIB, Table, sfdisk_script
 from kbimg_tasks.stages.recipes.ext4 import ext4, tree_below
 from kbimg_tasks.stages.recipes.measure import measured
+from kbimg_tasks.steps.args import Arg, Artifact, Size, Text, joined
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
-from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, Text, joined, run, tool
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run, tool
 
 
 def system_img(

@@ -11,8 +11,10 @@ from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
 from kbimg_tasks.stages.recipes.ext4 import Filling, ext4, tree_below
 from kbimg_tasks.stages.recipes.measure import measured
+from kbimg_tasks.steps.args import Arg, Artifact, Size, joined, scratch
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, joined, run, scratch, tool
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run, tool
 
 # Labels of file systems that can be written to either slot.
 BOOT, ROOT = "BOOT", "ROOT"

@@ -6,20 +6,10 @@ from pathlib import Path
 
 from kbimg_tasks.machine.bootloader import Loader
 from kbimg_tasks.machine.ids import Ids
+from kbimg_tasks.steps.args import Arg, Artifact, Size, Source, Unhashed, joined, scratch
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import (
-    Arg,
-    Artifact,
-    Size,
-    Source,
-    Stage,
-    Step,
-    Unhashed,
-    joined,
-    run,
-    scratch,
-    tool,
-)
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run, tool
 
 ROOT_TAR = "os.tar"
 TAR, DIGEST = "kubeos_tar", "image-digest"

@@ -9,19 +9,10 @@ from kbimg_tasks.machine.bootloader import REMOVABLE, VENDOR, Loader
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Table
 from kbimg_tasks.stages.recipes.signing import Keys
+from kbimg_tasks.steps.args import Arg, Artifact, Content, Secret, data, joined, scratch
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import (
-    Arg,
-    Artifact,
-    Content,
-    Secret,
-    Stage,
-    data,
-    joined,
-    run,
-    scratch,
-    tool,
-)
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import run, tool
 from kbimg_tasks.steps.target import Target
 from kbimg_tasks.tools.trust_names import DER, SIGNATURE
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.stages.recipes.dracut import IDENTITY, dracut, ready, tree_for, with_modules
-from kbimg_tasks.steps.stage import Arg, Artifact, Stage
+from kbimg_tasks.steps.args import Arg, Artifact
+from kbimg_tasks.steps.stage import Stage
 
 
 def initramfs(

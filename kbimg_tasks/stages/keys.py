@@ -5,24 +5,22 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from kbimg_tasks.steps.blame import Blame
-from kbimg_tasks.steps.sandbox import in_memory
-from kbimg_tasks.steps.stage import (
+from kbimg_tasks.steps.args import (
     Arg,
     Artifact,
     Content,
     Secret,
     Size,
     Source,
-    Stage,
-    Step,
     data,
     joined,
     own_program,
-    run,
     scratch,
-    tool,
 )
+from kbimg_tasks.steps.blame import Blame
+from kbimg_tasks.steps.sandbox import in_memory
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run, tool
 from kbimg_tasks.tools.trust_names import CERTIFICATE, DATABASE, DER, KEY, NICKNAME
 
 KEPT, CHECKED = "keys", "signing_keys"

@@ -11,26 +11,24 @@ from attrs import field, frozen
 
 from kbimg_tasks.diagnostics.problem import Option
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.steps.blame import Blame
-from kbimg_tasks.steps.sandbox import Sandbox, nosync
-from kbimg_tasks.steps.stage import (
+from kbimg_tasks.steps.args import (
     Arg,
     Artifact,
     Content,
     Program,
     Size,
     Source,
-    Stage,
-    Step,
     Unhashed,
     cache,
     data,
     joined,
     own_program,
-    run,
     scratch,
-    tool,
 )
+from kbimg_tasks.steps.blame import Blame
+from kbimg_tasks.steps.sandbox import Sandbox, nosync
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run, tool
 from kbimg_tasks.tools import lock_format
 
 DNF = Program(("dnf", "yum"))

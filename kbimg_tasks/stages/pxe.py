@@ -14,18 +14,9 @@ from kbimg_tasks.stages.recipes.dracut import (
     tree_for,
     with_modules,
 )
-from kbimg_tasks.steps.stage import (
-    Artifact,
-    Size,
-    Stage,
-    Step,
-    Text,
-    data,
-    joined,
-    run,
-    scratch,
-    tool,
-)
+from kbimg_tasks.steps.args import Artifact, Size, Text, data, joined, scratch
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run, tool
 from kbimg_tasks.steps.target import Target
 
 MODULE = "91kubeos-install"

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.stages.recipes.signing import Keys, verify
+from kbimg_tasks.steps.args import Arg, Artifact, joined, scratch
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Artifact, Stage, Step, joined, run, scratch
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run
 from kbimg_tasks.tools.trust_names import SIGNATURE
 
 KERNEL, INITRAMFS = "/boot/vmlinuz", "/boot/initramfs.img"

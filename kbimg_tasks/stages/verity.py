@@ -6,7 +6,9 @@ from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.bootloader import REMOVABLE, VENDOR
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
-from kbimg_tasks.steps.stage import Arg, Artifact, Size, Stage, Step, run, scratch, tool
+from kbimg_tasks.steps.args import Arg, Artifact, Size, scratch
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run, tool
 
 SALT_BYTES = 32
 # Each program of the initramfs and of kubeos-dmv, with its package.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from kbimg_tasks.steps.stage import Artifact
+from kbimg_tasks.steps.args import Artifact
 
 CACHE = Path("/var/cache/kbimg")
 # Enough for some dozens of installed trees, and a small part of a build machine's disk.

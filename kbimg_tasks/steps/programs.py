@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kbimg_tasks.host.containment import CONTAINMENT
+from kbimg_tasks.steps.args import Arg, Program, Unhashed
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Program, Stage, Step, Unhashed
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step
 
 # The programs in the command that contains every step.
 CONTAINS = ("setpriv", "sh", "unshare")

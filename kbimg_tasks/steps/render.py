@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from kbimg_tasks.host.installation import DATA
-from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import (
+from kbimg_tasks.steps.args import (
     Arg,
     Artifact,
     Base,
@@ -23,11 +22,12 @@ from kbimg_tasks.steps.stage import (
     Program,
     Secret,
     Source,
-    Stage,
-    Step,
     Text,
     Unhashed,
 )
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step
 
 UNHASHED = "$MANNER"
 

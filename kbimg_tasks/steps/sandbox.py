@@ -5,7 +5,8 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.steps.stage import Arg, Artifact, Location, Step, joined, own_program, scratch
+from kbimg_tasks.steps.args import Arg, Artifact, Location, joined, own_program, scratch
+from kbimg_tasks.steps.step import Step
 
 # Files that a step writes to /var go to the factory copy, from which nodes fill their own /var.
 FACTORY_AS_VAR = ("/usr/share/factory/var", "/var")

@@ -7,7 +7,7 @@ from attrs import frozen
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Table
-from kbimg_tasks.steps.stage import Arg
+from kbimg_tasks.steps.args import Arg
 
 
 @frozen

@@ -14,8 +14,9 @@ from kbimg_tasks.build import lock, stamps, store
 from kbimg_tasks.build.runner import StageFailed, perform
 from kbimg_tasks.diagnostics.problem import Option
 from kbimg_tasks.progress import Display
+from kbimg_tasks.steps.args import Artifact
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import Artifact, Stage
+from kbimg_tasks.steps.stage import Stage
 
 # The problem to report for an option and an error message: `Config.problem`.
 Located = Callable[[Option, str], object]

@@ -16,9 +16,10 @@ from kbimg_tasks.progress.plain import Plain
 from kbimg_tasks.progress.running import Running
 from kbimg_tasks.progress.screen import harmless
 from kbimg_tasks.stages import packages
+from kbimg_tasks.steps.args import Artifact, Program
 from kbimg_tasks.steps.programs import at_work
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
-from kbimg_tasks.steps.stage import Artifact, Program, run, tool
+from kbimg_tasks.steps.step import run, tool
 from kbimg_tasks.tools.units import MIB
 
 

@@ -19,8 +19,10 @@ from kbimg_tasks.commands.report import gathering
 from kbimg_tasks.commands.report.model import Outcome, Result, State, Work
 from kbimg_tasks.dissect import file_systems, tree_sizes
 from kbimg_tasks.dissect.file_systems import FileSystem
+from kbimg_tasks.steps.args import Artifact, Source
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import Artifact, Source, Stage, run
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import run
 
 MIB = 1 << 20
 

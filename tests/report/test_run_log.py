@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from kbimg_tasks.build import run_log, runner
+from kbimg_tasks.steps.args import Artifact
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import Artifact, Stage, run
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import run
 
 
 @pytest.fixture
@@ -76,7 +78,8 @@ def test_of_a_killed_build_it_tells_what_was_begun(layout, tmp_path):
     program = (
         "from pathlib import Path; from kbimg_tasks.build import runner\n"
         "from kbimg_tasks.steps.layout import Layout\n"
-        "from kbimg_tasks.steps.stage import Stage, run\n"
+        "from kbimg_tasks.steps.stage import Stage\n"
+        "from kbimg_tasks.steps.step import run\n"
         f"layout = Layout(Path({str(layout.out)!r}), Path({str(layout.cache)!r}))\n"
         "for name, seconds in (('one', '0'), ('two', '98')):\n"
         "    runner.perform(Stage(name, '', '0', (), (run('sleep', seconds),)), layout)\n"

@@ -15,9 +15,9 @@ from kbimg_tasks.build.runner import StageFailed, perform
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import plan_table
 from kbimg_tasks.stages import archive, disk, filesystems
+from kbimg_tasks.steps.args import Artifact, scratch
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Artifact, scratch
 
 pytestmark = pytest.mark.image
 

@@ -15,8 +15,8 @@ from kbimg_tasks.build.runner import perform
 from kbimg_tasks.host.containment import CONTAINMENT
 from kbimg_tasks.host.installation import PARENT
 from kbimg_tasks.stages import keys
+from kbimg_tasks.steps.args import Secret
 from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import Secret
 
 # RSA keys of 4096 bits take too long for a quick run.
 pytestmark = pytest.mark.image

@@ -11,7 +11,7 @@ from kbimg_tasks.config.model import Config
 from kbimg_tasks.plan.images import plan
 from kbimg_tasks.plan.root import Given
 from kbimg_tasks.steps.blame import Blame, blamed
-from kbimg_tasks.steps.stage import Step
+from kbimg_tasks.steps.step import Step
 
 OUTPUT = (
     "Packages to try kbimg with                      2.2 MB/s | 2.3 kB     00:00",

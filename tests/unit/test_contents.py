@@ -10,8 +10,8 @@ from building import TOP
 from kbimg_tasks.config.load import load
 from kbimg_tasks.plan.images import Plan, plan
 from kbimg_tasks.stages.contents import PROGRAMS
+from kbimg_tasks.steps.args import own_program
 from kbimg_tasks.steps.programs import programs
-from kbimg_tasks.steps.stage import own_program
 
 ABOUT = {"packages.txt", "sbom.cdx.json"}
 TOOLS = {"build-tools.json"}

@@ -21,7 +21,9 @@ from kbimg_tasks.progress import Display
 from kbimg_tasks.tasks.reporter import reporter
 from kbimg_tasks.tasks.making import Maker
 from kbimg_tasks.commands.clean.cleaning import Cleaning
-from kbimg_tasks.steps.stage import (Artifact, Secret, Size, Source, Stage, run)
+from kbimg_tasks.steps.args import Artifact, Secret, Size, Source
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import run
 here = Path(__file__).parent
 layout, display = Layout(here / "out", here / "cache"), Display()
 DOIT_CONFIG = {"reporter": reporter(layout, display), "backend": "sqlite3",

@@ -18,7 +18,9 @@ from kbimg_tasks.plan.kinds.kind import ImageKind, ImagePlan
 from kbimg_tasks.plan.root import Given
 from kbimg_tasks.plan.system import System
 from kbimg_tasks.session import catalogue, request
-from kbimg_tasks.steps.stage import Artifact, Stage, run
+from kbimg_tasks.steps.args import Artifact
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import run
 from kbimg_tasks.tasks import images
 from kbimg_tasks.tasks.command import Command
 

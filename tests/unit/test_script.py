@@ -22,21 +22,21 @@ from kbimg_tasks.commands.scripts import folder as plan_folder
 from kbimg_tasks.commands.scripts import script
 from kbimg_tasks.config.load import load
 from kbimg_tasks.plan.images import plan
-from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.stage import (
+from kbimg_tasks.steps.args import (
     Artifact,
     Content,
     Program,
     Secret,
     Size,
     Source,
-    Stage,
     Text,
     cache,
     joined,
-    run,
     scratch,
 )
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import run
 from kbimg_tasks.tools.user_error import UserError
 
 GOLDEN = TOP / "tests/golden/plan"

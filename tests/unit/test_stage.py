@@ -6,28 +6,27 @@ from pathlib import Path
 
 from kbimg_tasks.build import fingerprint
 from kbimg_tasks.machine.architecture import X86_64
-from kbimg_tasks.steps.layout import Layout
-from kbimg_tasks.steps.programs import at_work, machines, programs
-from kbimg_tasks.steps.render import Actual, Symbolic, command_line
-from kbimg_tasks.steps.sandbox import Sandbox, nosync
-from kbimg_tasks.steps.stage import (
+from kbimg_tasks.steps.args import (
     Artifact,
     Content,
     Program,
     Secret,
     Size,
     Source,
-    Stage,
     Text,
     Unhashed,
     cache,
     data,
     joined,
     own_program,
-    run,
     scratch,
-    tool,
 )
+from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.steps.programs import at_work, machines, programs
+from kbimg_tasks.steps.render import Actual, Symbolic, command_line
+from kbimg_tasks.steps.sandbox import Sandbox, nosync
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import run, tool
 
 KEY = b"k"
 OTHER = Artifact("other", "made")

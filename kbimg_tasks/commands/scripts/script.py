@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kbimg_tasks.build import environment
 from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
+from kbimg_tasks.steps.args import Base, Secret, Text
 from kbimg_tasks.steps.programs import programs
 from kbimg_tasks.steps.render import Renderer, Shell, command, published
-from kbimg_tasks.steps.stage import Base, Secret, Stage, Step, Text
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step
 
 WIDTH = 100
 INDENT, MORE = "    ", " \\"

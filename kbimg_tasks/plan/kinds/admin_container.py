@@ -10,8 +10,9 @@ from kbimg_tasks.plan.kinds.kind import Container, ImageKind, ImagePlan, with_re
 from kbimg_tasks.plan.root import SAVING, Given
 from kbimg_tasks.plan.system import System
 from kbimg_tasks.stages import admin_container, archive, container, contents, packages
+from kbimg_tasks.steps.args import Arg, Content, scratch
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Arg, Content, Stage, scratch
+from kbimg_tasks.steps.stage import Stage
 
 
 def plan(config: Config, given: Given, _system: System | None) -> ImagePlan | None:

@@ -7,19 +7,10 @@ from collections.abc import Iterator
 from attrs import evolve
 
 from kbimg_tasks.machine.architecture import Architecture
+from kbimg_tasks.steps.args import Arg, Artifact, Content, Location, data, joined, scratch
 from kbimg_tasks.steps.sandbox import FACTORY_AS_VAR, Sandbox, nosync
-from kbimg_tasks.steps.stage import (
-    Arg,
-    Artifact,
-    Content,
-    Location,
-    Stage,
-    Step,
-    data,
-    joined,
-    run,
-    scratch,
-)
+from kbimg_tasks.steps.stage import Stage
+from kbimg_tasks.steps.step import Step, run
 
 MODULES = "/usr/lib/dracut/modules.d"
 # Creates the machine-id of a node: part of every initramfs of kbimg.

@@ -8,8 +8,9 @@ from attrs import frozen
 
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Partition
+from kbimg_tasks.steps.args import Arg, Artifact, data, joined, scratch
 from kbimg_tasks.steps.sandbox import Sandbox, nosync
-from kbimg_tasks.steps.stage import Arg, Artifact, Step, data, joined, run, scratch, tool
+from kbimg_tasks.steps.step import Step, run, tool
 from kbimg_tasks.tools.units import MIB
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kbimg_tasks.steps.sandbox import Sandbox
-from kbimg_tasks.steps.stage import Step, tool
+from kbimg_tasks.steps.step import Step, tool
 
 
 def measured(tree: Sandbox, root_mib: int) -> Step:

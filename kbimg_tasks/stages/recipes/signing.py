@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from kbimg_tasks.steps.args import Arg, Artifact, Program, Secret, joined
 from kbimg_tasks.steps.sandbox import in_memory
-from kbimg_tasks.steps.stage import Arg, Artifact, Program, Secret, Step, joined, tool
+from kbimg_tasks.steps.step import Step, tool
 
 SIGNERS = Program(("sbsign", "pesign"))
 VERIFIERS = Program(("sbverify", "pesigcheck"))
