@@ -5,10 +5,10 @@ from __future__ import annotations
 from kbimg_tasks.commands.report.model import (
     Disk,
     Outcome,
-    Package,
+    PackageSize,
     PartitionUse,
     Report,
-    Result,
+    ResultFile,
     Run,
     StageState,
     State,
@@ -65,7 +65,7 @@ def sample() -> Report:
             True,
         ),
         packages=tuple(
-            Package(f"package-{number}-1.x86_64", (40 - number) * MIB) for number in range(40)
+            PackageSize(f"package-{number}-1.x86_64", (40 - number) * MIB) for number in range(40)
         ),
         folders=(
             Folder("/", 0, 500 * MIB),
@@ -73,8 +73,8 @@ def sample() -> Report:
             Folder(f"/usr/{HOSTILE}", 2, 300 * MIB),
         ),
         results=(
-            Result("system.img", 20480 * MIB, 600 * MIB),
-            Result("kubeos.tar", 500 * MIB, 500 * MIB, "ab" * 32),
+            ResultFile("system.img", 20480 * MIB, 600 * MIB),
+            ResultFile("kubeos.tar", 500 * MIB, 500 * MIB, "ab" * 32),
         ),
         missing=("system.qcow2",),
     )

@@ -8,7 +8,7 @@ from typing import Callable
 
 from kbimg_tasks.commands.boot.boards import BOARDS, firmware
 from kbimg_tasks.commands.boot.hardware import Drive, SecureBoot
-from kbimg_tasks.commands.boot.vm import Machine
+from kbimg_tasks.commands.boot.vm import VirtualMachine
 from kbimg_tasks.machine.architecture import X86_64, Architecture
 from kbimg_tasks.machine.partitions import Table, plan_table
 
@@ -83,10 +83,10 @@ def machine(
     disk: Path,
     architecture: Architecture = X86_64,
     adapter: str = "virtio-blk-pci",
-) -> Machine:
+) -> VirtualMachine:
     """A machine with Secure Boot that trusts an image's certificates."""
     folder.mkdir(exist_ok=True)
-    return Machine(
+    return VirtualMachine(
         Drive(disk, adapter=adapter),
         folder,
         SecureBoot(enrolled(out, folder, architecture)),

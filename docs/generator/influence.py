@@ -26,7 +26,7 @@ from kbimg_tasks.config.tables import names
 from kbimg_tasks.plan.images import Plan, plan
 from kbimg_tasks.plan.kinds import DEFAULT_IMAGE, KINDS
 from kbimg_tasks.plan.root import Given
-from kbimg_tasks.steps.args import Artifact, Secret, Size, Source
+from kbimg_tasks.steps.args import Artifact, Secret, Size, UserFile
 from kbimg_tasks.steps.stage import Stage
 
 
@@ -98,7 +98,7 @@ def _own_parts(stage: Stage) -> Iterator[str]:
     for arg in stage.args():
         if isinstance(arg, Secret):
             yield arg.text
-        elif isinstance(arg, Source):
+        elif isinstance(arg, UserFile):
             yield str(arg.path)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Callable
 
 from kbimg_tasks.host.installation import DATA, TOOLS
-from kbimg_tasks.steps.args import Artifact, Base, Location, Program, Secret, Size, Source
+from kbimg_tasks.steps.args import Artifact, Base, Location, Program, Secret, Size, UserFile
 from kbimg_tasks.steps.render import Symbolic, command_line
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.tools import checksum
@@ -56,7 +56,7 @@ def _parts(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> Ite
     for arg in stage.args():
         if isinstance(arg, Secret):
             yield hmac.new(key, arg.text.encode(), hashlib.sha256).hexdigest()
-        elif isinstance(arg, Source):
+        elif isinstance(arg, UserFile):
             yield tree(arg.path)
         elif isinstance(arg, Location) and arg.base is Base.DATA:
             yield tree(DATA / arg.name, COMPILED)

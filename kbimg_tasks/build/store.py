@@ -30,7 +30,7 @@ _held: dict[Path, int] = {}
 
 
 @frozen
-class Entry:
+class StoredStage:
     """One shared stage in the store; `used` is in seconds since the epoch."""
 
     folder: Path
@@ -101,18 +101,18 @@ def _link(place: Path, target: Path) -> None:
     place.symlink_to(target)
 
 
-def entries(layout: Layout) -> list[Entry]:
+def entries(layout: Layout) -> list[StoredStage]:
     """The entries of the store, the most recently used last."""
     found = []
     for folder in (layout.store / "entries").glob("*"):
         lock = layout.store / "locks" / folder.name
         used = lock.stat().st_mtime if lock.exists() else 0.0
         with _unused(lock) as free:
-            found.append(Entry(folder, allocated_below(folder), used, not free))
+            found.append(StoredStage(folder, allocated_below(folder), used, not free))
     return sorted(found, key=lambda entry: entry.used)
 
 
-def prune(layout: Layout) -> list[Entry]:
+def prune(layout: Layout) -> list[StoredStage]:
     """Delete the least recently used entries until the store is within its limit; return them.
 
     Entries that a build is making or using stay. An output directory with a link to a deleted entry

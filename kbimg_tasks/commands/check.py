@@ -20,7 +20,7 @@ from kbimg_tasks.steps.stage import Stage
 
 
 @frozen
-class Result:
+class Findings:
     """What was found about the configuration in `file`, for `images` of an `architecture`.
 
     `programs` is how many programs of this host were looked for. The host is checked completely
@@ -40,7 +40,7 @@ class Result:
         return any(problem.severity == ERROR for problem in self.problems)
 
 
-def check(asked: Variables) -> Result:
+def check(asked: Variables) -> Findings:
     """Check the configuration for every image that it has tables for, each as if built alone, and
     this host for all of them."""
     images = configured(asked.config, asked.started_in, KINDS.values()) or (DEFAULT_IMAGE,)
@@ -60,7 +60,7 @@ def check(asked: Variables) -> Result:
     host = preflight.problems(
         wanted, asked.layout, needed_mib(tuple(dict.fromkeys(to_make)), asked.layout)
     )
-    return Result(
+    return Findings(
         name_as_typed(asked.config, asked.started_in),
         images,
         asked.architecture.name,
@@ -83,12 +83,12 @@ def _ignored(config: Config) -> Iterator[Problem]:
                 )
 
 
-def report(found: Result, painter: Painter) -> str:
+def report(found: Findings, painter: Painter) -> str:
     """All problems, and a summary at the end."""
     return "\n\n".join((*map(painter.text, found.problems), "\n".join(_summary(found))))
 
 
-def _summary(found: Result) -> Iterator[str]:
+def _summary(found: Findings) -> Iterator[str]:
     images = f"{', '.join(found.images)} ({found.architecture})"
     if not found.has_errors:
         yield f"{found.file} OK: {images}"
@@ -100,6 +100,6 @@ def _summary(found: Result) -> Iterator[str]:
         yield "host checks are incomplete until the configuration is valid"
 
 
-def _count(found: Result, severity: str) -> str:
+def _count(found: Findings, severity: str) -> str:
     number = sum(problem.severity == severity for problem in found.problems)
     return f"{number} {severity}{'s' if number > 1 else ''}" if number else ""

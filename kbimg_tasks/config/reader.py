@@ -13,7 +13,7 @@ from kbimg_tasks.config.files import Files
 from kbimg_tasks.config.kind import Kind
 from kbimg_tasks.config.model import ARRAYS, TABLES
 from kbimg_tasks.config.rules import Several, Wrong
-from kbimg_tasks.config.secret import Secret
+from kbimg_tasks.config.secret import Hidden
 from kbimg_tasks.config.tables import names
 from kbimg_tasks.diagnostics.problem import Option, Problem
 
@@ -96,7 +96,7 @@ class Reader:
             read = meta["rule"](value)
             if meta["file"]:
                 read = self._file(at, read, meta["file"])
-            draft[attribute.name] = Secret(read) if meta["secret"] else read
+            draft[attribute.name] = Hidden(read) if meta["secret"] else read
         except Wrong as wrong:
             self._wrong(at, wrong, value, is_secret=meta["secret"])
         except Several as several:

@@ -16,7 +16,7 @@ from attrs import field, frozen
 from kbimg_tasks.config import redaction
 from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.quoting import quoted
-from kbimg_tasks.config.secret import Secret
+from kbimg_tasks.config.secret import Hidden
 from kbimg_tasks.diagnostics.problem import ConfigError, Problem, Span
 from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.tools.units import MIB
@@ -44,7 +44,7 @@ class Repository:
     enabled: bool
     gpgcheck: bool | None
     username: str = ""
-    password: Secret | None = None
+    password: Hidden | None = None
 
     @property
     def has_variables(self) -> bool:
@@ -173,7 +173,7 @@ def _repository(name: str, section: Mapping[str, str]) -> Repository:
         enabled=_switch(section, "enabled") is not False,
         gpgcheck=_switch(section, "gpgcheck"),
         username=section.get("username", ""),
-        password=Secret(section["password"]) if "password" in section else None,
+        password=Hidden(section["password"]) if "password" in section else None,
     )
 
 

@@ -6,7 +6,7 @@ from attrs import field, frozen
 
 
 @frozen(eq=False)
-class Secret:
+class Hidden:
     """Text that neither repr nor str nor a hash gives away; `reveal` alone does."""
 
     _text: str = field(repr=False)
@@ -16,10 +16,10 @@ class Secret:
         return self._text
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._text == other._text
+        return isinstance(other, Hidden) and self._text == other._text
 
     def __hash__(self) -> int:
-        return hash(Secret)
+        return hash(Hidden)
 
     def __repr__(self) -> str:
         return "Secret()"

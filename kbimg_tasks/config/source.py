@@ -23,20 +23,20 @@ PLACE = re.compile(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\
 
 
 @frozen
-class Source:
+class Parsed:
     """What a file says, and where."""
 
     values: dict[str, Any]
     document: Document
 
 
-def read(path: Path, shown: str) -> Source:
+def read(path: Path, shown: str) -> Parsed:
     """The file's values. Raises ConfigError, in which the file is called `shown`."""
     text = _text(path, shown)
     try:
         values = tomli.loads(text)
         scanned = spans.scan(text)
-        return Source(values, Document(shown, redaction.lines(text, scanned), scanned.places))
+        return Parsed(values, Document(shown, redaction.lines(text, scanned), scanned.places))
     except tomli.TOMLDecodeError as error:
         # Newer versions of tomli have the place as attributes, all have it in their message.
         found = PLACE.fullmatch(str(error))

@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from kbimg_tasks.config import values
 from kbimg_tasks.config.rules import Rule, boolean, list_of, number
-from kbimg_tasks.config.secret import Secret
+from kbimg_tasks.config.secret import Hidden
 from kbimg_tasks.machine.partitions import DEFAULT_ROOT_MIB
 
 DEFAULT_IMAGE_GIB = 20
@@ -69,7 +69,7 @@ class FromRepo:
         "Repository file of dnf's format, with one enabled repository or more; gpgcheck is obeyed.",
         file="file",
     )
-    root_passwd: Secret = option(
+    root_passwd: Hidden = option(
         values.shadow, "Hash of root's password, as in /etc/shadow: openssl passwd -6.", secret=True
     )
     version: str = option(
@@ -159,7 +159,7 @@ class User:
     """[[users]]: a user beside root."""
 
     name: str = option(values.user_name, "Name of the user, other than root.")
-    passwd: Secret = option(
+    passwd: Hidden = option(
         values.password, "Password in plain text; only its hash gets into the image.", secret=True
     )
     primary_group: str | None = option(
@@ -198,7 +198,7 @@ class Grub:
     """[grub]: the password without which the boot menu cannot be edited. Slots A and B start
     without it."""
 
-    passwd: Secret = option(
+    passwd: Hidden = option(
         values.password,
         "Password of the superuser root in plain text; only its hash gets into the image.",
         secret=True,
@@ -260,8 +260,8 @@ class DmVerity:
     """[dm_verity]: a verified boot, from Secure Boot to the last block of the root file system;
     needs [grub]. Excludes legacy_bios, [from_dockerimg] and the image pxe_img."""
 
-    efi_key: Secret = option(values.password, "Passphrase of the Secure Boot key.", secret=True)
-    grub_key: Secret = option(
+    efi_key: Hidden = option(values.password, "Passphrase of the Secure Boot key.", secret=True)
+    grub_key: Hidden = option(
         values.password,
         "Passphrase of the OpenPGP key that GRUB's files are signed with.",
         secret=True,

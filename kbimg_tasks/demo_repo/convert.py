@@ -15,7 +15,7 @@ from kbimg_tasks.demo_repo import deb as debian
 from kbimg_tasks.demo_repo import layout, programs
 from kbimg_tasks.demo_repo.deb import Deb
 from kbimg_tasks.demo_repo.definitions import Attributes, Definition
-from kbimg_tasks.demo_repo.spec import Entry, Rpm, render
+from kbimg_tasks.demo_repo.spec import PackagedFile, Rpm, render
 from kbimg_tasks.tools.user_error import UserError
 
 # The time of files of ours and of packages made of nothing else: 2025-01-01, UTC.
@@ -68,7 +68,7 @@ class BuildRoot:
         self.conversion = conversion
         self.definition = conversion.definition
         self.top = top
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, PackagedFile] = {}
         self.newest = EPOCH if not conversion.debs else 0
 
     def add_deb(self, deb: Deb) -> None:
@@ -110,7 +110,7 @@ class BuildRoot:
             self._real(path).parent.mkdir(parents=True, exist_ok=True)
             self._real(path).symlink_to(target)
         for path, text in self.definition.directories.items():
-            self.entries[path] = Entry(path, "directory", Attributes.parse(text))
+            self.entries[path] = PackagedFile(path, "directory", Attributes.parse(text))
             self._real(path).mkdir(parents=True, exist_ok=True)
         for path, text in self.definition.ghosts.items():
             self._note(path, "file", Attributes.parse(text), ghost=True)
@@ -137,9 +137,9 @@ class BuildRoot:
         before = self.entries.get(path)
         if before and (before.kind, kind) != ("directory", "directory"):
             raise UserError(f"{self.conversion.rpm.name}: {path} comes from two places")
-        self.entries[path] = Entry(path, kind, owner, config, ghost)
+        self.entries[path] = PackagedFile(path, kind, owner, config, ghost)
 
-    def _known(self, path: str) -> Entry:
+    def _known(self, path: str) -> PackagedFile:
         if path not in self.entries:
             raise UserError(f"{self.conversion.rpm.name}: no {path} in its Debian packages")
         return self.entries[path]

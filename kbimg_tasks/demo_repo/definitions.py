@@ -85,7 +85,7 @@ class Definition:
 
 
 @frozen
-class Repository:
+class RepositoryDefinition:
     """The whole repository, as `repository.toml` and the folders of `packages/` describe it."""
 
     wanted: Mapping[str, tuple[str, ...]]
@@ -159,13 +159,13 @@ def read_definition(folder: Path) -> Definition:
     return Definition(folder.name, folder, **{key: _frozen(value) for key, value in values.items()})
 
 
-def read_repository(data: Path = DATA) -> Repository:
+def read_repository(data: Path = DATA) -> RepositoryDefinition:
     """All of `data/`."""
     values = tomli.loads((data / "repository.toml").read_text(encoding="utf-8"))
     packages = tuple(
         read_definition(path.parent) for path in sorted((data / "packages").glob("*/package.toml"))
     )
     wanted = {name: _frozen(names) for name, names in values["wanted"].items()}
-    return Repository(
+    return RepositoryDefinition(
         wanted, _frozen(values["left_out"]), _frozen(values["drop"]), values["renames"], packages
     )

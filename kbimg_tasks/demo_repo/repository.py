@@ -24,7 +24,7 @@ from kbimg_tasks.demo_repo.convert import (
     shared_directories,
 )
 from kbimg_tasks.demo_repo.deb import Deb
-from kbimg_tasks.demo_repo.definitions import DATA, STANDIN, Definition, Repository
+from kbimg_tasks.demo_repo.definitions import DATA, STANDIN, Definition, RepositoryDefinition
 from kbimg_tasks.demo_repo.dependencies import providers, requirements
 from kbimg_tasks.demo_repo.spec import Rpm
 from kbimg_tasks.demo_repo.versions import Version, rpm_version
@@ -88,7 +88,9 @@ def header(
     )
 
 
-def plan(repository: Repository, debs: Iterable[Deb], architecture: str) -> list[Conversion]:
+def plan(
+    repository: RepositoryDefinition, debs: Iterable[Deb], architecture: str
+) -> list[Conversion]:
     """Every RPM to be made of these Debian packages, and of our own files."""
     by_name: dict[str, Deb] = {deb.name: deb for deb in debs}
     grouped = repository.group(sorted(by_name), architecture)

@@ -17,7 +17,7 @@ LICENSE = re.compile(r"^/usr/share/doc/[^/]+/copyright$")
 
 
 @frozen
-class Entry:
+class PackagedFile:
     """A file, directory or link of an RPM."""
 
     path: str
@@ -57,7 +57,7 @@ def plain(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def file_line(entry: Entry) -> str:
+def file_line(entry: PackagedFile) -> str:
     """A line of %files."""
     owner = entry.attributes
     mode = "-" if entry.kind == "link" else f"{owner.mode:04o}"
@@ -82,7 +82,7 @@ def _description(text: str) -> list[str]:
     ]
 
 
-def render(rpm: Rpm, entries: Iterable[Entry], scriptlets: Mapping[str, str]) -> str:
+def render(rpm: Rpm, entries: Iterable[PackagedFile], scriptlets: Mapping[str, str]) -> str:
     """The spec file of an RPM whose files are already in the build root."""
     lines = [
         f"Name: {rpm.name}",

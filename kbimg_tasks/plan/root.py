@@ -77,7 +77,7 @@ class Root:
 
 
 @frozen
-class Machine:
+class MachinePlan:
     """A virtual machine: the stages of its disk, the stage of that disk's checksum, which takes too
     long for every build, and the files of an upgrade image by their names in it.
 

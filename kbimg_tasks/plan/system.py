@@ -8,7 +8,7 @@ from kbimg_tasks.config.model import Config
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Table, plan_table
 from kbimg_tasks.plan import verified
-from kbimg_tasks.plan.root import Given, Machine, Root, from_packages, from_upgrade_image
+from kbimg_tasks.plan.root import Given, MachinePlan, Root, from_packages, from_upgrade_image
 from kbimg_tasks.stages import archive, disk, filesystems, from_image
 from kbimg_tasks.steps.args import Artifact
 from kbimg_tasks.steps.stage import Stage
@@ -21,7 +21,7 @@ class System:
 
     root: Root
     tar: tuple[Stage, ...]
-    machine: Machine
+    machine: MachinePlan
     table: Table
     ids: Ids
 
@@ -50,7 +50,7 @@ def disk_table(config: Config) -> Table:
     )
 
 
-def virtual_machine(config: Config, root: Root, table: Table, ids: Ids) -> Machine:
+def virtual_machine(config: Config, root: Root, table: Table, ids: Ids) -> MachinePlan:
     """The disk with its file systems, and the files of an upgrade image."""
     clock = root.clock
     first = table.partitions[0]
@@ -64,7 +64,7 @@ def virtual_machine(config: Config, root: Root, table: Table, ids: Ids) -> Machi
     }
     img = disk.system_img(table, images, ids, clock, root.tree)
     qcow2 = disk.system_qcow2(img)
-    return Machine(
+    return MachinePlan(
         (boot, root_b, persist, img, qcow2, archive.checksum(qcow2)),
         archive.checksum(img),
         {from_image.ROOT_TAR: root.tar["kubeos.tar"]},

@@ -6,10 +6,10 @@ from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.tables import DmVerity
 from kbimg_tasks.machine.ids import Ids
 from kbimg_tasks.machine.partitions import Table
-from kbimg_tasks.plan.root import Given, Machine, Root, from_packages, password
+from kbimg_tasks.plan.root import Given, MachinePlan, Root, from_packages, password
 from kbimg_tasks.stages import archive, disk, filesystems, grub, keys, packages, signed, verity
 from kbimg_tasks.stages.recipes.signing import Keys
-from kbimg_tasks.steps.args import Artifact, Secret, Source
+from kbimg_tasks.steps.args import Artifact, Secret, UserFile
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.steps.target import Target
 
@@ -18,16 +18,16 @@ SLOT = "A"  # the slot that is filled on a new disk
 
 def planned(
     config: Config, asked: DmVerity, given: Given, table: Table, ids: Ids
-) -> tuple[Root, Machine]:
+) -> tuple[Root, MachinePlan]:
     """The root file system with the stages of its keys, and the machine."""
     efi, grub_key = (
         Secret(f"dm_verity.{name}", secret.reveal() + "\n")
         for name, secret in (("efi_key", asked.efi_key), ("grub_key", asked.grub_key))
     )
     made: tuple[Stage, ...] = ()
-    source: Artifact | Source
+    source: Artifact | UserFile
     if asked.keys_dir:
-        source = Source(asked.keys_dir)
+        source = UserFile(asked.keys_dir)
     else:
         made = (keys.kept(efi, grub_key, asked.cert_years),)
         source = made[0]["keys"]
@@ -41,7 +41,7 @@ def planned(
 
 def machine(
     config: Config, root: Root, table: Table, ids: Ids, found: Keys, checks: tuple[Stage, ...]
-) -> Machine:
+) -> MachinePlan:
     """The disk with slot A filled, and the images of the three partitions of a slot."""
     clock, secret = root.clock, password(config)
     assert secret is not None
@@ -68,7 +68,7 @@ def machine(
         table, {**images, "PERSIST": persist["persist.img"]}, ids, clock, checked=checked
     )
     qcow2 = disk.system_qcow2(img)
-    return Machine(
+    return MachinePlan(
         (tree, hashes, loader, menu, boot, verified, persist, img, qcow2, archive.checksum(qcow2)),
         archive.checksum(img),
         {file.name: file for file in slot.values()},

@@ -79,7 +79,7 @@ def builder_problems(
 
 
 @frozen
-class Source:
+class EngineImage:
     """The engine's image that the configuration starts from, if it does.
 
     `document` is the file with its name; `asked` is the word engine=; `saving` is the command that
@@ -94,7 +94,7 @@ class Source:
     is_there: bool = True
 
     @classmethod
-    def of(cls, config: Config, asked: str, layout: Layout) -> Source:
+    def of(cls, config: Config, asked: str, layout: Layout) -> EngineImage:
         """The engines are asked only where the image is not in a file. Where none answers, or none
         has it any more, what was made of it stands."""
         source = config.from_dockerimg

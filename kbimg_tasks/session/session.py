@@ -35,7 +35,7 @@ class Planned:
     config: Config
     plan: Plan
     repositories: Mapping[str, tuple[Repository, ...]]
-    source: engine.Source
+    source: engine.EngineImage
     warnings: tuple[Problem, ...]
 
     @property
@@ -102,7 +102,7 @@ def _planned(asked: Variables, images: tuple[str, ...], config: Config, builder:
         config = config.for_uefi()
     repos = repositories.of_file(config.from_repo.repo_path if config.from_repo else None)
     admin_repos = repositories.of_file(admin_container.repository(config))
-    source = engine.Source.of(config, asked.engine, asked.layout)
+    source = engine.EngineImage.of(config, asked.engine, asked.layout)
     given = Given(
         asked.architecture,
         repositories.local_indexes(repos, asked.architecture),

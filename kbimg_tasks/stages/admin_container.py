@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kbimg_tasks.machine.architecture import Architecture
-from kbimg_tasks.steps.args import Arg, Artifact, Size, Source, Unhashed, data, joined, scratch
+from kbimg_tasks.steps.args import Arg, Artifact, Size, Unhashed, UserFile, data, joined, scratch
 from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.steps.step import Step, run, tool
@@ -94,6 +94,6 @@ def _files(root: Arg, hostshell: Path) -> Iterator[Step]:
         "--mode=500",
         "--owner=0",
         "--group=0",
-        Source(hostshell),
+        UserFile(hostshell),
         joined(root, PROGRAMS, "/hostshell"),
     )

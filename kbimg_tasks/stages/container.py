@@ -15,7 +15,7 @@ DIGESTS = "digests"
 
 
 @frozen
-class Image:
+class ContainerImage:
     """A container image: its name, the architecture of its programs, its layers as arguments of the
     tool (`layer`, `file`), and the file with the command and settings of its containers."""
 
@@ -25,7 +25,7 @@ class Image:
     settings: Location | None = None
 
 
-def archive(name: str, result: str, summary: str, image: Image, clock: Arg) -> Stage:
+def archive(name: str, result: str, summary: str, image: ContainerImage, clock: Arg) -> Stage:
     """The stage that writes the container image to the file `result`."""
     made = Artifact(name, result, is_result=True, size=Size.ROOT)
     digests = Artifact(name, DIGESTS)

@@ -14,8 +14,8 @@ from kbimg_tasks.steps.args import (
     Artifact,
     Location,
     Secret,
-    Source,
     Stdin,
+    UserFile,
     data,
     joined,
     scratch,
@@ -106,7 +106,7 @@ def _system(tree: Sandbox, inside: Sandbox, root: Location, config: Config) -> I
             "--mode=500",
             "--owner=0",
             "--group=0",
-            Source(config.from_repo.agent_path),
+            UserFile(config.from_repo.agent_path),
             joined(root, "/usr/bin/os-agent"),
         )
     )
@@ -161,7 +161,7 @@ def _copy(root: Location, entry: CopyFile) -> Step:
     options += [f"--create-dir={entry.create_dir}"] if entry.create_dir else []
     options += [f"--mode={entry.mode:04o}"] if entry.mode is not None else []
     options += [f"--owner={entry.owner}"] if entry.owner else []
-    return tool("copy_into", *options, "--", Source(entry.src), entry.dst)
+    return tool("copy_into", *options, "--", UserFile(entry.src), entry.dst)
 
 
 def _user(
@@ -199,7 +199,7 @@ def _script(
     tree: Sandbox, inside: Sandbox, root: Location, script: ChrootScript, clock: Arg
 ) -> Iterator[Step]:
     place = f"/{script.path.name}"
-    yield tree.wrap(run("install", "--mode=755", Source(script.path), joined(root, place)))
+    yield tree.wrap(run("install", "--mode=755", UserFile(script.path), joined(root, place)))
     yield inside.wrap(run(place, SOURCE_DATE_EPOCH=clock)).doing("chroot_script", "path")
     if script.rm:
         yield tree.wrap(run("rm", "--", joined(root, place)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kbimg_tasks.machine.bootloader import Loader
 from kbimg_tasks.machine.ids import Ids
-from kbimg_tasks.steps.args import Arg, Artifact, Size, Source, Unhashed, joined, scratch
+from kbimg_tasks.steps.args import Arg, Artifact, Size, Unhashed, UserFile, joined, scratch
 from kbimg_tasks.steps.sandbox import Sandbox
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.steps.step import Step, run, tool
@@ -32,7 +32,7 @@ def kubeos_tar(
     steps: tuple[Step, ...] = (
         tool(
             "take_from_image",
-            Source(archive) if archive else given_out,
+            UserFile(archive) if archive else given_out,
             tar,
             f"--file={ROOT_TAR}",
             joined("--clock=", clock),

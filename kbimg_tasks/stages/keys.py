@@ -11,7 +11,7 @@ from kbimg_tasks.steps.args import (
     Content,
     Secret,
     Size,
-    Source,
+    UserFile,
     data,
     joined,
     own_program,
@@ -137,7 +137,7 @@ def kept(efi: Secret, grub: Secret, years: int) -> Stage:
     )
 
 
-def checked(keys: Artifact | Source, efi: Secret, grub: Secret) -> Stage:
+def checked(keys: Artifact | UserFile, efi: Secret, grub: Secret) -> Stage:
     """The checked keys in one layout, whatever the layout of the source: rsa4BIOS.key, .crt and
     .der, gpg.key and gpg.sec; secret keys are encrypted with their passphrases."""
     own = Artifact(CHECKED, "keys", is_tree=True)

@@ -17,8 +17,8 @@ from kbimg_tasks.steps.args import (
     Content,
     Program,
     Size,
-    Source,
     Unhashed,
+    UserFile,
     cache,
     data,
     joined,
@@ -103,7 +103,7 @@ def packages(
         DNF,
         f"--forcearch={architecture.name}",
         joined("--installroot=", root),
-        joined("--config=", Source(repositories.file)),
+        joined("--config=", UserFile(repositories.file)),
         joined("--setopt=reposdir=", scratch("no-other-repositories")),
         joined("--setopt=cachedir=", DNF_CACHE),
         "--setopt=keepcache=True",
@@ -125,8 +125,8 @@ def packages(
     )
     exact: tuple[Arg, ...] = ()
     if locked:
-        dnf = dnf.behind(own_program("name_locked"), Source(locked), DNF_CACHE, "--")
-        exact = (joined("--locked=", Source(locked)),)
+        dnf = dnf.behind(own_program("name_locked"), UserFile(locked), DNF_CACHE, "--")
+        exact = (joined("--locked=", UserFile(locked)),)
     # Some versions of dnf take the cache folder to be inside the installroot, others do not.
     where = Sandbox(root=root, binds=((DNF_CACHE, DNF_CACHE),))
     return Stage(
@@ -149,7 +149,7 @@ def packages(
                 *exact,
             ),
         ),
-        implicit_inputs=() if locked else tuple(Source(path) for path in repositories.repomds),
+        implicit_inputs=() if locked else tuple(UserFile(path) for path in repositories.repomds),
     )
 
 
@@ -180,7 +180,7 @@ def files(resolved: Stage) -> Step:
 def _package(name: str) -> Arg:
     """A package as an argument of dnf; the content of a user's RPM file is part of the
     fingerprint."""
-    return Source(Path(name)) if _is_file(name) else name
+    return UserFile(Path(name)) if _is_file(name) else name
 
 
 def _is_file(name: str) -> bool:

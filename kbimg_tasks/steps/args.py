@@ -60,7 +60,7 @@ class Location:
 
 
 @frozen
-class Source:
+class UserFile:
     """A file or directory of the user. Its content, modes and owners are part of the
     fingerprint."""
 
@@ -114,7 +114,7 @@ class Secret:
     text: str = field(repr=False)
 
 
-Arg = Union[str, Artifact, Location, Source, Program, Unhashed, Content, Joined]
+Arg = Union[str, Artifact, Location, UserFile, Program, Unhashed, Content, Joined]
 Stdin = Union[Arg, Text, Secret]
 
 

@@ -21,9 +21,9 @@ from kbimg_tasks.steps.args import (
     Location,
     Program,
     Secret,
-    Source,
     Text,
     Unhashed,
+    UserFile,
 )
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Stage
@@ -49,7 +49,7 @@ class Renderer(ABC):
             return self.artifact(arg)
         if isinstance(arg, Location):
             return self.location(arg)
-        if isinstance(arg, Source):
+        if isinstance(arg, UserFile):
             return self.source(arg)
         if isinstance(arg, Program):
             return self.program(arg)
@@ -72,7 +72,7 @@ class Renderer(ABC):
         """A path below a folder that kbimg knows."""
 
     @abstractmethod
-    def source(self, arg: Source) -> str:
+    def source(self, arg: UserFile) -> str:
         """The path of a file of the user."""
 
     @abstractmethod
@@ -102,7 +102,7 @@ class Symbolic(Renderer):
     def location(self, arg: Location) -> str:
         return f"${arg.base.name}/{arg.name}"
 
-    def source(self, arg: Source) -> str:
+    def source(self, arg: UserFile) -> str:
         return f"$SOURCE/{arg.path.name}"
 
     def program(self, arg: Program) -> str:
@@ -137,7 +137,7 @@ class Actual(Renderer):
         }
         return str(folders[arg.base] / arg.name)
 
-    def source(self, arg: Source) -> str:
+    def source(self, arg: UserFile) -> str:
         return str(arg.path)
 
     def program(self, arg: Program) -> str:
@@ -166,7 +166,7 @@ class Shell(Renderer):
         folders = {Base.WORK: "$WORK", Base.DATA: "$PLAN/data", Base.CACHE: "$CACHE"}
         return f"{folders[arg.base]}/{arg.name}"
 
-    def source(self, arg: Source) -> str:
+    def source(self, arg: UserFile) -> str:
         return self.literal(str(arg.path))
 
     def program(self, arg: Program) -> str:

@@ -18,8 +18,8 @@ from kbimg_tasks.steps.args import (
     Content,
     Location,
     Program,
-    Source,
     Stdin,
+    UserFile,
     flat,
 )
 from kbimg_tasks.steps.step import Progress, Step
@@ -44,7 +44,7 @@ class Stage:
     clock: Arg = "0"
     artifacts: tuple[Artifact, ...] = ()
     steps: tuple[Step, ...] = ()
-    implicit_inputs: tuple[Source | Artifact, ...] = ()
+    implicit_inputs: tuple[UserFile | Artifact, ...] = ()
     is_shared: bool = False
     protected: bool = False
 
@@ -86,6 +86,6 @@ class Stage:
         found = (arg.tool for arg in self.args() if isinstance(arg, Program) and arg.tool)
         return tuple(dict.fromkeys(found))
 
-    def sources(self) -> tuple[Source, ...]:
+    def sources(self) -> tuple[UserFile, ...]:
         """The user's files and directories among the arguments."""
-        return tuple(dict.fromkeys(arg for arg in self.args() if isinstance(arg, Source)))
+        return tuple(dict.fromkeys(arg for arg in self.args() if isinstance(arg, UserFile)))

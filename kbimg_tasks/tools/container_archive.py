@@ -127,7 +127,7 @@ def content_of(path: Path) -> Iterator[bytes]:
         yield from pieces(stream)
 
 
-class Layout:
+class ArchiveWriter:
     """The archive while it is written: blobs under their digests, in the order they come in."""
 
     def __init__(self, out: BinaryIO, clock: int) -> None:
@@ -188,7 +188,7 @@ def write(
 ) -> tuple[str, str]:
     """The archive; the digests of its configuration and manifest. Each layer comes with the text
     that its history shows."""
-    layout = Layout(out, image.clock)
+    layout = ArchiveWriter(out, image.clock)
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(image.clock))
     blobs, contents = [], []
     for _, blocks in layers:

@@ -51,7 +51,7 @@ NAMESPACE = uuid.UUID("0dd61328-9408-5af0-81b2-1e5e2ed033c3")
 SHA256 = "sha256"
 
 
-class Package(NamedTuple):
+class InstalledPackage(NamedTuple):
     """The header of a package, with the SHA-256 checksum of its file."""
 
     name: str
@@ -94,14 +94,14 @@ class Package(NamedTuple):
         )
 
 
-def packages(headers: Path, lock: Path, files: Path) -> list[Package]:
+def packages(headers: Path, lock: Path, files: Path) -> list[InstalledPackage]:
     """The packages by name, each with the checksum of its file. Raises KeyError for one without a
     line in the lock, and OSError."""
     sums = _sums(lock, files)
     found = []
     for line in headers.read_text(encoding="utf-8").rstrip("\n").split("\n"):
         fields = line.split("\t", len(FIELDS) - 1)
-        package = Package(*("" if field == ABSENT else field for field in fields))
+        package = InstalledPackage(*("" if field == ABSENT else field for field in fields))
         found.append(package._replace(sha256=sums[package.nevra]))
     return sorted(found)
 
@@ -118,7 +118,7 @@ def _sums(lock: Path, files: Path) -> dict[str, str]:
     }
 
 
-def sbom(found: Sequence[Package], kind: str, name: str, version: str, clock: int) -> str:
+def sbom(found: Sequence[InstalledPackage], kind: str, name: str, version: str, clock: int) -> str:
     """The packages as CycloneDX."""
     # Late: the library takes a tenth of a second.
     from cyclonedx.model.bom import Bom, BomMetaData
@@ -159,7 +159,7 @@ def _text(document: Bom) -> str:
     return json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _component(package: Package, known: set[str]) -> Component:
+def _component(package: InstalledPackage, known: set[str]) -> Component:
     from cyclonedx.model import HashAlgorithm, HashType
     from cyclonedx.model.component import Component, ComponentType
     from cyclonedx.model.contact import OrganizationalEntity
@@ -188,7 +188,7 @@ def _component(package: Package, known: set[str]) -> Component:
     )
 
 
-def _purl(package: Package) -> PackageURL:
+def _purl(package: InstalledPackage) -> PackageURL:
     from packageurl import PackageURL
 
     vendor = next((VENDORS[one] for one in VENDORS if one in package.vendor.lower()), None)

@@ -19,19 +19,19 @@ DELETED = ".wh."  # https://github.com/opencontainers/image-spec/blob/v1.0.2/lay
 ZSTD = b"\x28\xb5\x2f\xfd"  # RFC 8878, 3.1.1
 
 
-class Image(NamedTuple):
+class ImageEntry(NamedTuple):
     """An image in an archive: its names, and its layers' members, the lowest first."""
 
     names: list[str]
     layers: list[str]
 
 
-def images(archive: tarfile.TarFile) -> Iterator[Image]:
+def images(archive: tarfile.TarFile) -> Iterator[ImageEntry]:
     """The images of an archive, by the one or the other kind of index."""
     members = set(archive.getnames())
     if "manifest.json" in members:
         for entry in read_json(archive, "manifest.json"):
-            yield Image(entry.get("RepoTags") or [], entry["Layers"])
+            yield ImageEntry(entry.get("RepoTags") or [], entry["Layers"])
     elif "index.json" in members:
         for entry in of_index(archive, "index.json"):
             notes = entry.get("annotations", {})
@@ -41,7 +41,7 @@ def images(archive: tarfile.TarFile) -> Iterator[Image]:
                 if key in notes
             ]
             manifest = read_json(archive, blob(entry))
-            yield Image(names, [blob(layer) for layer in manifest["layers"]])
+            yield ImageEntry(names, [blob(layer) for layer in manifest["layers"]])
     else:
         raise UserError(
             "expected a container image as docker save writes it, or an OCI image "
@@ -73,7 +73,7 @@ def read_json(archive: tarfile.TarFile, name: str) -> Any:
     return json.load(stream)
 
 
-def chosen(found: list[Image], name: str | None) -> Image:
+def chosen(found: list[ImageEntry], name: str | None) -> ImageEntry:
     """The image of that name, or the only one; one that has lost its names, or is named by a
     digest, may be any."""
     matching = [

@@ -19,7 +19,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from kbimg_tasks.tools.oci import BLOCK, DELETED, Image, Unpacked, chosen, images
+from kbimg_tasks.tools.oci import BLOCK, DELETED, ImageEntry, Unpacked, chosen, images
 from kbimg_tasks.tools.user_error import UserError
 
 VERITY = "update-root.img"
@@ -32,7 +32,7 @@ WANTED = {
 STARTING = {"menu": "GRUB's menu", "grubenv": "GRUB's environment", "grub": "GRUB"}
 
 
-def copy_out(archive: tarfile.TarFile, image: Image, wanted: str, target: Path) -> None:
+def copy_out(archive: tarfile.TarFile, image: ImageEntry, wanted: str, target: Path) -> None:
     """Write one file of the image, of the topmost layer that has it."""
     seen: list[str] = []
     for member in reversed(image.layers):

@@ -15,7 +15,7 @@ from pexpect import EOF, TIMEOUT, socket_pexpect
 
 from kbimg_tasks.commands.boot import menu as menus
 from kbimg_tasks.commands.boot.menu import Menu
-from kbimg_tasks.commands.boot.vm import Machine, start
+from kbimg_tasks.commands.boot.vm import VirtualMachine, start
 
 BOOT_SECONDS = 420
 # One each: emulated ones of a machine wait for each other, and the host has as many workers of the
@@ -42,7 +42,7 @@ def with_console(
 class Node:
     """A running machine, logged in on its serial console."""
 
-    def __init__(self, machine: Machine, state: Path | None = None) -> None:
+    def __init__(self, machine: VirtualMachine, state: Path | None = None) -> None:
         """Switch it on, or let it go on from the state in which a node was saved."""
         self.machine = machine
         if state is None:
@@ -54,7 +54,7 @@ class Node:
             self.line.sendline(b"")
             self.expect(PROMPT)
 
-    def _start(self, machine: Machine) -> None:
+    def _start(self, machine: VirtualMachine) -> None:
         self.process = start(machine)
         deadline = time.monotonic() + 30
         self._socket = socket.socket(socket.AF_UNIX)

@@ -16,7 +16,7 @@ from attrs import frozen
 from console import BOOT_SECONDS, PROCESSORS, Node, with_console
 
 from kbimg_tasks.commands.boot.hardware import Bios, Drive, Uefi
-from kbimg_tasks.commands.boot.vm import Machine
+from kbimg_tasks.commands.boot.vm import VirtualMachine
 from kbimg_tasks.machine.architecture import AARCH64, X86_64, Architecture
 
 
@@ -41,12 +41,12 @@ class Kind:
             is_legacy=self.is_legacy,
         )
 
-    def machine(self, out: Path, folder: Path) -> Machine:
+    def machine(self, out: Path, folder: Path) -> VirtualMachine:
         """The machine of that disk."""
         disk = folder / "disk.img"
         if self.is_verified:
             return secure_boot.machine(out, folder, disk, self.architecture, adapter=self.adapter)
-        return Machine(
+        return VirtualMachine(
             Drive(disk, adapter=self.adapter),
             folder,
             Bios() if self.is_legacy else Uefi(),

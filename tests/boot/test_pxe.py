@@ -24,7 +24,7 @@ from console import BOOT_SECONDS, PROCESSORS, Node, with_console
 from kbimg_tasks.commands import pxe_serve
 from kbimg_tasks.commands.boot import pipe
 from kbimg_tasks.commands.boot.hardware import Drive, Kernel, UserNetwork
-from kbimg_tasks.commands.boot.vm import Machine
+from kbimg_tasks.commands.boot.vm import VirtualMachine
 from kbimg_tasks.machine.architecture import AARCH64, X86_64
 from kbimg_tasks.tools.sparse_copy import extents
 
@@ -125,12 +125,12 @@ def machine(
     adapter: str = "virtio-blk-pci",
     served: tuple[tuple[str, str], ...] = (),
     **more,
-) -> Machine:
+) -> VirtualMachine:
     """A machine with an empty disk that starts the installer."""
     disk = folder / "disk.img"
     with disk.open("wb") as stream:
         stream.truncate(disk_bytes)
-    return Machine(
+    return VirtualMachine(
         Drive(disk, adapter=adapter),
         folder,
         network=UserNetwork(served=served),
@@ -295,7 +295,7 @@ def test_the_disk_is_like_that_of_vm_img(installed: Installed, tmp_path: Path):
 def test_it_starts_from_its_disk(installed: Installed, tmp_path: Path):
     """By its firmware and GRUB."""
     copy = with_console(installed.disk, tmp_path / "copy.img")
-    made = Machine(
+    made = VirtualMachine(
         Drive(copy, adapter=installed.adapter), tmp_path, processors=PROCESSORS, ends_at_reboot=True
     )
     with Node(made) as node:
@@ -332,7 +332,7 @@ def test_aarch64(arm_repository: Path, tmp_path: Path):
     copy = with_console(tmp_path / "disk.img", tmp_path / "copy.img", AARCH64.serial)
     again = tmp_path / "again"
     with Node(
-        Machine(
+        VirtualMachine(
             Drive(copy), again, processors=PROCESSORS, ends_at_reboot=True, architecture=AARCH64
         )
     ) as node:
@@ -340,7 +340,7 @@ def test_aarch64(arm_repository: Path, tmp_path: Path):
         assert "BOOT_IMAGE=" in node.run("cat /proc/cmdline")
 
 
-def fails(made: Machine, *messages: str) -> None:
+def fails(made: VirtualMachine, *messages: str) -> None:
     """The installer stops with these lines."""
     with Node(made) as node:
         for message in messages:

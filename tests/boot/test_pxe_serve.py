@@ -18,7 +18,7 @@ from console import BOOT_SECONDS, Node
 from test_pxe import GIB, INSTALL_SECONDS, SIZES
 
 from kbimg_tasks.commands.boot.hardware import Drive, Tap
-from kbimg_tasks.commands.boot.vm import Machine
+from kbimg_tasks.commands.boot.vm import VirtualMachine
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(1800)]
 
@@ -138,7 +138,7 @@ def machine(folder: Path) -> Node:
     disk = folder / "disk.img"
     with disk.open("wb") as stream:
         stream.truncate(8 * GIB)
-    return Node(Machine(Drive(disk), folder, network=Tap("cable", SITE), memory_mib=1024))
+    return Node(VirtualMachine(Drive(disk), folder, network=Tap("cable", SITE), memory_mib=1024))
 
 
 def test_a_bare_machine_becomes_a_node_that_answers(serving, tmp_path: Path):

@@ -13,7 +13,7 @@ from console import PROCESSORS, Node, with_console
 from pages import Block, blocks
 
 from kbimg_tasks.commands.boot.hardware import Drive
-from kbimg_tasks.commands.boot.vm import Machine
+from kbimg_tasks.commands.boot.vm import VirtualMachine
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(2400)]
 
@@ -115,7 +115,9 @@ def test_a_node_upgrades_and_goes_back(first: Path, second: Path, tmp_path: Path
         shutil.copy(second / name, served / name)
     server = web.Server(served)
     disk = with_console(first / "system.qcow2", tmp_path / "disk.img")
-    with Node(Machine(Drive(disk), tmp_path, processors=PROCESSORS, ends_at_reboot=True)) as node:
+    with Node(
+        VirtualMachine(Drive(disk), tmp_path, processors=PROCESSORS, ends_at_reboot=True)
+    ) as node:
         node.login()
         is_well(node)
         assert (version(node), slot(node)) == ("v1", "2")

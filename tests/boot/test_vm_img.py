@@ -14,7 +14,7 @@ import saved
 from console import BOOT_SECONDS, PROCESSORS, PROMPT, Node
 
 from kbimg_tasks.commands.boot.hardware import Drive, UserNetwork
-from kbimg_tasks.commands.boot.vm import Machine
+from kbimg_tasks.commands.boot.vm import VirtualMachine
 
 pytestmark = pytest.mark.boot
 
@@ -192,7 +192,7 @@ def unchanged(plain_image, tmp_path_factory):
     disk = shutil.copyfile(plain_image / "system.qcow2", folder / "system.qcow2")
     port = free_port()
     node = Node(
-        Machine(
+        VirtualMachine(
             Drive(Path(disk), "qcow2"), folder, network=UserNetwork(port), processors=PROCESSORS
         )
     )

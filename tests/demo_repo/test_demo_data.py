@@ -10,7 +10,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kbimg_tasks.demo_repo.definitions import DATA, Attributes, Repository, read_repository
+from kbimg_tasks.demo_repo.definitions import (
+    DATA,
+    Attributes,
+    RepositoryDefinition,
+    read_repository,
+)
 
 GUIDE = [
     "NetworkManager",
@@ -74,11 +79,11 @@ SCRIPTS = sorted(
 
 
 @pytest.fixture(scope="module")
-def described() -> Repository:
+def described() -> RepositoryDefinition:
     return read_repository()
 
 
-def names(described: Repository, architecture: str) -> set[str]:
+def names(described: RepositoryDefinition, architecture: str) -> set[str]:
     """What an RPM is called or provides, as far as it is known without asking apt."""
     wanted = {name for group in described.debian_names(architecture) for name in group}
     known = {described.renames.get(name, name) for name in wanted}
@@ -88,40 +93,40 @@ def names(described: Repository, architecture: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", [*GUIDE, *ADDED, *NODE])
-def test_every_name_of_the_guide_is_there(described: Repository, name: str) -> None:
+def test_every_name_of_the_guide_is_there(described: RepositoryDefinition, name: str) -> None:
     assert name in names(described, "amd64")
 
 
 @pytest.mark.parametrize("name", ["grub2-efi", "grub2-tools", "grub2-efi-aa64-modules", "shim"])
-def test_the_names_of_arm64_are_there(described: Repository, name: str) -> None:
+def test_the_names_of_arm64_are_there(described: RepositoryDefinition, name: str) -> None:
     assert name in names(described, "arm64")
 
 
-def test_a_host_with_dnf_is_asked_for_all_of_them(described: Repository) -> None:
+def test_a_host_with_dnf_is_asked_for_all_of_them(described: RepositoryDefinition) -> None:
     assert not set(GUIDE + ADDED) - set(described.rpm_names("amd64"))
 
 
-def test_what_is_required_is_there(described: Repository) -> None:
+def test_what_is_required_is_there(described: RepositoryDefinition) -> None:
     for package in described.for_architecture("amd64"):
         missing = {*package.requires, *package.requires_first} - names(described, "amd64")
         # Debian's findutils, gzip and others are asked for by name.
         assert not missing, package.name
 
 
-def test_the_members_of_the_group_are_there(described: Repository) -> None:
+def test_the_members_of_the_group_are_there(described: RepositoryDefinition) -> None:
     tree = ElementTree.parse(DATA / "comps.xml")
     assert tree.findtext("group/id") == "kubeos-node"
     assert not {each.text for each in tree.iter("packagereq")} - names(described, "amd64")
 
 
-def test_standins_say_so(described: Repository) -> None:
+def test_standins_say_so(described: RepositoryDefinition) -> None:
     for package in described.packages:
         assert not (package.standin and package.made_from), package.name
         for path in package.added_files().values() if package.standin else ():
             assert "stand-in" in path.read_text(encoding="utf-8").lower(), path
 
 
-def test_attributes_can_be_read(described: Repository) -> None:
+def test_attributes_can_be_read(described: RepositoryDefinition) -> None:
     for package in described.packages:
         for text in [
             *package.attributes.values(),
@@ -131,7 +136,7 @@ def test_attributes_can_be_read(described: Repository) -> None:
             Attributes.parse(text)
 
 
-def test_users_are_made_before_they_own_anything(described: Repository) -> None:
+def test_users_are_made_before_they_own_anything(described: RepositoryDefinition) -> None:
     shipped = {
         line.partition(":")[0]
         for name in ("passwd", "group")

@@ -9,7 +9,7 @@ import pytest
 
 from kbimg_tasks.demo_repo.apt_packages import CHOSEN, file_name
 from kbimg_tasks.demo_repo.deb import Deb, parse_control, parse_relations
-from kbimg_tasks.demo_repo.definitions import Definition, Repository
+from kbimg_tasks.demo_repo.definitions import Definition, RepositoryDefinition
 from kbimg_tasks.demo_repo.dependencies import answer, providers, requirements
 from kbimg_tasks.tools.user_error import UserError
 
@@ -70,8 +70,8 @@ def test_what_apt_would_install() -> None:
     assert file_name("dmsetup", "2:1.02.185-2", "amd64") == "dmsetup_2%3a1.02.185-2_amd64.deb"
 
 
-def repository(*packages: Definition) -> Repository:
-    return Repository({}, ("left-*",), (), {"old": "new"}, packages)
+def repository(*packages: Definition) -> RepositoryDefinition:
+    return RepositoryDefinition({}, ("left-*",), (), {"old": "new"}, packages)
 
 
 def test_packages_are_grouped_left_out_and_renamed() -> None:

@@ -15,7 +15,7 @@ import pytest
 from kbimg_tasks.demo_repo import __main__ as command
 from kbimg_tasks.demo_repo import apt_packages, repository
 from kbimg_tasks.demo_repo.deb import Deb, read
-from kbimg_tasks.demo_repo.definitions import Definition, Repository, read_repository
+from kbimg_tasks.demo_repo.definitions import Definition, RepositoryDefinition, read_repository
 from kbimg_tasks.tools.user_error import UserError
 
 NASTY = ("a b", "[x]", "{y}", "50%{name}%%", "back\\slash", 'quo"te', "sta*r?", "ő")
@@ -33,7 +33,7 @@ def quiet(_text: str) -> None:
 
 
 def rpms_of(debs: Sequence[Path], folder: Path, *packages: Definition) -> list[Path]:
-    described = Repository({}, (), ("/usr/share/unwanted",), {}, (LAYOUT, *packages))
+    described = RepositoryDefinition({}, (), ("/usr/share/unwanted",), {}, (LAYOUT, *packages))
     return repository.make_rpms(
         repository.plan(described, [read(path) for path in debs], "amd64"), folder, quiet
     )

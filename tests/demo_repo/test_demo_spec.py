@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbimg_tasks.demo_repo.definitions import Attributes
-from kbimg_tasks.demo_repo.spec import Entry, Rpm, file_line, pattern, render
+from kbimg_tasks.demo_repo.spec import PackagedFile, Rpm, file_line, pattern, render
 from kbimg_tasks.demo_repo.versions import Version
 
 OWNER = Attributes(0o644)
@@ -36,26 +36,29 @@ def test_a_pattern_finds_its_own_file(name: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "line"),
     [
-        (Entry("/a", "file", OWNER), '%attr(0644,root,root) "/a"'),
-        (Entry("/a", "link", OWNER), '%attr(-,root,root) "/a"'),
-        (Entry("/a", "directory", Attributes(0o1777, "u", "g")), '%dir %attr(1777,u,g) "/a"'),
+        (PackagedFile("/a", "file", OWNER), '%attr(0644,root,root) "/a"'),
+        (PackagedFile("/a", "link", OWNER), '%attr(-,root,root) "/a"'),
         (
-            Entry("/etc/a", "file", OWNER, config=True),
+            PackagedFile("/a", "directory", Attributes(0o1777, "u", "g")),
+            '%dir %attr(1777,u,g) "/a"',
+        ),
+        (
+            PackagedFile("/etc/a", "file", OWNER, config=True),
             '%config(noreplace) %attr(0644,root,root) "/etc/a"',
         ),
-        (Entry("/etc/a", "link", OWNER, config=True), '%attr(-,root,root) "/etc/a"'),
-        (Entry("/a", "file", OWNER, ghost=True), '%ghost %attr(0644,root,root) "/a"'),
+        (PackagedFile("/etc/a", "link", OWNER, config=True), '%attr(-,root,root) "/etc/a"'),
+        (PackagedFile("/a", "file", OWNER, ghost=True), '%ghost %attr(0644,root,root) "/a"'),
         (
-            Entry("/a", "file", Attributes(0o755, "root", "root", "cap_net_raw=ep")),
+            PackagedFile("/a", "file", Attributes(0o755, "root", "root", "cap_net_raw=ep")),
             '%caps(cap_net_raw=ep) %attr(0755,root,root) "/a"',
         ),
         (
-            Entry("/usr/share/doc/a/copyright", "file", OWNER),
+            PackagedFile("/usr/share/doc/a/copyright", "file", OWNER),
             '%license %attr(0644,root,root) "/usr/share/doc/a/copyright"',
         ),
     ],
 )
-def test_lines_of_files(entry: Entry, line: str) -> None:
+def test_lines_of_files(entry: PackagedFile, line: str) -> None:
     assert file_line(entry) == line
 
 
@@ -68,7 +71,7 @@ def test_text_cannot_become_a_macro_or_a_section() -> None:
 
 
 def test_files_are_sorted_and_the_epoch_is_stated() -> None:
-    text = render(RPM, [Entry("/b", "file", OWNER), Entry("/a", "file", OWNER)], {})
+    text = render(RPM, [PackagedFile("/b", "file", OWNER), PackagedFile("/a", "file", OWNER)], {})
     assert text.index('"/a"') < text.index('"/b"')
     assert "\nEpoch: 1\n" in text
     assert "BuildArch: noarch" in text

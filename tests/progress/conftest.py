@@ -25,7 +25,7 @@ from kbimg_tasks.progress import Display
 from kbimg_tasks.tasks.reporter import reporter
 from kbimg_tasks.tasks.making import Maker
 from kbimg_tasks.commands.clean.cleaning import Cleaning
-from kbimg_tasks.steps.args import Artifact, Secret, Source
+from kbimg_tasks.steps.args import Artifact, Secret, UserFile
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.steps.step import run
 tell_of_interrupts()

@@ -16,10 +16,10 @@ from building import DEMO, TOP, run_doit, write_config
 from kbimg_tasks.build import runner
 from kbimg_tasks.build.run_log import Event
 from kbimg_tasks.commands.report import gathering
-from kbimg_tasks.commands.report.model import Outcome, Result, State, Work
+from kbimg_tasks.commands.report.model import Outcome, ResultFile, State, Work
 from kbimg_tasks.dissect import file_systems, tree_sizes
 from kbimg_tasks.dissect.file_systems import FileSystem
-from kbimg_tasks.steps.args import Artifact, Source
+from kbimg_tasks.steps.args import Artifact, UserFile
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.steps.step import run
@@ -160,7 +160,7 @@ def test_sums(tmp_path: Path):
     result, told = tmp_path / "kubeos.tar", tmp_path / "kubeos.tar.sha256"
     result.write_bytes(b"content")
     digest = hashlib.sha256(b"content").hexdigest()
-    assert gathering.result_of(result) == Result(
+    assert gathering.result_of(result) == ResultFile(
         "kubeos.tar", 7, result.stat().st_blocks * 512, digest
     )
     told.write_text(f"{'0' * 64}  kubeos.tar\n")
@@ -175,7 +175,7 @@ def test_a_disk_is_not_read_for_its_sum(tmp_path: Path):
     disk = tmp_path / "system.img"
     with open(disk, "wb") as stream:
         stream.truncate(20 << 30)
-    assert gathering.result_of(disk) == Result("system.img", 20 << 30, 0, "")
+    assert gathering.result_of(disk) == ResultFile("system.img", 20 << 30, 0, "")
     (tmp_path / "system.img.sha256").write_text(f"{'a' * 64}  system.img\n")
     assert gathering.result_of(disk).sha256 == "a" * 64
 
@@ -203,8 +203,8 @@ def test_states(tmp_path: Path):
         Artifact(name, name) for name in ("first", "second", "third", "never")
     )
     stages = (
-        Stage("first", "", "0", (first,), (run("cp", Source(source), first),)),
-        Stage("second", "", "0", (second,), (run("cp", Source(other), second),)),
+        Stage("first", "", "0", (first,), (run("cp", UserFile(source), first),)),
+        Stage("second", "", "0", (second,), (run("cp", UserFile(other), second),)),
         Stage("third", "", "0", (third,), (run("cp", first, third), run("stat", second))),
         Stage("never", "", "0", (never,), (run("cp", third, never),)),
     )

@@ -21,7 +21,7 @@ from kbimg_tasks.progress import Display
 from kbimg_tasks.tasks.reporter import reporter
 from kbimg_tasks.tasks.making import Maker
 from kbimg_tasks.commands.clean.cleaning import Cleaning
-from kbimg_tasks.steps.args import Artifact, Secret, Size, Source
+from kbimg_tasks.steps.args import Artifact, Secret, Size, UserFile
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.steps.step import run
 here = Path(__file__).parent
@@ -34,10 +34,10 @@ tree = Artifact("tree", "tree", is_tree=True)
 clock = "1000"
 stages = [
     Stage("big", "a large file", clock, (big,),
-          (run("cp", Source(here / "source"), big), run("truncate", "--size=2M", big),
+          (run("cp", UserFile(here / "source"), big), run("truncate", "--size=2M", big),
            run("sleep", (here / "sleep").read_text().strip()))),
     Stage("small", "a small file", clock, (small,),
-          (run("head", "-n1", Source(here / "source")).into(small),)),
+          (run("head", "-n1", UserFile(here / "source")).into(small),)),
     Stage("tree", "a directory", clock, (tree,),
           (run("mkdir", tree), run("cp", "--", small, tree))),
     Stage("final", "the result", clock, (final,), (run("tar", "-cf", final, big, small, tree),)),
@@ -218,7 +218,7 @@ def test_programs_do_not_see_the_callers_environment(project: Path, monkeypatch)
     path = project / "dodo.py"
     path.write_text(
         path.read_text().replace(
-            'run("head", "-n1", Source(here / "source")).into(small)',
+            'run("head", "-n1", UserFile(here / "source")).into(small)',
             'run("env", LANG="xx").into(small)',
         )
     )

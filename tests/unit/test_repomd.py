@@ -12,7 +12,7 @@ import web
 
 from kbimg_tasks.build import repomd
 from kbimg_tasks.config.repo_file import Repository
-from kbimg_tasks.config.secret import Secret
+from kbimg_tasks.config.secret import Hidden
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_no_record_of_indexes_asks_nobody(tmp_path):
 
 def test_a_repository_with_a_password(changed, server):
     """Basic authentication, for the repository that has it and no other."""
-    one = Repository("one", (), None, None, True, None, "me", Secret("a secret"))
+    one = Repository("one", (), None, None, True, None, "me", Hidden("a secret"))
     assert changed(one) == ((), [])
     assert server.authorizations == {
         "/one/repomd.xml": "Basic " + base64.b64encode(b"me:a secret").decode(),

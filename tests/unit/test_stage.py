@@ -12,9 +12,9 @@ from kbimg_tasks.steps.args import (
     Program,
     Secret,
     Size,
-    Source,
     Text,
     Unhashed,
+    UserFile,
     cache,
     data,
     joined,
@@ -61,7 +61,7 @@ def test_fingerprint_ignores_where_things_lie(tmp_path: Path):
         path.parent.mkdir()
         path.write_text("same\n")
     prints = {
-        fingerprint.of(stage(run("cp", Source(path), OWN)), identity, KEY)
+        fingerprint.of(stage(run("cp", UserFile(path), OWN)), identity, KEY)
         for path in (first, second)
     }
     assert len(prints) == 1
@@ -72,7 +72,7 @@ def test_fingerprint_sees_content_mode_and_owner_but_no_times(tmp_path: Path):
 
     path = tmp_path / "src"
     path.write_text("one\n")
-    one = stage(run("cp", Source(path), OWN))
+    one = stage(run("cp", UserFile(path), OWN))
 
     def now() -> str:
         return fingerprint.of(one, identity, KEY)

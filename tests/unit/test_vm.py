@@ -16,7 +16,7 @@ from kbimg_tasks.commands.boot.hardware import (
     Tap,
     UserNetwork,
 )
-from kbimg_tasks.commands.boot.vm import Host, Machine, argv
+from kbimg_tasks.commands.boot.vm import Host, VirtualMachine, argv
 from kbimg_tasks.machine.architecture import AARCH64
 
 DISK, FOLDER = Path("/images/disk.img"), Path("/run/node")
@@ -31,7 +31,7 @@ def values(words: list[str], option: str) -> list[str]:
 
 
 def test_a_disk_is_what_the_firmware_starts_first():
-    words = argv(Machine(Drive(DISK, "qcow2"), FOLDER), KVM, ())
+    words = argv(VirtualMachine(Drive(DISK, "qcow2"), FOLDER), KVM, ())
     assert words[0] == "qemu"
     assert values(words, "-drive") == [
         "if=pflash,unit=0,format=raw,readonly=on,file=/code.fd",
@@ -51,12 +51,12 @@ def test_a_disk_is_what_the_firmware_starts_first():
     ],
 )
 def test_how_a_disk_is_attached(adapter: str, devices: list):
-    words = argv(Machine(Drive(DISK, adapter=adapter), FOLDER), KVM, ())
+    words = argv(VirtualMachine(Drive(DISK, adapter=adapter), FOLDER), KVM, ())
     assert values(words, "-device")[: len(devices)] == devices
 
 
 def test_secure_boot_keeps_the_boot_entries_of_the_disk():
-    machine = Machine(Drive(DISK), FOLDER, SecureBoot(Path("/enrolled.fd")))
+    machine = VirtualMachine(Drive(DISK), FOLDER, SecureBoot(Path("/enrolled.fd")))
     words = argv(machine, EMULATED, ())
     assert "virtio-blk-pci,drive=disk" in values(words, "-device")
     assert values(words, "-machine") == ["q35", "smm=on"]
@@ -65,12 +65,12 @@ def test_secure_boot_keeps_the_boot_entries_of_the_disk():
 
 
 def test_a_bios_has_no_flash():
-    words = argv(Machine(Drive(DISK), FOLDER, Bios()), Host("qemu", "kvm", None), ())
+    words = argv(VirtualMachine(Drive(DISK), FOLDER, Bios()), Host("qemu", "kvm", None), ())
     assert not [word for word in words if "pflash" in word]
 
 
 def test_an_emulated_processor_of_another_architecture():
-    words = argv(Machine(Drive(DISK), FOLDER, architecture=AARCH64), EMULATED, ())
+    words = argv(VirtualMachine(Drive(DISK), FOLDER, architecture=AARCH64), EMULATED, ())
     assert values(words, "-machine") == ["virt"]
     assert values(words, "-cpu") == ["max,pauth-impdef=on"]
 
@@ -78,7 +78,7 @@ def test_an_emulated_processor_of_another_architecture():
 def test_an_installer_with_its_server():
     addresses = Addresses("10.0.0.0/24", "10.0.0.1", "10.0.0.3", "10.0.0.4")
     words = argv(
-        Machine(
+        VirtualMachine(
             Drive(DISK),
             FOLDER,
             network=UserNetwork(2222, (("10.0.0.2", "serve it"),), addresses),
@@ -99,12 +99,12 @@ def test_an_installer_with_its_server():
 
 
 def test_a_tap_interface_of_a_network_namespace():
-    words = argv(Machine(Drive(DISK), FOLDER, network=Tap("cable", "site")), KVM, ())
+    words = argv(VirtualMachine(Drive(DISK), FOLDER, network=Tap("cable", "site")), KVM, ())
     assert words[:5] == ["ip", "netns", "exec", "site", "qemu"]
     assert values(words, "-netdev") == ["tap,id=net,ifname=cable,script=no,downscript=no"]
     assert "virtio-net-pci,netdev=net,bootindex=2,romfile=" in values(words, "-device")
 
 
 def test_further_arguments_come_last():
-    machine = Machine(Drive(DISK), FOLDER, more=("-incoming", "defer"))
+    machine = VirtualMachine(Drive(DISK), FOLDER, more=("-incoming", "defer"))
     assert argv(machine, KVM, ("-serial", "none"))[-4:] == ["-serial", "none", "-incoming", "defer"]

@@ -33,7 +33,7 @@ from kbimg_tasks.commands.boot.hardware import (
     Uefi,
     UserNetwork,
 )
-from kbimg_tasks.commands.boot.vm import Machine, run_on_terminal
+from kbimg_tasks.commands.boot.vm import VirtualMachine, run_on_terminal
 from kbimg_tasks.config.model import Config
 from kbimg_tasks.config.tables import PxeConfig
 from kbimg_tasks.host import process, remove
@@ -73,7 +73,7 @@ def boot_disk(asked: Request, say: Callable[[str], None]) -> int:
         )
     with _folder(asked.layout) as folder:
         disk = _copy(_result(asked, "system.img", "vm-img"), folder)
-        machine = Machine(
+        machine = VirtualMachine(
             Drive(disk),
             folder,
             _firmware(asked, disk, folder),
@@ -117,7 +117,7 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
             stream.truncate(max(smallest_disk_mib(table) * MIB, SMALLEST_DISK_BYTES))
         port = held.enter_context(_served(asked, pxe, say))
         command = shlex.join((sys.executable, str(pipe.__file__), str(port)))
-        machine = Machine(
+        machine = VirtualMachine(
             Drive(disk, adapter=adapter),
             folder,
             network=UserNetwork(asked.ssh_port, ((pxe.server_ip, command),), addresses(pxe)),
@@ -166,7 +166,7 @@ def _served(asked: Request, pxe: PxeConfig, say: Callable[[str], None]) -> Itera
         running.shutdown()
 
 
-def _run(machine: Machine, ssh_port: int | None, say: Callable[[str], None]) -> int:
+def _run(machine: VirtualMachine, ssh_port: int | None, say: Callable[[str], None]) -> int:
     if ssh_port:
         say(f"ssh -p {ssh_port} root@127.0.0.1")
     say("Ctrl-A X ends it, Ctrl-A H lists other keys; what it changes is thrown away.")

@@ -26,7 +26,7 @@ from kbimg_tasks.machine.architecture import X86_64, Architecture
 
 
 @frozen
-class Machine:
+class VirtualMachine:
     """A virtual machine, whose own files lie in `folder`.
 
     With `ends_at_reboot` QEMU exits when the machine restarts, and can be started again. `more` are
@@ -65,7 +65,7 @@ class Host:
     uefi: tuple[Path, Path] | None
 
 
-def start(machine: Machine):
+def start(machine: VirtualMachine):
     """Start it; the process ends with this one. It waits for a reader of its console."""
     program, *arguments = _command(machine, _sockets(machine))
     with open(machine.folder / "qemu.log", "wb") as log:
@@ -74,7 +74,7 @@ def start(machine: Machine):
         )
 
 
-def run_on_terminal(machine: Machine) -> int:
+def run_on_terminal(machine: VirtualMachine) -> int:
     """Run it to its end with the caller's terminal as its serial line, and QEMU's monitor behind
     Ctrl-A; QEMU's exit status."""
     program, *arguments = _command(machine, ("-serial", "mon:stdio"))
@@ -82,7 +82,7 @@ def run_on_terminal(machine: Machine) -> int:
     return int(process.wait())
 
 
-def argv(machine: Machine, host: Host, serial: tuple[str, ...]) -> list[str]:
+def argv(machine: VirtualMachine, host: Host, serial: tuple[str, ...]) -> list[str]:
     """QEMU's command line; `serial` are the arguments for its serial line."""
     board = BOARDS[machine.architecture.name]
     is_secure = isinstance(machine.firmware, SecureBoot)
@@ -113,7 +113,7 @@ def argv(machine: Machine, host: Host, serial: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _processors(machine: Machine, board: Board, accelerated_by: str) -> tuple[str, int]:
+def _processors(machine: VirtualMachine, board: Board, accelerated_by: str) -> tuple[str, int]:
     """The processor's model, and how many there are."""
     if accelerated_by != EMULATION:
         return "max", machine.processors
@@ -129,7 +129,7 @@ def _flash(code: Path, variables: Path) -> tuple[str, ...]:
     )
 
 
-def _sockets(machine: Machine) -> tuple[str, ...]:
+def _sockets(machine: VirtualMachine) -> tuple[str, ...]:
     return (
         "-chardev",
         f"socket,id=console,path={machine.console},server=on,wait=on,"
@@ -139,14 +139,14 @@ def _sockets(machine: Machine) -> tuple[str, ...]:
     )
 
 
-def _command(machine: Machine, serial: tuple[str, ...]) -> list[str]:
+def _command(machine: VirtualMachine, serial: tuple[str, ...]) -> list[str]:
     machine.folder.mkdir(parents=True, exist_ok=True)
     board = BOARDS[machine.architecture.name]
     host = Host(emulator(board), accelerator(machine.architecture), _uefi(machine, board))
     return [*CONTAINMENT, *argv(machine, host, serial)]
 
 
-def _uefi(machine: Machine, board: Board) -> tuple[Path, Path] | None:
+def _uefi(machine: VirtualMachine, board: Board) -> tuple[Path, Path] | None:
     """UEFI's code, and the variable store of this machine, made before its first start."""
     wanted = machine.firmware
     if isinstance(wanted, Bios):

@@ -10,10 +10,10 @@ from kbimg_tasks.build import run_log, stamps
 from kbimg_tasks.commands.report.model import (
     Disk,
     Outcome,
-    Package,
+    PackageSize,
     PartitionUse,
     Report,
-    Result,
+    ResultFile,
     Run,
     StageState,
     State,
@@ -132,19 +132,19 @@ def disk(table: Table, image: Path) -> Disk:
         )
 
 
-def packages(lock: Path) -> tuple[Package, ...]:
+def packages(lock: Path) -> tuple[PackageSize, ...]:
     """The resolved packages, the largest first."""
     if not lock.is_file():
         return ()
     return tuple(
         sorted(
-            (Package(each.nevra, each.installed_bytes) for each in lock_format.read(lock)),
+            (PackageSize(each.nevra, each.installed_bytes) for each in lock_format.read(lock)),
             key=lambda package: (-package.installed_bytes, package.name),
         )
     )
 
 
-def result_of(path: Path) -> Result:
+def result_of(path: Path) -> ResultFile:
     """A result with its checksum: from the checksum file if that is newer, or else computed."""
     status = path.stat()
     listed = path.with_name(f"{path.name}{CHECKSUM_SUFFIX}")
@@ -154,4 +154,4 @@ def result_of(path: Path) -> Result:
         digest = match[1] if match else ""
     if not digest and status.st_size <= HASHED_UP_TO_BYTES:
         digest = checksum.of_file(path)
-    return Result(path.name, status.st_size, allocated(status), digest)
+    return ResultFile(path.name, status.st_size, allocated(status), digest)

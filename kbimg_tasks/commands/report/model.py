@@ -81,7 +81,7 @@ class Disk:
 
 
 @frozen
-class Package:
+class PackageSize:
     """A package with its architecture and version, and what it takes when installed."""
 
     name: str
@@ -89,7 +89,7 @@ class Package:
 
 
 @frozen
-class Result:
+class ResultFile:
     """A file for the user; `allocated_bytes` is what it takes of the disk. Without `sha256` it has
     no checksum file and was too large to be read."""
 
@@ -110,7 +110,7 @@ class Report:
     stages: tuple[StageState, ...]
     run: Run | None = None
     disk: Disk | None = None
-    packages: tuple[Package, ...] = ()
+    packages: tuple[PackageSize, ...] = ()
     folders: tuple[Folder, ...] = ()
-    results: tuple[Result, ...] = ()
+    results: tuple[ResultFile, ...] = ()
     missing: tuple[str, ...] = ()

@@ -64,7 +64,7 @@ def _from_packages(asked: AdminContainer, repo: Path, given: Given) -> tuple[Sta
         admin_container.ARCHIVE,
         admin_container.RESULT,
         f"{admin_container.RESULT}, the container that operators log in to",
-        container.Image(
+        container.ContainerImage(
             asked.img_name,
             given.architecture,
             (container.layer(tar["tree.tar"]),),

@@ -22,7 +22,7 @@ def plan(config: Config, _given: Given, system: System | None) -> ImagePlan | No
             "upgrade_archive",
             "upgrade_img.tar",
             "upgrade_img.tar, the container image that nodes upgrade from",
-            container.Image(
+            container.ContainerImage(
                 name,
                 root.architecture,
                 tuple(container.file(file, path) for path, file in machine.upgrade.items()),

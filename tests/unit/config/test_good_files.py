@@ -8,7 +8,7 @@ import pytest
 
 from kbimg_tasks.config import model
 from kbimg_tasks.config.load import load
-from kbimg_tasks.config.secret import Secret
+from kbimg_tasks.config.secret import Hidden
 from kbimg_tasks.plan.kinds import KINDS
 
 TOP = Path(__file__).resolve().parents[3]
@@ -94,8 +94,8 @@ def test_secrets_are_never_shown(tmp_path: Path):
     assert "hunter2" not in repr(config)
     assert "hunter2" not in str(config)
     assert config.grub.passwd.reveal() == "hunter2"
-    assert hash(config.grub.passwd) == hash(Secret("other"))
-    assert config.grub.passwd != Secret("other")
+    assert hash(config.grub.passwd) == hash(Hidden("other"))
+    assert config.grub.passwd != Hidden("other")
     assert config == load(Path("c"), tmp_path)
 
 
