@@ -37,7 +37,7 @@ def problems(stages: Collection[Stage], layout: Layout, needed_mib: int) -> list
         *(() if lacking or not stages else _namespaces()),
         *(() if lacking else _emulation(stages)),
         *_selinux(),
-        *_overlay(layout),
+        *_overlay(),
         *_space(layout, needed_mib),
     ]
 
@@ -96,7 +96,7 @@ def _selinux() -> Iterator[str]:
         yield "SELinux is enforcing, and would label the image like this host: run setenforce 0"
 
 
-def _overlay(layout: Layout) -> Iterator[str]:
+def _overlay() -> Iterator[str]:
     if "overlay" not in FILESYSTEMS.read_text(encoding="ascii").split():
         # If the module exists, the kernel loads it at the first mount.
         release = os.uname().release

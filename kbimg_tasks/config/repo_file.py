@@ -35,23 +35,15 @@ LARGEST_BYTES = MIB
 @frozen
 class Repository:
     """One repository. Its addresses may hold dnf's variables, such as `$basearch`, and
-    credentials. `gpgcheck` is None where the file leaves it to dnf's own configuration."""
+    credentials."""
 
     id: str
     baseurl: tuple[str, ...]
     mirrorlist: str | None
     metalink: str | None
     enabled: bool
-    gpgcheck: bool | None
     username: str = ""
     password: Hidden | None = None
-
-    @property
-    def has_variables(self) -> bool:
-        """Whether only dnf knows its addresses in full."""
-        return any(
-            "$" in url for url in (*self.baseurl, self.mirrorlist or "", self.metalink or "")
-        )
 
     def addresses(self, architecture: Architecture) -> tuple[str, ...]:
         """Its addresses, with dnf's variables for the architecture in place (dnf.conf(5))."""
@@ -170,8 +162,7 @@ def _repository(name: str, section: Mapping[str, str]) -> Repository:
         baseurl=_words(section.get("baseurl", "")),
         mirrorlist=section.get("mirrorlist", "").strip() or None,
         metalink=section.get("metalink", "").strip() or None,
-        enabled=_switch(section, "enabled") is not False,
-        gpgcheck=_switch(section, "gpgcheck"),
+        enabled=section.get("enabled", "1").strip().lower() in TRUE,
         username=section.get("username", ""),
         password=Hidden(section["password"]) if "password" in section else None,
     )
@@ -179,11 +170,6 @@ def _repository(name: str, section: Mapping[str, str]) -> Repository:
 
 def _words(value: str) -> tuple[str, ...]:
     return tuple(filter(None, re.split(r"[\s,]+", value)))
-
-
-def _switch(section: Mapping[str, str], name: str) -> bool | None:
-    value = section.get(name)
-    return None if value is None else value.strip().lower() in TRUE
 
 
 @frozen

@@ -86,7 +86,7 @@ def test_no_record_of_indexes_asks_nobody(tmp_path):
 
 def test_a_repository_with_a_password(changed, server):
     """Basic authentication, for the repository that has it and no other."""
-    one = Repository("one", (), None, None, True, None, "me", Hidden("a secret"))
+    one = Repository("one", (), None, None, True, "me", Hidden("a secret"))
     assert changed(one) == ((), [])
     assert server.authorizations == {
         "/one/repomd.xml": "Basic " + base64.b64encode(b"me:a secret").decode(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -79,6 +80,16 @@ def test_modules_have_one_subject():
     for path in (TOP / "kbimg_tasks").rglob("*.py"):
         assert len(path.read_text().splitlines()) <= 300, path
     assert len((TOP / "dodo.py").read_text().splitlines()) < 80
+
+
+def test_a_class_name_means_one_thing():
+    places: dict[str, list[str]] = {}
+    for path in (TOP / "kbimg_tasks").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path))
+    assert len(places) > 100
+    assert not {name: found for name, found in places.items() if len(found) > 1}
 
 
 def test_tools_import_nothing_else_of_ours():

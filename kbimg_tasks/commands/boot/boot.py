@@ -115,7 +115,7 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
         disk = folder / "disk.img"
         with disk.open("wb") as stream:
             stream.truncate(max(smallest_disk_mib(table) * MIB, SMALLEST_DISK_BYTES))
-        port = held.enter_context(_served(asked, pxe, say))
+        port = held.enter_context(_served(asked, pxe))
         command = shlex.join((sys.executable, str(pipe.__file__), str(port)))
         machine = VirtualMachine(
             Drive(disk, adapter=adapter),
@@ -154,7 +154,7 @@ def addresses(pxe: PxeConfig) -> Addresses:
 
 
 @contextmanager
-def _served(asked: Request, pxe: PxeConfig, say: Callable[[str], None]) -> Iterator[int]:
+def _served(asked: Request, pxe: PxeConfig) -> Iterator[int]:
     """The port of this machine at which what pxe_img made is served meanwhile."""
     files = pxe_serve.files_of(asked.layout.out, pxe.rootfs_name, pxe.server_ip, asked.architecture)
     with (

@@ -48,14 +48,12 @@ def test_several_repositories(tmp_path: Path):
             None,
             None,
             True,
-            True,
         ),
-        Repository("EPOL", ("https://repo.example/EPOL%20main/",), None, None, False, None),
+        Repository("EPOL", ("https://repo.example/EPOL%20main/",), None, None, False),
         Repository(
-            "links", (), "https://repo.example/mirrors", "https://repo.example/${arch}", True, False
+            "links", (), "https://repo.example/mirrors", "https://repo.example/${arch}", True
         ),
     )
-    assert [repository.has_variables for repository in found] == [True, False, True]
 
 
 BAD = [
