@@ -1,7 +1,7 @@
 """Tab completion of `kbimg`. `kbimg completion SHELL` prints the part that the shell evaluates.
 
-Libraries are imported when they are needed: the user is waiting. Output would be lost here, and an
-exception offers nothing.
+Libraries are imported when they are needed, because the user is waiting. The shell discards output,
+and after an exception there are no completions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def configurations(prefix: str, **_: Any) -> list[str]:
 
 
 def variables(prefix: str, **_: Any) -> list[str]:
-    """Names of `NAME=VALUE`, or the values once there is a name."""
+    """Names of `NAME=VALUE`, or values if the name is complete."""
     name, is_named, begun = prefix.partition("=")
     if not is_named:
         return [f"{known}=" for known in KNOWN]

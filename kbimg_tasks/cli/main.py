@@ -44,17 +44,18 @@ class _Version(argparse.Action):
 
 
 def images() -> dict[str, ImageKind]:
-    """The kinds of images by their words."""
+    """The image kinds by their names on the command line."""
     return {kind.word: kind for kind in KINDS.values()}
 
 
 def started_images() -> dict[str, ImageKind]:
-    """Those that a virtual machine starts."""
+    """The image kinds that boot in a virtual machine."""
     return {word: kind for word, kind in images().items() if kind.start}
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the command line; `completer` of an argument offers its values for TAB."""
+    """The parser of the command line; an argument's `completer` gives its values for tab
+    completion."""
     kinds, started = images(), started_images()
     top = argparse.ArgumentParser(
         prog="kbimg",
@@ -201,7 +202,7 @@ def _variables(verb: argparse.ArgumentParser) -> None:
 
 
 def arguments_of(given: argparse.Namespace) -> list[str]:
-    """The arguments of a command, as doit takes them."""
+    """The arguments of a command, in doit's form."""
     return [f"config={given.file}", *given.variables]
 
 
@@ -218,7 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return image_diff.main(argv[1:])
     given = understood.parse_args(argv)
     if given.verb == "boot":
-        # argparse would give an optional argument the first value that it meets.
+        # argparse would assign the first value to the optional argument.
         started = started_images()
         named = [word for word in given.variables if word in started]
         given.image = named[0] if named else next(iter(started))

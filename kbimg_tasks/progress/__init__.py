@@ -1,4 +1,4 @@
-"""What a build shows while it works, and when it has ended."""
+"""The display of a build: its progress, and a summary at the end."""
 
 from kbimg_tasks.progress.display import Display
 

@@ -1,4 +1,4 @@
-"""The lines that stay: of each stage that has ended, and of the build as a whole. Pure text."""
+"""The text of the lines about ended stages and about the build."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from attrs import frozen
 
 from kbimg_tasks.diagnostics.figures import duration, size
 
-# Columns of a line: how a stage has ended and its name, its time, its size; then words.
+# Columns of a line: status and name, time, size; then the description.
 NAME_ENDS, TIME_WIDTH, SIZE_WIDTH = 28, 8, 9
 INDENT = 8
-# On a narrower terminal a line has no room for words, nor a running stage for a bar.
+# A narrower terminal has no space for descriptions and progress bars.
 NARROW = 60
 BAR_WIDTH = 16
 
 
 @frozen
 class Ended:
-    """A stage or task that is over: `made`, `done` (it makes no file), `FAILED` or `stopped`.
+    """A stage or task that has ended: `made`, `done` (it makes no file), `FAILED` or `stopped`.
 
-    `taken` is in seconds and `allocated` in bytes on the disk; None is unknown.
+    `taken` is its time in seconds, `allocated` its disk space in bytes; None is unknown.
     """
 
     how: str
@@ -40,7 +40,7 @@ class Ended:
 
 
 def ended(one: Ended, words: str, columns: int | None = None) -> str:
-    """One line, which fits into so many columns."""
+    """One line, shortened to the number of columns."""
     if columns is not None and columns < NARROW:
         line = " ".join(filter(None, (f"{one.how:<{INDENT - 1}}", one.stage, *one.figures)))
     else:
@@ -60,7 +60,7 @@ def fitting(line: str, columns: int | None) -> str:
 
 
 def cached(stages: Sequence[str], columns: int | None = None) -> str:
-    """What was up to date: one line, or as many as the columns ask for."""
+    """The stages that are up to date, on one line or wrapped to the columns."""
     names = ", ".join(stages)
     head = f"{'cached':<{INDENT}}"
     if columns is None:
@@ -76,7 +76,7 @@ def cached(stages: Sequence[str], columns: int | None = None) -> str:
 
 
 def table(stages: Sequence[Ended], bar: str, columns: int | None = None) -> Iterator[str]:
-    """Where the time went, the longest first; `bar` is the letter that bars are made of."""
+    """The stages with their times, the longest first; `bar` is the character of the bars."""
     longest = sorted(stages, key=lambda one: one.taken or 0, reverse=True)
     most = longest[0].taken or 1.0
     is_narrow = columns is not None and columns < NARROW
@@ -87,7 +87,7 @@ def table(stages: Sequence[Ended], bar: str, columns: int | None = None) -> Iter
 
 
 def results(found: Sequence[tuple[Path, int | None]]) -> Iterator[str]:
-    """What there is to take away: where each lies, and what it takes of the disk."""
+    """The results, with their paths and disk space."""
     longest = max((len(str(path)) for path, _ in found), default=0)
     for path, allocated in found:
         taken = "" if allocated is None else size(allocated)

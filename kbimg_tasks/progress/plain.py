@@ -1,4 +1,4 @@
-"""A build's lines where no terminal is: in a file, a pipe, a CI system's log."""
+"""The lines of a build without a terminal: in a file, a pipe or the log of a CI system."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbimg_tasks.diagnostics.terminal import writable
 from kbimg_tasks.progress.lines import INDENT
 from kbimg_tasks.progress.running import Running
 
-# How often a stage that counts says how far it is, and any other one that it is alive.
+# How often a running stage gets a line: one with measured progress, and any other one.
 COUNTING_SECONDS, ALIVE_SECONDS = 5.0, 30.0
 
 
@@ -23,7 +23,7 @@ class _Said:
 
 
 class Plain:
-    """One line for each event; a stage that takes long says so now and then."""
+    """One line for each event, and now and then one for a stage that runs long."""
 
     columns: int | None = None
     has_colours = False
@@ -33,19 +33,19 @@ class Plain:
         self._said: dict[str, _Said] = {}
 
     def write(self, text: str, running: Sequence[Running], now: float) -> None:
-        """Whole lines, at once."""
+        """Write whole lines at once."""
         self._stream.write(f"{writable(text, self._stream)}\n")
         self._stream.flush()
 
     stream = write
 
     def draw(self, running: Sequence[Running], now: float) -> None:
-        """The signs of life that are due."""
+        """Write the lines of running stages that are due."""
         names = [one.stage for one in running]
         self._said = {stage: said for stage, said in self._said.items() if stage in names}
         for one in running:
             said = self._said.setdefault(one.stage, _Said("", one.since))
-            if not one.detail:  # a server, say, of which nothing is to be told
+            if not one.detail:  # for example a server, which has no progress
                 continue
             is_new = bool(one.unit or one.written) and one.detail != said.detail
             if now - said.time >= (COUNTING_SECONDS if is_new else ALIVE_SECONDS):
@@ -57,4 +57,4 @@ class Plain:
                 )
 
     def close(self, now: float) -> None:
-        """Nothing is left to be written."""
+        """Nothing to do: all lines are written."""

@@ -1,4 +1,4 @@
-"""A stage that is being made: since when, and how far it is."""
+"""A running stage and its progress."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from kbimg_tasks.tools.units import MIB
 
 @define
 class Running:
-    """`since` is in seconds of CLOCK_MONOTONIC. `count` of `total` things of a `unit` are done; a
-    total of 0 is unknown. What writes a file counts in bytes, which `written` tells."""
+    """A running stage. `since` is in seconds of CLOCK_MONOTONIC. `count` of `total` are done,
+    counted in `unit`; a total of 0 is unknown. For a step that writes a file they are bytes, which
+    `written` returns."""
 
     stage: str
     since: float
@@ -25,22 +26,22 @@ class Running:
     written: Callable[[], int] | None = None
 
     def begin(self, program: str) -> None:
-        """Its next program begins."""
+        """The next program of the stage starts."""
         self.program, self.count, self.total, self.unit, self.written = program, 0, 0, "", None
 
     def look(self) -> None:
-        """Find out how much is written by now."""
+        """Update the number of bytes written."""
         if self.written:
             self.count = self.written()
 
     @property
     def share(self) -> float | None:
-        """How much of it is done, between 0 and 1; None where the end is not known."""
+        """The share that is done, from 0 to 1; None if the total is unknown."""
         return min(self.count / self.total, 1.0) if self.total else None
 
     @property
     def detail(self) -> str:
-        """How far it is in words; the name of the program at work where nothing is counted."""
+        """The progress as text, or the name of the current program if nothing is counted."""
         if self.written:
             return self._counted(self.count // MIB, self.total // MIB, "MiB")
         if self.unit:
@@ -48,5 +49,5 @@ class Running:
         return self.program
 
     def _counted(self, count: int, total: int, unit: str) -> str:
-        # What is written can be a little more than what it is made of.
+        # The written file can be a little larger than its sources.
         return f"{min(count, total)} of {total} {unit}" if total else f"{count} {unit}"

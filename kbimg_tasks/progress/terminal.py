@@ -1,6 +1,6 @@
-"""A build's lines on a terminal: the stages that run now stand below all others, and are redrawn.
+"""The lines of a build on a terminal: the running stages are below all others, and are redrawn.
 
-The cursor is never hidden, so that a build may be killed at any moment.
+The cursor is never hidden, so a killed build leaves the terminal usable.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
 
-# A build that has nothing to do is over by then, and need not wait until rich is loaded.
+# A build with nothing to do ends before this time, without loading rich.
 QUIET_SECONDS = 0.3
 
 
 class Terminal:
-    """Lines that stay, and below them a row for each running stage."""
+    """Finished lines, and below them a row for each running stage."""
 
     def __init__(self, stream: TextIO, environment: Any) -> None:
         self._stream = stream
@@ -39,7 +39,7 @@ class Terminal:
         return self._live.console.width if self._live else shutil.get_terminal_size().columns
 
     def write(self, text: str, running: Sequence[Running], now: float) -> None:
-        """Whole lines, in their order with those that wait."""
+        """Write whole lines, after those that wait."""
         text = "\n".join((*self._waiting, text))
         self._waiting = []
         text = f"{writable(text, self._stream)}\n"
@@ -51,11 +51,11 @@ class Terminal:
         self._live.console.print(_as_it_is(text), end="", soft_wrap=True)
 
     def stream(self, text: str, running: Sequence[Running], now: float) -> None:
-        """A line of many: they are written together at the next drawing."""
+        """Queue a line; queued lines are written together at the next drawing."""
         self._waiting.append(text)
 
     def draw(self, running: Sequence[Running], now: float) -> None:
-        """The rows of the running stages, where anything of them has changed."""
+        """Draw the rows of the running stages if they have changed."""
         if self._live is None and any(now - one.since >= QUIET_SECONDS for one in running):
             self._live = _live(self, self._stream, self.has_colours)
             self._live.start()
@@ -66,7 +66,7 @@ class Terminal:
             self._live.refresh()
 
     def close(self, now: float) -> None:
-        """Take the rows away; all other lines stay."""
+        """Delete the rows; all other lines stay."""
         live, self._live = self._live, None
         if live:
             live.stop()
@@ -75,7 +75,7 @@ class Terminal:
             self.write(last, (), now)
 
     def _set(self, running: Sequence[Running], now: float) -> bool:
-        """What is drawn from now on; whether that is something else than before."""
+        """Set the rows to draw. Returns whether they have changed."""
         assert self._live
         shown = (
             self._live.console.size,
@@ -88,7 +88,7 @@ class Terminal:
         return True
 
     def __rich__(self) -> RenderableType:
-        """The rows as they are now: what rich asks for whenever it writes."""
+        """The current rows, for rich."""
         return self._rows
 
 
@@ -133,7 +133,7 @@ def _as_it_is(text: str) -> RenderableType:
 
 
 def _rows(running: Sequence[Running], now: float, columns: int) -> RenderableType:
-    """A row for each: its name, since when, how far, what."""
+    """A row for each running stage: its name, time, progress bar and detail."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -148,7 +148,7 @@ def _rows(running: Sequence[Running], now: float, columns: int) -> RenderableTyp
     table = Table.grid(padding=0)
     for width in widths:
         table.add_column(width=width, no_wrap=True, overflow="ellipsis")
-    # Rows are no longer than need be: a terminal that becomes narrower wraps what is too long.
+    # Rows are as short as possible: a terminal that becomes narrower wraps long ones.
     table.add_column(max_width=max(columns - 1 - sum(widths), 1), no_wrap=True, overflow="ellipsis")
     for one in running:
         bar: list[RenderableType] = []
@@ -167,5 +167,5 @@ def _rows(running: Sequence[Running], now: float, columns: int) -> RenderableTyp
             *bar,
             Text(one.detail),
         )
-    # The cursor stands in an empty line, where what the user types (^C, say) breaks nothing.
+    # The cursor is on an empty line, so an echoed ^C does not break a row.
     return Group(table, "") if running else ""

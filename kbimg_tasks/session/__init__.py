@@ -1,1 +1,1 @@
-"""One run: what was asked, planned, and what keeps it from being built."""
+"""One run: its arguments, its plan, and what prevents building it."""

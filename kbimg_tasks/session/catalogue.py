@@ -1,6 +1,6 @@
-"""All stages by name, without a configuration of the user's.
+"""All stages by name, without the user's configuration.
 
-They are those of data/catalogue.toml, which has the tables of every kind of image.
+They are the stages of data/catalogue.toml, which has the tables of every image kind.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from kbimg_tasks.plan.root import Given
 
 @lru_cache
 def catalogue(architecture: Architecture = X86_64) -> Plan:
-    """The plan of every kind of image."""
+    """The plan of all image kinds."""
     return plan(load(DATA / "catalogue.toml", DATA), Given(architecture))
 
 
 def images_of(words: Iterable[str]) -> tuple[str, ...]:
-    """The images that a command of these words is about, in the order of KINDS."""
+    """The images that these arguments select, in the order of KINDS."""
     found = {image for word in words for image in _images(word)}
     return tuple(image for image in KINDS if image in found)
 
@@ -35,7 +35,7 @@ def _images(word: str) -> set[str]:
     for image, kind in KINDS.items():
         if word in (image, f"load_{image}", f"push_{image}", *kind.tasks):
             return {image}
-    # A stage that several images are made from does not say which of them is wanted.
+    # A stage of several images does not select one of them.
     every = catalogue()
     users = {image for image in KINDS if word in (stage.name for stage in every.in_order(image))}
     return users if len(users) == 1 else set()

@@ -1,4 +1,4 @@
-"""The container engine of this run: what it builds, and the image that it gives out."""
+"""The container engine of this run: the container that it builds, and the image that it saves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kbimg_tasks.steps.stage import Stage
 
 
 def problems(push: str, kinds: Iterable[Kind]) -> tuple[str, ...]:
-    """What is wrong with push= where images of these kinds are built."""
+    """The problems of push= when images of these kinds are built."""
     containers = [name for name, kind in KINDS.items() if kind.is_container]
     pushed = [kind.name for kind in kinds if kind.is_container]
     if push and len(pushed) != 1:
@@ -32,8 +32,8 @@ def problems(push: str, kinds: Iterable[Kind]) -> tuple[str, ...]:
 
 
 def builder(config: Config, asked: str, architecture: Architecture) -> str:
-    """The engine that builds the admin container on its base image; empty when packages are to do:
-    when they are named, no engine answers, or it would be for another machine than the engine's."""
+    """The engine that builds the admin container on its base image. It is empty if the container is
+    built out of packages, if no engine runs, or if the container is for another architecture."""
     admin = config.admin_container
     if (
         admin is None
@@ -50,13 +50,13 @@ def builder(config: Config, asked: str, architecture: Architecture) -> str:
 def builder_problems(
     config: Config, engine: str, asked: str, architecture: Architecture
 ) -> tuple[Problem, ...]:
-    """Why the admin container cannot be made where `engine` is to build it, or none is."""
+    """The reasons why `engine`, or no engine, cannot build the admin container."""
     admin = config.admin_container
     if admin is None or engine:
         return ()
     here = of_this_machine()
     why = (
-        f"an engine of {here.name} builds none for {architecture.name}"
+        f"an engine on {here.name} cannot build for {architecture.name}"
         if architecture != here
         else engines.why_none(asked)
     )
@@ -80,10 +80,10 @@ def builder_problems(
 
 @frozen
 class EngineImage:
-    """The engine's image that the configuration starts from, if it does.
+    """The engine's image that the configuration names as its source, if any.
 
-    `document` is the file with its name; `asked` is the word engine=; `saving` is the command that
-    gives it out, and `digest` which image it is, or was where it is not there any more.
+    `document` is the configuration file; `asked` is the argument engine=; `saving` is the command
+    that saves the image, and `digest` its digest, or the last known one if the image is gone.
     """
 
     image: str = ""
@@ -95,8 +95,8 @@ class EngineImage:
 
     @classmethod
     def of(cls, config: Config, asked: str, layout: Layout) -> EngineImage:
-        """The engines are asked only where the image is not in a file. Where none answers, or none
-        has it any more, what was made of it stands."""
+        """Ask the engines, unless the image is in a file. If none runs, or none has the image any
+        more, what was built from it stays up to date."""
         source = config.from_dockerimg
         if source is None or source.archive or not source.upgrade_img:
             return cls()
@@ -110,7 +110,7 @@ class EngineImage:
         return cls(image, document, asked, digest=known, is_there=False)
 
     def problems(self, unmade: Iterable[Stage]) -> Iterator[Problem]:
-        """That no engine has the image, if it is needed."""
+        """The error that no engine has the image, if it is needed."""
         if self.is_there or from_image.TAR not in (stage.name for stage in unmade):
             return
         answering = [engine.name for engine in engines.usable(self.asked)]
@@ -122,6 +122,6 @@ class EngineImage:
         )
         yield self.document.problem(
             ("from_dockerimg", "upgrade_img"),
-            f'expected an image that a container engine has, found "{self.image}", but {why}; '
-            'load it, or name a file that holds it: archive = "upgrade_img.tar"',
+            f'expected an image of a container engine, found "{self.image}", but {why}; '
+            'load it, or name a file with it: archive = "upgrade_img.tar"',
         )

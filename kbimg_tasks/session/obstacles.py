@@ -1,4 +1,4 @@
-"""What keeps a planned image from being built now: the host, or an image that is not there."""
+"""The problems that prevent building a planned image now: of the host, or a missing image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kbimg_tasks.steps.args import Size
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Stage
 
-# Disk space for all that is smaller than the root tree: logs, ESP, initramfs, package lists.
+# Disk space of everything that is smaller than the root tree: logs, ESP, initramfs, lists.
 SMALL_THINGS_MIB = 256
 
 
@@ -23,7 +23,7 @@ def obstacles(planned: Planned, names: Iterable[str]) -> tuple[Problem, ...]:
 
 
 def unmade(planned: Planned, names: Iterable[str]) -> tuple[Stage, ...]:
-    """The stages to be made for these images or stages."""
+    """The stages of these images, or these stages with those that they need."""
     return tuple(
         stage
         for stage in planned.plan.standing_under(names)
@@ -32,6 +32,6 @@ def unmade(planned: Planned, names: Iterable[str]) -> tuple[Stage, ...]:
 
 
 def needed_mib(stages: Collection[Stage], layout: Layout) -> int:
-    """The disk space that these stages take in the output directory, in MiB."""
+    """The disk space that these stages need in the output directory, in MiB."""
     copies = sum(one.size is Size.ROOT for stage in stages for one in stage.artifacts)
     return copies * space.tree_mib(layout) + SMALL_THINGS_MIB if stages else 0

@@ -11,12 +11,12 @@ from kbimg_tasks.machine.architecture import Architecture
 
 
 def of_file(path: Path | None) -> tuple[Repository, ...]:
-    """The repositories of a repository file; none where there is no such file."""
+    """The repositories of a repository file; none if the file does not exist."""
     return repositories(path) if path and path.is_file() else ()
 
 
 def local_indexes(repos: Iterable[Repository], architecture: Architecture) -> tuple[Path, ...]:
-    """The repomd.xml of each repository on this machine. It changes when its packages do."""
+    """The repomd.xml of each repository on this machine. It changes when the packages change."""
     urls = (url for repo in repos for url in repo.addresses(architecture))
     return tuple(
         index(Path(unquote(urlsplit(url).path))) for url in urls if url.startswith("file:")

@@ -1,4 +1,4 @@
-"""The words NAME=VALUE of the command line, and what the environment adds to them."""
+"""The arguments NAME=VALUE of the command line, and the environment variables that count."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from kbimg_tasks.steps.layout import CACHE, STORE_GIB, Layout
 WRITE_LOCK = "write_lock"
 ENGINES = (engines.AUTO, *engines.ENGINES, engines.NONE)
 SWITCH = ("0", "1")
-# How wide the words of a list are at most.
+# The largest width of the first column of the list.
 COLUMN = 24
 
 
 @frozen
 class Word:
-    """What may stand behind NAME=, one of `choices` or what `value` names, and what it is for."""
+    """An argument: its purpose, and its value, one of `choices` or what `value` describes."""
 
     meaning: str
     value: str = ""
@@ -35,37 +35,38 @@ class Word:
 
     @property
     def shown(self) -> str:
-        """The value as a command's help has it."""
+        """The value as help texts show it."""
         return self.value or "|".join(self.choices)
 
 
 FILE, FOLDER = "FILE", "DIR"
 KNOWN = {
-    "config": Word("the configuration; kbimg.toml when not given", FILE),
-    "out": Word("where the results go; scripts-auto when not given", FOLDER),
+    "config": Word("configuration file; default: kbimg.toml", FILE),
+    "out": Word("output directory; default: scripts-auto", FOLDER),
     "arch": Word(
-        "the machines that the image is for (also amd64, arm64); like this one when not given",
+        "architecture of the image (also amd64, arm64); default: that of this machine",
         choices=tuple(ARCHITECTURES),
     ),
-    "offline": Word("1 asks no repository for newer packages", choices=SWITCH),
+    "offline": Word("1: use the downloaded packages, contact no repository", choices=SWITCH),
     "lock": Word(
-        "the exact packages: write_lock writes it (kbimg.lock when not given), builds obey it", FILE
+        "lock file of exact packages: write_lock writes it (default: kbimg.lock), builds use it",
+        FILE,
     ),
-    "engine": Word(
-        "the container engine that images come from and go to; auto when not given", choices=ENGINES
+    "engine": Word("container engine to load from and save to; default: auto", choices=ENGINES),
+    "push": Word(
+        "registry and name to push upgrade_img or admin_container to", "REGISTRY/NAME:TAG"
     ),
-    "push": Word("where upgrade_img or admin_container is pushed to", "REGISTRY/NAME:TAG"),
-    "cache": Word(f"downloaded packages and the store; {CACHE} when not given", FOLDER),
-    "store_gib": Word(f"what the store is kept to, in GiB; {STORE_GIB:g} when not given", "GIB"),
-    "image": Word("the image that plan writes scripts for; vm_img when not given", choices=KINDS),
-    "address": Word("where pxe_serve serves; pxe_config.server_ip when not given", "IP[:PORT]"),
-    "json": Word("1 makes check print one JSON document", choices=SWITCH),
-    "force": Word("1 makes clean and cleanup end what holds their files", choices=SWITCH),
+    "cache": Word(f"folder of downloaded packages and the store; default: {CACHE}", FOLDER),
+    "store_gib": Word(f"size limit of the store in GiB; default: {STORE_GIB:g}", "GIB"),
+    "image": Word("image that plan writes scripts for; default: vm_img", choices=KINDS),
+    "address": Word("address of pxe_serve; default: pxe_config.server_ip", "IP[:PORT]"),
+    "json": Word("1: check prints one JSON document", choices=SWITCH),
+    "force": Word("1: clean and cleanup end the processes that use their files", choices=SWITCH),
 }
 
 
 def listed(names: Iterable[str] = KNOWN) -> str:
-    """These words, a line each; one with many choices takes two."""
+    """The arguments, one on each line; one with many choices takes two lines."""
     rows = [(f"{name}={KNOWN[name].shown}", KNOWN[name].meaning) for name in names]
     width = max(len(text) for text, _ in rows if len(text) <= COLUMN)
     return "\n".join(
@@ -76,8 +77,8 @@ def listed(names: Iterable[str] = KNOWN) -> str:
 
 @frozen
 class Variables:
-    """What was asked for. `problems` are the words that make no sense, a line each; in their places
-    stand the values they have by default."""
+    """The arguments of a command. `problems` are the errors, one line each; an invalid argument has
+    its default value."""
 
     started_in: Path
     config: Path
@@ -97,7 +98,7 @@ class Variables:
 
     @classmethod
     def of(cls, words: Sequence[str], started_in: Path) -> Variables:
-        """Those of a command's words; nothing but a lock file is read. Paths are taken from
+        """The arguments of a command line. No file but a lock file is read. Relative paths start at
         `started_in`."""
         given = _Given(words)
         layout = Layout(
@@ -111,7 +112,7 @@ class Variables:
         is_offline = given.checked("offline", False, _switch, "0 or 1")
         is_forced = given.checked("force", False, _switch, "0 or 1")
         lock = started_in / given.text("lock", "kbimg.lock")
-        # The task that writes the file must not obey what it is to replace.
+        # The task that writes the file must not use the old one.
         is_locked = bool(given.text("lock", "")) and WRITE_LOCK not in words
         if is_locked:
             given.problems += lock_file.problems(lock)
@@ -125,10 +126,10 @@ class Variables:
             "push",
             "",
             _pushed,
-            "an image's name with its registry, such as registry.example.org/kubeos-upgrade:v1",
+            "an image name with its registry, such as registry.example.org/kubeos-upgrade:v1",
         )
         address = given.checked(
-            "address", "", _address, "an IPv4 address, with :PORT where that is not 80"
+            "address", "", _address, "an IPv4 address, with :PORT if that is not 80"
         )
         is_json = given.checked("json", False, _switch, "0 or 1")
         image = given.checked(
@@ -164,21 +165,21 @@ class Variables:
 
 
 class _Given:
-    """The words as they stand there."""
+    """The arguments as given."""
 
     def __init__(self, words: Sequence[str]) -> None:
         known = ", ".join(f"{name}=" for name in KNOWN)
-        # As doit takes them out: in any place, the last one counts.
+        # As in doit: they can be anywhere, and the last one counts.
         pairs = (word.partition("=") for word in words if "=" in word and word[0] != "-")
         self._values = {name: value for name, _, value in pairs}
         self.problems: list[str] = [
-            f"unknown option {name}= on the command line; known are {known}"
+            f"unknown argument {name}=; expected one of {known}"
             for name in self._values
             if name.isidentifier() and name not in KNOWN
         ]
 
     def text(self, name: str, default: str) -> str:
-        """A word's value as it is."""
+        """The value of an argument as given."""
         return self._values.get(name, default)
 
     def checked(self, name: str, default, read: Callable, expected: str):

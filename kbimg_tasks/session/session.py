@@ -1,4 +1,4 @@
-"""One command: the plan for what the user asked, or the reasons why there is none."""
+"""One command: its plan, or the problems that prevent planning it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from kbimg_tasks.steps.layout import Layout
 
 @frozen
 class Planned:
-    """A command that can be planned.
+    """A valid command with its plan.
 
-    `repositories` are those that each stage of packages takes them from; `source` is the image of
-    the container engine that the plan starts from.
+    `repositories` has the repositories of each stage that resolves packages; `source` is the image
+    of the container engine that the plan starts from.
     """
 
     asked: Variables
@@ -40,11 +40,11 @@ class Planned:
 
     @property
     def layout(self) -> Layout:
-        """Where everything lies."""
+        """The paths of the output directory and the cache."""
         return self.asked.layout
 
     def wanted(self, words: Sequence[str]) -> tuple[str, ...]:
-        """The images and stages among a command's words, or those that its task is about."""
+        """The images and stages that the arguments name, or those of the default task."""
         known = {*self.plan.images, *(stage.name for stage in self.plan.stages)}
         named = tuple(word for word in words if word in known)
         return named or self.images or (DEFAULT_IMAGE,)
@@ -52,8 +52,8 @@ class Planned:
 
 @frozen
 class Refused:
-    """A command that cannot be planned, and why: `mistakes` of the command line, a line each, and
-    all `problems`, the mistakes among them."""
+    """A command that cannot be planned. `mistakes` are the errors of the command line, one line
+    each; `problems` are all errors, including those."""
 
     asked: Variables
     mistakes: tuple[str, ...]
@@ -61,7 +61,7 @@ class Refused:
 
     @property
     def layout(self) -> Layout:
-        """Where everything lies."""
+        """The paths of the output directory and the cache."""
         return self.asked.layout
 
 
@@ -69,12 +69,12 @@ Session = Union[Planned, Refused]
 
 
 def started(words: Sequence[str], started_in: Path) -> Session:
-    """The session of a command's words, typed in a directory."""
+    """The session of a command line, started in a directory."""
     return session(Variables.of(words, started_in), images_of(words))
 
 
 def session(asked: Variables, images: tuple[str, ...]) -> Session:
-    """The session of building these images, or the usual one where none is named. Nothing is built
+    """The session of building these images, or the default image if none is named. Nothing is built
     or written here."""
     kinds = [KINDS[image] for image in images]
     mistakes = asked.problems + engine.problems(asked.push, kinds)
@@ -129,6 +129,6 @@ def _ignored(config: Config, kind: Kind) -> Problem:
     source = "from_repo" if config.from_repo else "from_dockerimg"
     return config.problem(
         (source, "legacy_bios"),
-        f"ignored by {kind.name}: what it installs, and its kubeos.tar, is for UEFI",
+        f"ignored by {kind.name}: its kubeos.tar and the installed system are for UEFI",
         WARNING,
     )

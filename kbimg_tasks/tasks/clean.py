@@ -18,7 +18,7 @@ OUTPUT = "_output"
 
 
 def cleanup(cleaning: Cleaning, say: Callable[[str], None]) -> dict[str, Any]:
-    """The task that recovers from an abort and keeps what is finished."""
+    """The task that deletes what an aborted build left; finished stages stay."""
     return {
         "basename": "cleanup",
         "doc": "unmount and delete what aborted builds left; finished results stay",
@@ -49,7 +49,7 @@ def output(cleaning: Cleaning, stages: Iterable[Stage]) -> dict[str, Any]:
 
 
 class _Described(PythonAction):
-    """An action that doit announces in words."""
+    """An action with a description, which doit prints."""
 
     def __init__(self, function: Callable[..., None], words: str) -> None:
         super().__init__(function)
@@ -60,18 +60,18 @@ class _Described(PythonAction):
 
 
 def of_stages(stages: Iterable[Stage], cleaning: Cleaning) -> PythonAction:
-    """The action that removes what the stages made and what they left half made."""
+    """The action that deletes the results of the stages and their partial files."""
 
     def clean(dryrun: bool) -> None:
         paths = [path for stage in stages for path in leftovers.of_stage(stage, cleaning.layout)]
         if dryrun or paths:
             _stop_unless_done(cleaning.show if dryrun else cleaning.remove, paths)
 
-    return _Described(clean, "delete what it made")
+    return _Described(clean, "delete its results")
 
 
 def _stop_unless_done(do: Callable[..., None], paths: Sequence[Path]) -> None:
-    # doit prints what a clean action raises, and then succeeds.
+    # doit prints an exception of a clean action, and then exits with status 0.
     try:
         do(paths, print)
     except UserError as complaint:

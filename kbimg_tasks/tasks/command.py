@@ -1,4 +1,4 @@
-"""One command: what was asked for, planned, and how doit is to run it."""
+"""One command: its arguments, its plan, and the settings of doit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WORKERS_AT_MOST = 4
 
 @frozen
 class Command:
-    """What doit is shown for one command, which consists of `words`."""
+    """One command with the arguments `words`, as doit gets it."""
 
     words: tuple[str, ...]
     session: Session
@@ -36,44 +36,45 @@ class Command:
 
     @classmethod
     def started(cls, words: Sequence[str], started_in: Path) -> Command:
-        """That of the command line `words`, typed in a directory."""
+        """The command with these arguments, started in a directory."""
         return cls(tuple(words), started(words, started_in))
 
     @property
     def asked(self) -> Variables:
-        """What was asked for."""
+        """The arguments NAME=VALUE."""
         return self.session.asked
 
     @property
     def layout(self) -> Layout:
-        """Where everything lies."""
+        """The paths of the output directory and the cache."""
         return self.session.layout
 
     @property
     def planned(self) -> Planned:
-        """The session of a command that can be planned. Raises UserError for any other."""
+        """The session of a valid command. Raises UserError if the command was refused."""
         if isinstance(self.session, Refused):
             raise UserError("\n".join(map(str, self.session.problems)))
         return self.session
 
     @property
     def plan(self) -> Plan:
-        """The plan; of a command that cannot be planned, the stages to list, clean and refuse."""
+        """The plan. A refused command has all stages of the catalogue, which can be listed and
+        cleaned."""
         if isinstance(self.session, Refused):
             return catalogue(self.asked.architecture)
         return self.session.plan
 
     @property
     def cleaning(self) -> Cleaning:
-        """How the output directory is cleaned."""
+        """Cleans the output directory."""
         # `doit clean` needs no valid configuration, but a valid command line.
         mistakes = self.session.mistakes if isinstance(self.session, Refused) else ()
         return Cleaning(self.layout, self.asked.is_forced, mistakes)
 
     @property
     def doit_config(self) -> dict[str, Any]:
-        """How doit is to run this."""
-        # A command without names is about the usual image, `doit clean` about the whole directory.
+        """The settings of doit."""
+        # Without names, doit builds the default image, and `doit clean` cleans the whole directory.
         default = clean.OUTPUT if "clean" in self.words else DEFAULT_IMAGE
         return {
             "default_tasks": [default],
@@ -82,7 +83,7 @@ class Command:
             # threads die with the one process that a user can kill.
             "num_process": min(os.cpu_count() or 1, WORKERS_AT_MOST),
             "par_type": "thread",
-            # The stages' own stamps record what was made; they survive a killed build.
+            # The stamps of the stages record what was made; they survive a killed build.
             "backend": "sqlite3",
             "dep_file": ":memory:",
             "sort": "definition",

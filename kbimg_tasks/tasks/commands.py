@@ -1,4 +1,4 @@
-"""The tasks that make no image: about the store, about a build as a whole, about what it made."""
+"""The tasks that build no image: check, plan, report, reproduce, the store and others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from kbimg_tasks.tools.user_error import UserError
 
 
 def tasks(command: Command) -> Iterator[dict[str, Any]]:
-    """One task for each."""
+    """The tasks of these commands."""
     plan = command.plan
     yield graph.note(
         "check",
@@ -36,48 +36,45 @@ def tasks(command: Command) -> Iterator[dict[str, Any]]:
         is_aside=True,
     )
     yield graph.note(
-        "words",
-        "list the words NAME=VALUE that commands take",
-        partial(_list_words, command),
-        is_aside=True,
+        "words", "list the arguments NAME=VALUE", partial(_list_words, command), is_aside=True
     )
     yield graph.note(
         "plan",
-        "write scripts that build image= by hand, and run none",
+        "write scripts that build image=, without running them",
         partial(_plan, command),
         is_aside=True,
     )
     yield graph.note(
         "report",
-        "draw the build as it is now, in report.html",
+        "write report.html about the current state of the build",
         partial(_report, command),
         [word for word in command.words if word in plan.images],
         is_aside=True,
     )
     yield graph.note(
         "pxe_serve",
-        "serve what pxe_img makes on address=IP[:PORT], with menus",
+        "serve the results of pxe_img by HTTP on address=IP[:PORT], with boot menus",
         partial(_serve, command),
         _names(plan.images.get(pxe_img.KIND.name, ())),
     )
     yield graph.note(
         WRITE_LOCK,
-        "write the exact packages to lock=FILE, for later builds to obey",
+        "write the exact packages to lock=FILE, for use by later builds",
         partial(_write_lock, command),
         [name for name in _names(plan.stages) if name == "packages"],
     )
     yield graph.note(
         "reproduce",
-        "build vm_img twice and compare, by file where they differ",
+        "build vm_img twice and show the files that differ",
         partial(_reproduce, command),
         _names(_kept(command)),
     )
     yield graph.note(
-        "store", "list what all output directories share, with sizes", partial(_show_store, command)
+        "store", "list the stages in the store, with sizes", partial(_show_store, command)
     )
     yield graph.note(
         "prune",
-        "bring the store down to store_gib= GiB, oldest use first",
+        "delete stages from the store until store_gib= is met, least recently used first",
         partial(_prune_store, command),
     )
 
@@ -87,7 +84,7 @@ def _names(stages: Iterable[Stage]) -> tuple[str, ...]:
 
 
 def _kept(command: Command) -> tuple[Stage, ...]:
-    """The stages whose artifacts cannot be made again."""
+    """The protected stages."""
     return tuple(stage for stage in command.plan.stages if stage.protected)
 
 
@@ -141,7 +138,7 @@ def _reproduce(command: Command) -> None:
 
 
 def _telling(result: str) -> tuple[bool, str]:
-    """The order in which results tell most of a difference: by file, before by block."""
+    """Sort key: results that are compared by file come before those compared by block."""
     return not result.endswith(".tar"), result
 
 
@@ -170,7 +167,7 @@ def _serve(command: Command) -> None:
 
 
 def _report(command: Command) -> None:
-    # Late: they and Jinja2 would slow down every command.
+    # Imported late: with Jinja2 they would slow down every command.
     from kbimg_tasks.commands.report import gathering, page
 
     planned = command.planned

@@ -17,7 +17,7 @@ Say = Callable[[str], None]
 def tasks(
     image: str, container: Container, layout: Layout, engine: str, push: str, say: Say
 ) -> Iterator[dict[str, Any]]:
-    """The tasks that load an image and, if asked for, push it."""
+    """The tasks that load an image and, with push=, push it."""
     archive, *_ = container.stage.artifacts
     ours = ContainerArchive(
         layout.published(archive),
@@ -28,7 +28,7 @@ def tasks(
     )
     yield graph.note(
         f"load_{image}",
-        f"{archive.name} loaded into the container engine, if any",
+        f"load {archive.name} into the container engine, if there is one",
         ours.load,
         [container.stage.name],
         ours.is_loaded,
@@ -36,7 +36,7 @@ def tasks(
     if push:
         yield graph.note(
             f"push_{image}",
-            f"{archive.name} pushed as {push}",
+            f"push {archive.name} as {push}",
             lambda: ours.push(push),
             [container.stage.name],
         )

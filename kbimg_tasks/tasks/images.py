@@ -31,14 +31,14 @@ def image_tasks(command: Command) -> Iterator[dict[str, Any]]:
 
 
 def stage_tasks(command: Command) -> Iterator[dict[str, Any]]:
-    """The tasks of the output directory, of what lies outside it, and of every stage."""
+    """The tasks of cleaning, of the demonstration's repository, and of every stage."""
     yield clean.output(command.cleaning, command.plan.stages)
     yield clean.cleanup(command.cleaning, command.display.say)
     repository = DEMO_REPOSITORY / command.asked.architecture.name
     demo = index(repository)
     yield graph.outside(
         "demo_repo",
-        "make packages to try kbimg with, for config/demo",
+        "make the package repository of config/demo",
         demo,
         partial(_is_current, repository),
         command.display.say,
@@ -51,7 +51,7 @@ def stage_tasks(command: Command) -> Iterator[dict[str, Any]]:
 
 
 def problems(command: Command) -> tuple[Problem, ...]:
-    """What keeps the wanted images from being built."""
+    """The problems that prevent building the selected images."""
     if isinstance(command.session, Refused):
         return command.session.problems
     return obstacles(command.session, command.session.wanted(command.words))
@@ -64,13 +64,13 @@ def warn(command: Command) -> None:
 
 
 def _stage_tasks(command: Command, makers: Mapping[Path, str]) -> Iterator[dict[str, Any]]:
-    """`makers` names the tasks that make files which stages read from elsewhere."""
+    """`makers` has the tasks that make files outside the output directory which stages read."""
     stages = command.plan.stages
     after = {
         stage.name: [makers[source.path] for source in stage.sources() if source.path in makers]
         for stage in stages
     }
-    # What cannot be made again is deleted only by name.
+    # A protected stage is deleted only when its name is given.
     cleaned = {
         stage.name: command.cleaning
         for stage in stages
@@ -101,7 +101,7 @@ def _container_tasks(command: Command, image: str) -> Iterator[dict[str, Any]]:
 
 
 def _is_current(demonstration: Path) -> bool:
-    # Late: few configurations build from the demonstration's packages.
+    # Imported late: few configurations use the demonstration's repository.
     from kbimg_tasks.demo_repo.repository import is_current
 
     return is_current(demonstration)

@@ -22,7 +22,7 @@ from kbimg_tasks.tasks.command import Command
 
 
 class Tasks(TaskLoader2):
-    """The tasks for a command's words, in the order of dodo.py."""
+    """The tasks for the arguments of a command, in the order of dodo.py."""
 
     def __init__(self, words: Sequence[str], started_in: Path) -> None:
         super().__init__()
@@ -31,13 +31,13 @@ class Tasks(TaskLoader2):
 
     @property
     def command(self) -> Command:
-        """Made when doit asks for it: for `doit help` it never does."""
+        """Created when doit asks for it, which it does not for `doit help`."""
         if self._command is None:
             self._command = Command.started(self._words, self._started_in)
         return self._command
 
     def load_doit_config(self) -> dict[str, Any]:
-        """What doit needs to know first."""
+        """The settings of doit."""
         return self.command.doit_config
 
     def load_tasks(self, cmd: Any, pos_args: Sequence[str]) -> list[Task]:
@@ -45,34 +45,34 @@ class Tasks(TaskLoader2):
         return list(generate_tasks("kbimg", self.dictionaries()))
 
     def dictionaries(self) -> Iterator[dict[str, Any]]:
-        """The same as doit's users write them."""
+        """The tasks as dictionaries."""
         yield from images.image_tasks(self.command)
         yield from commands.tasks(self.command)
         yield from images.stage_tasks(self.command)
 
 
 class Doit(DoitMain):
-    """doit with those of its commands that mean something here: stamps record what was made, so
-    there is no database to dump or to forget things of."""
+    """doit with the commands that make sense here. Stamps record what was made, so the commands
+    about doit's database are left out."""
 
     BIN_NAME = "kbimg doit"
     DOIT_CMDS = (Help, Run, ListTasks, Info, Clean)
 
 
 def command_names() -> list[str]:
-    """The words that are commands of doit."""
+    """The names of doit's commands."""
     return [command.get_name() for command in Doit.DOIT_CMDS]
 
 
 def task_names(words: Sequence[str], started_in: Path) -> list[str]:
-    """The tasks that users may name, for a configuration and architecture among the words."""
+    """The tasks that users can name, for the configuration and architecture in the arguments."""
     names = [task["basename"] for task in Tasks(words, started_in).dictionaries()]
     return [name for name in names if not name.startswith("_")]
 
 
 def run(words: Sequence[str], started_in: Path | None = None) -> int:
-    """Do what the words ask doit for; its exit status: 0 is success. Nothing is left in the
-    directory but what the words name."""
+    """Run doit with these arguments. Returns its exit status; 0 is success. doit writes no files of
+    its own."""
     tie_workers()
     tell_of_interrupts()
     outlive_readers()

@@ -33,7 +33,7 @@ class Maker:
     _checked: set[Artifact] = field(factory=set)
 
     def make(self, stage: Stage, by_name: Mapping[str, Stage]) -> TaskFailed | None:
-        """Make a stage, of which `by_name` has those that it needs."""
+        """Make a stage; `by_name` has the stages that it needs."""
         lock.hold(self.layout)
         try:
             for artifact in stage.needs():
@@ -45,8 +45,8 @@ class Maker:
         return None
 
     def _check(self, artifact: Artifact, stage: Stage) -> None:
-        """Others can change or empty what lies outside the output directory: check it once before
-        it is read, and make it again if it was."""
+        """Other processes can change files outside the output directory: check an artifact there
+        once before it is read, and make it again if it was changed."""
         if not (stage.is_shared or artifact.checksums):
             return
         with self._guard:
@@ -56,7 +56,7 @@ class Maker:
             if not stamps.is_intact(self.layout, artifact):
                 self.display.say(
                     f"      {stage.name:<15} {self.layout.published(artifact)} was changed or "
-                    "emptied from outside: made again"
+                    "deleted by another process: making it again"
                 )
                 perform(stage, self.layout, self.display)
             self._checked.add(artifact)

@@ -1,4 +1,4 @@
-"""What doit reports with."""
+"""doit's reporter, which writes to the display."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kbimg_tasks.progress.display import Display
 from kbimg_tasks.progress.tally import Tally
 from kbimg_tasks.steps.layout import Layout
 
-# A task with this in doit's `meta` is not spoken of when there was nothing to do.
+# A task with this in doit's `meta` is not shown when it was up to date.
 SILENT = "is_silent"
-# Tasks with this in their `meta` say all there is to say, and touch nothing.
+# Tasks with this in their `meta` print their own output and do not change the output directory.
 ASIDE = "is_aside"
-# doit's word for showing everything at once: `doit --verbosity 2`.
+# doit's verbosity that streams all output: `doit --verbosity 2`.
 FULL_VERBOSITY = 2
 
 
@@ -97,10 +97,10 @@ class StageReporter(ConsoleReporter):
 
 
 def reporter(layout: Layout, display: Display) -> type[ConsoleReporter]:
-    """The class that doit makes its reporter of, for a build in this output directory."""
+    """The reporter class for a build in this output directory, which doit instantiates."""
 
     class Reporter(StageReporter):
-        """With its dependencies given."""
+        """StageReporter with its layout and display."""
 
         def __init__(self, outstream, options) -> None:
             super().__init__(layout, display, outstream, options)

@@ -1,4 +1,4 @@
-"""From planned stages to doit's tasks."""
+"""Turns planned stages into doit's tasks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READY = "ready"
 
 @frozen
 class Condition:
-    """When a task is up to date; `doit info` shows `words` when it is not."""
+    """The check whether a task is up to date; `doit info` shows `words` if it is not."""
 
     words: str
     holds: Callable[[], bool]
@@ -68,12 +68,12 @@ def tasks(
             ],
             "uptodate": [
                 Condition(
-                    "made, from what there is now",
+                    "its result is missing or out of date",
                     partial(_is_current, maker.layout, stage, outdated.get(stage.name)),
                 )
             ],
             "clean": [clean.of_stages([stage], cleaning)] if cleaning else [],
-            # What programs print is shown by the display, if it is to be.
+            # The display shows the output of programs when it is wanted.
             "io": {"capture": False},
         }
 
@@ -86,8 +86,8 @@ def outside(
     say: Callable[[str], None],
     program: Sequence[str],
 ) -> dict[str, Any]:
-    """The task of a Python module, the first word of `program`, that makes something outside the
-    output directory."""
+    """The task that runs a Python module, the first item of `program`, which makes files outside
+    the output directory."""
 
     def act() -> TaskFailed | None:
         status = process.follow([sys.executable, "-m", *program], say)
@@ -99,7 +99,7 @@ def outside(
         "actions": [(act, [])],
         "targets": [str(target)],
         "task_dep": [READY],
-        "uptodate": [Condition("made as it would be now", is_current)],
+        "uptodate": [Condition("it is missing or out of date", is_current)],
         "verbosity": 2,
     }
 
@@ -112,9 +112,10 @@ def note(
     is_done: Callable[[], bool] | None = None,
     is_aside: bool = False,
 ) -> dict[str, Any]:
-    """A task that makes no file. Its action raises UserError when it fails. `after` are the tasks
-    that come before it; with `is_done` there is nothing to do. One that `is_aside` changes nothing
-    in the output directory, works while others build there, and needs no valid configuration."""
+    """A task that makes no file. Its action raises UserError when it fails. The tasks `after` run
+    before it; `is_done` says whether it is up to date. A task with `is_aside` does not change the
+    output directory, can run while another process builds there, and needs no valid
+    configuration."""
 
     def act() -> TaskFailed | None:
         try:
@@ -137,8 +138,8 @@ def note(
 def ready(
     problems: Callable[[], tuple[Problem, ...]], warn: Callable[[], None] | None = None
 ) -> dict[str, Any]:
-    """The task that every stage waits for: check the configuration and the host. Without problems
-    `warn` prints the warnings."""
+    """The task that runs before every stage: check the configuration and the host. If there are no
+    problems, `warn` prints the warnings."""
 
     def is_ready() -> bool:
         if problems():
@@ -151,7 +152,7 @@ def ready(
         "basename": READY,
         "doc": "check configuration and host (runs before every build)",
         "actions": [(_refuse, [problems])],
-        "uptodate": [Condition("nothing is wrong", is_ready)],
+        "uptodate": [Condition("configuration and host are not checked yet", is_ready)],
         "meta": {SILENT: True},
         "verbosity": 2,
     }
@@ -164,7 +165,7 @@ def group(
     cleaning: Cleaning | None = None,
     then: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """The task of one image: all its results, and the tasks that do something with them."""
+    """The task of one image: its results, and the tasks that use them."""
     made = tuple(stages)
 
     def is_made() -> bool:
@@ -178,7 +179,7 @@ def group(
         "basename": image,
         "doc": doc,
         "actions": None,
-        "uptodate": [Condition("all its results made, from what there is now", is_made)],
+        "uptodate": [Condition("its results are missing or out of date", is_made)],
         "clean": [clean.of_stages(made, cleaning)] if cleaning else [],
         "task_dep": [READY, *(stage.name for stage in made), *then],
     }

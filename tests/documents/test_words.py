@@ -144,7 +144,6 @@ PLAIN = {
     ),
     "room": (
         "docs/generator/picture.py",
-        "kbimg_tasks/progress/lines.py",
         "kbimg_tasks/tools/measure_tree.py",
     ),
     "unsynced": ("docs/design.md", "kbimg_tasks/tools/unsynced.py"),

@@ -141,4 +141,4 @@ def test_an_engine_builds_for_its_own_machine_only(tmp_path):
     done = run_doit(tmp_path, "admin_container", "arch=aarch64")
     assert done.returncode != 0
     assert "kbimg.toml:1: admin_container: expected repo_path, " in done.stdout
-    assert "but an engine of x86_64 builds none for aarch64" in done.stdout
+    assert "but an engine on x86_64 cannot build for aarch64" in done.stdout

@@ -102,8 +102,8 @@ def test_legacy_bios_is_passed_over(folder, tmp_path):
     done = run_doit(tmp_path, "pxe_img", f"config={other}", f"out={folder / 'scripts-auto'}")
     assert done.returncode == 0, done.stdout
     assert (
-        "warning: kbimg.toml:3: from_repo.legacy_bios: ignored by pxe_img: what it "
-        "installs, and its kubeos.tar, is for UEFI"
+        "warning: kbimg.toml:3: from_repo.legacy_bios: ignored by pxe_img: its "
+        "kubeos.tar and the installed system are for UEFI"
     ) in done.stdout
     assert made(done.stdout) == []
 

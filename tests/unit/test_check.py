@@ -123,7 +123,7 @@ def test_an_image_that_another_table_excludes_is_no_error(tmp_path: Path):
     ("argv", "message"),
     [
         (("config=none.toml",), "no such configuration file; name one with config=FILE"),
-        (("confg=x",), "unknown option confg= on the command line; known are config=, "),
+        (("confg=x",), "unknown argument confg=; expected one of config=, "),
         (("json=yes",), 'json=: expected 0 or 1, found "yes"'),
     ],
 )

@@ -70,7 +70,7 @@ def test_info(tmp_path: Path):
     write_config(tmp_path)
     done = run_doit(tmp_path, "info", "rootfs", "config=kbimg.toml")
     assert "the packages installed into one tree" in done.stdout
-    assert "    - made, from what there is now (" in done.stdout
+    assert "    - its result is missing or out of date (" in done.stdout
     assert "Artifact(" not in done.stdout and " at 0x" not in done.stdout
     assert "$1$xyz" not in run_doit(tmp_path, "info", "customised").stdout
 
@@ -106,10 +106,7 @@ def test_variables_work_in_any_place(tmp_path: Path):
     [
         (("vm_img",), "kbimg.toml: no such configuration file; name one with config=FILE"),
         (("vm_img", "config=other.toml"), "other.toml: no such configuration file"),
-        (
-            ("vm_img", "confg=x"),
-            "unknown option confg= on the command line; known are config=, out=, arch=, ",
-        ),
+        (("vm_img", "confg=x"), "unknown argument confg=; expected one of config=, out=, arch=, "),
         (("vm_img", "store_gib=many"), 'store_gib=: expected a number of GiB, found "many"'),
         (("vm_img", "offline=yes"), 'offline=: expected 0 or 1, found "yes"'),
         (("rootfs",), "kbimg.toml: no such configuration file"),
@@ -117,7 +114,7 @@ def test_variables_work_in_any_place(tmp_path: Path):
             ("upgrade_img", "engine=dokcer"),
             'engine=: expected one of auto, docker, podman, nerdctl, ctr, none, found "dokcer"',
         ),
-        (("upgrade_img", "push=kubeos:v1"), "push=: expected an image's name with its registry"),
+        (("upgrade_img", "push=kubeos:v1"), "push=: expected an image name with its registry"),
         (
             ("upgrade_img", "push=localhost/Kubeos:v1"),
             'such as registry.example.org/kubeos-upgrade:v1, found "localhost/Kubeos:v1"',
@@ -151,9 +148,9 @@ def test_an_upgrade_image_that_no_engine_has(tmp_path: Path):
     done = run_doit(tmp_path, "vm_img", "engine=none")
     assert done.returncode == 1
     assert (
-        "kbimg.toml:2: from_dockerimg.upgrade_img: expected an image that a container engine "
-        'has, found "no-such-image:1", but engine=none disables container engines; load it, '
-        'or name a file that holds it: archive = "upgrade_img.tar"'
+        "kbimg.toml:2: from_dockerimg.upgrade_img: expected an image of a container engine, "
+        'found "no-such-image:1", but engine=none disables container engines; load it, '
+        'or name a file with it: archive = "upgrade_img.tar"'
     ) in done.stdout
     assert run_doit(tmp_path, "list").returncode == 0
 

@@ -110,7 +110,7 @@ def test_defaults_that_are_told_are_those_that_hold(tmp_path: Path):
         ("store_gib", f"{asked.layout.store_gib:g}"),
         ("image", asked.image),
     ):
-        assert f"{value} when not given" in KNOWN[name].meaning
+        assert f"default: {value}" in KNOWN[name].meaning
 
 
 def test_stages_of_every_kind_of_image():
