@@ -142,10 +142,7 @@ PLAIN = {
         "kbimg_tasks/data/dnf/kbimg_resolved.py",
         "kbimg_tasks/stages/archive.py",
     ),
-    "room": (
-        "docs/generator/picture.py",
-        "kbimg_tasks/tools/measure_tree.py",
-    ),
+    "room": ("docs/generator/picture.py", "kbimg_tasks/tools/measure_tree.py"),
     "unsynced": ("docs/design.md", "kbimg_tasks/tools/unsynced.py"),
 }
 # Code in f-strings, which is no text.
