@@ -10,6 +10,13 @@ from pathlib import Path
 from typing import Any
 
 
+class Quiet(http.server.ThreadingHTTPServer):
+    """Prints nothing about a client that closes its connection early."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
 class Server:
     """Serves a folder on the loopback. `asked` has each request's path when it is begun, `served`
     when all of it was sent, `authorizations` the header of that name for each path; `seconds` is
@@ -32,9 +39,7 @@ class Server:
                 super().do_GET()
                 outer.served.append(self.path)
 
-        self._server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
-        )
+        self._server = Quiet(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 

@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,7 @@ COMPILED = "__pycache__"
 # Of a larger file of the user, only size, inode and times are hashed: reading an upgrade image of a
 # GiB would take seconds at every start.
 READ_BYTES = 64 * MIB
+_PARSING = threading.Lock()
 
 
 def of(stage: Stage, identity: Callable[[Artifact], str], key: bytes) -> str:
@@ -123,7 +125,7 @@ def code(path: Path) -> str:
 
 
 def _one_file(path: Path) -> str:
-    module = ast.parse(path.read_text(encoding="utf-8"))
+    module = _tree(path)
     for node in ast.walk(module):
         body = getattr(node, "body", None)
         if (
@@ -135,6 +137,12 @@ def _one_file(path: Path) -> str:
         ):
             body[0].value.value = ""
     return ast.dump(module)
+
+
+def _tree(path: Path) -> ast.Module:
+    # Python 3.11 counts the depth of all threads together, and fails when two of them parse.
+    with _PARSING:
+        return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def with_imports(path: Path) -> set[Path]:
@@ -157,7 +165,7 @@ def _imported(file: Path) -> Iterator[Path]:
     package = file.relative_to(top).parts[:-1]
     if not package:
         return
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(file)):
         wanted = []
         if isinstance(node, ast.Import):
             wanted = [tuple(alias.name.split(".")) for alias in node.names]

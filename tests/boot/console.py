@@ -23,6 +23,7 @@ BOOT_SECONDS = 420
 PROCESSORS = 1
 COMMAND_SECONDS = 120
 PROMPT = "kbimg-test# "
+WAIT_ONLINE = "NetworkManager-wait-online.service"
 
 
 def with_console(
@@ -117,6 +118,22 @@ class Node:
         # The kernel's own messages share the line.
         lines = [line for line in output.splitlines() if not re.match(r"\[ *\d+\.\d+\] ", line)]
         return "\n".join(lines).strip(), status
+
+    def state(self, seconds: int) -> tuple[str, str]:
+        """The state of the system when all units have started, and the units that failed.
+
+        NetworkManager-wait-online fails after 60 seconds, less than an emulated machine needs on a
+        busy host: it is started a second time.
+        """
+        state, failed = self._state(seconds)
+        if failed == WAIT_ONLINE:
+            self.run(f"systemctl restart {WAIT_ONLINE}", seconds)
+            state, failed = self._state(seconds)
+        return state, failed
+
+    def _state(self, seconds: int) -> tuple[str, str]:
+        state, _ = self.result("systemctl is-system-running --wait", seconds)
+        return state, self.run("systemctl --failed --no-legend --plain | cut -d ' ' -f 1")
 
     def reboot(self) -> Node:
         """Restart it and log in again.

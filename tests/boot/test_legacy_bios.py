@@ -18,8 +18,7 @@ SECTOR = 512
 
 
 def assert_runs(node: Node, slot: str) -> None:
-    state, _ = node.result("systemctl is-system-running --wait", BOOT_SECONDS)
-    assert state == "running", node.run("systemctl --failed --no-legend")
+    assert node.state(BOOT_SECONDS) == ("running", "")
     assert node.run("findmnt --noheadings --output SOURCE /") == f"/dev/vda{slot}"
 
 

@@ -151,8 +151,7 @@ def is_untouched(disk: Path) -> bool:
 
 def check_system(node: Node, disk: str, part: str) -> None:
     """What is checked of every image: it runs well, with everything mounted where it belongs."""
-    state, _ = node.result("systemctl is-system-running --wait", BOOT_SECONDS)
-    assert state == "running", node.run("systemctl --failed --no-legend")
+    assert node.state(BOOT_SECONDS) == ("running", "")
     source, options = node.run("findmnt --noheadings --output SOURCE,OPTIONS /").split()
     assert source == f"{disk}{part}2"
     assert options.split(",")[0] == "ro"

@@ -89,8 +89,7 @@ def slot(node: Node) -> str:
 
 
 def is_well(node: Node) -> None:
-    state, _ = node.result("systemctl is-system-running --wait", LONG)
-    assert state == "running", node.run("systemctl --failed --no-legend")
+    assert node.state(LONG) == ("running", "")
 
 
 def identity(node: Node) -> str:

@@ -192,7 +192,7 @@ def test_on_a_base_image(built, docker, tmp_path):
             "kbimg.toml:1: admin_container: expected repo_path, the repository to "
             "build it from, or a "
             "container engine to build it on openeuler/openeuler:24.03-lts, but "
-            "engine=none asks for no",
+            "engine=none disables container engines",
         ),
     ],
 )

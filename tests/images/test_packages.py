@@ -130,7 +130,7 @@ def test_without_a_network_the_build_goes_on(served, tmp_path):
     output = layer(tmp_path)
     assert made(output) == []
     assert output.count("could not check for newer packages") == 1
-    assert "offline=1 does not ask" in output
+    assert "offline=1 disables this check" in output
 
 
 def test_offline_asks_nobody(served, tmp_path):
