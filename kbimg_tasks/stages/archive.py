@@ -66,8 +66,8 @@ def checksum(made: Stage) -> Stage:
     sums = Artifact(name, f"{result.name}.sha256", is_result=True)
     return Stage(
         name,
-        f"the SHA-256 sum of {result.name}",
+        f"the SHA-256 checksum of {result.name}",
         "0",
         (sums,),
-        (tool("sum_file", result).into(sums),),
+        (tool("write_checksum", result).into(sums),),
     )

@@ -77,7 +77,7 @@ def system_qcow2(disk: Stage) -> Stage:
     image = Artifact(name, "system.qcow2", is_result=True, size=Size.ROOT)
     return Stage(
         name,
-        "system.qcow2, the same disk for QEMU",
+        "system.qcow2, the same disk in QEMU's format",
         "0",
         (image,),
         (

@@ -61,7 +61,7 @@ def unpacked(tar: Stage, clock: Arg) -> Stage:
     tree = Artifact(name, "rootfs", is_tree=True, size=Size.ROOT)
     return Stage(
         name,
-        "the root tree out of kubeos.tar",
+        "the root tree of kubeos.tar",
         clock,
         (tree,),
         steps=(
@@ -113,7 +113,7 @@ def menu(tree: Stage, loader: Loader, ids: Ids, clock: Arg) -> Stage:
     slots = (ids.partuuid("ROOT-A"), ids.partuuid("ROOT-B"))
     return Stage(
         name,
-        "GRUB's menu with the slots of this disk",
+        "grub.cfg with the slots of this disk",
         clock,
         (layer,),
         (over.wrap(tool("name_slots", joined(root, loader.menu), *slots)),),

@@ -92,7 +92,7 @@ def grub(rootfs: Stage, loader: Loader, password: Secret | None, target: Target)
                 ).fed(password)
             )
         )
-    return Stage(name, "GRUB, its menu and environment", target.clock, (layer,), tuple(steps))
+    return Stage(name, "GRUB with its grub.cfg and grubenv", target.clock, (layer,), tuple(steps))
 
 
 def signed_loader(system: Artifact, keys: Keys, password: Secret, target: Target) -> Stage:
@@ -116,7 +116,7 @@ def signed_loader(system: Artifact, keys: Keys, password: Secret, target: Target
     shim, mok = joined(distributed, "/", shim_name), joined(distributed, "/", mok_name)
     return Stage(
         name,
-        "shim and GRUB signed, with what GRUB carries in itself",
+        "signed shim and GRUB, with the configuration embedded in GRUB",
         clock,
         (esp,),
         steps=(
@@ -194,7 +194,7 @@ def signed_menu(
     arguments = f"{ARGUMENTS} console={architecture.serial} apparmor=0 dmvroothash="
     return Stage(
         name,
-        "GRUB's menu with the root hash, and its signature",
+        "grub.cfg with the root hash, and its signature",
         clock,
         (esp,),
         steps=(

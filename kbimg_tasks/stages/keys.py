@@ -46,7 +46,7 @@ def kept(efi: Secret, grub: Secret, years: int) -> Stage:
     phrase = f"file:{SECRET_FILE}"
     return Stage(
         KEPT,
-        "the keys that nodes trust, made once and kept",
+        "the keys that nodes trust, made only once",
         "0",
         (keys,),
         steps=(
@@ -144,7 +144,7 @@ def checked(keys: Artifact | UserFile, efi: Secret, grub: Secret) -> Stage:
     end = Artifact(CHECKED, NOT_AFTER)
     return Stage(
         CHECKED,
-        "the keys, opened by their passphrases and found good",
+        "check that the passphrases open the keys and that the keys are valid",
         "0",
         (own, end),
         steps=(

@@ -131,7 +131,7 @@ def packages(
     where = Sandbox(root=root, binds=((DNF_CACHE, DNF_CACHE),))
     return Stage(
         name,
-        "which packages exactly, resolved and downloaded",
+        "the exact packages, resolved and downloaded",
         clock=epoch or "0",
         artifacts=(lock, listing, count, clock, indexes),
         steps=(

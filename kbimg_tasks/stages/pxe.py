@@ -65,7 +65,7 @@ def programs(listed: Step, pxe: PxeConfig, lacking: str) -> Stage:
     checked, listing = Artifact(name, "programs"), scratch("files")
     return Stage(
         name,
-        "the programs that the installer needs are there",
+        "check that the packages have the programs of the installer",
         "0",
         (checked,),
         steps=(
@@ -92,7 +92,7 @@ def kernel(system: Artifact) -> Stage:
     made = Artifact(name, "vmlinuz", is_result=True, size=Size.LARGE)
     return Stage(
         name,
-        "vmlinuz, the kernel of the image, for starting by the network",
+        "vmlinuz, the kernel for booting over the network",
         "0",
         (made,),
         (run("cp", joined(system, "/boot/vmlinuz"), made), run("chmod", "644", made)),

@@ -26,7 +26,7 @@ def boot_files(rootfs: Stage, initramfs: Stage, keys: Keys, clock: Arg) -> Stage
     kernel, ramdisk = joined(root, KERNEL), joined(root, INITRAMFS)
     return Stage(
         name,
-        "the kernel signed, and signatures of it and the initramfs for GRUB",
+        "the signed kernel, and GRUB's signatures of it and of the initramfs",
         clock,
         (layer,),
         steps=(
@@ -68,6 +68,4 @@ def signatures(boot: Artifact, root: Artifact, architecture: Architecture, keys:
             keys.folder, (*programs, kernel), (joined(folder, f"/EFI/{MENU}"), kernel, ramdisk)
         ).into(report),
     )
-    return Stage(
-        name, "every signature of the images, checked as a node checks it", "0", (report,), steps
-    )
+    return Stage(name, "check every signature of the images as a node does", "0", (report,), steps)

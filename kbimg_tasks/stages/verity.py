@@ -61,7 +61,7 @@ def programs(listed: Step, architecture: Architecture) -> Stage:
     )
     return Stage(
         name,
-        "the programs that dm-verity and Secure Boot need are there",
+        "check that the packages have the programs for dm-verity and Secure Boot",
         "0",
         (checked,),
         steps=(

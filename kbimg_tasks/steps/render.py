@@ -29,7 +29,7 @@ from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Stage
 from kbimg_tasks.steps.step import Step
 
-UNHASHED = "$MANNER"
+UNHASHED = "$UNHASHED"
 
 
 class Renderer(ABC):

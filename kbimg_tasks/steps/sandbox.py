@@ -14,7 +14,7 @@ FACTORY_AS_VAR = ("/usr/share/factory/var", "/var")
 
 def nosync(step: Step) -> Step:
     """The step with fsync and the like disabled: publishing a stage does not depend on them."""
-    return step.behind(own_program("unsynced"), "--")
+    return step.behind(own_program("nosync"), "--")
 
 
 @frozen

@@ -88,7 +88,7 @@ def test_an_installer_is_started_with_its_server(installing: Terminal):
 @pytest.mark.long
 def test_an_installer_goes_on_into_the_system(installing: Terminal):
     installing.line.expect(
-        "kubeos-install: installed; going on into the system", timeout=INSTALL_SECONDS
+        "kubeos-install: installed; starting the system", timeout=INSTALL_SECONDS
     )
     installing.login()
     assert installing.run("findmnt --noheadings --output SOURCE /") == "/dev/vda2"

@@ -24,9 +24,9 @@ IDENTITY = "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub"
 SYSTEMD = "/usr/lib/systemd/systemd"
 # What a node says when it starts nothing. The second message of shim is that of version 16.
 REVOKED = "Security Violation | Binary is forbidden: Security Policy Violation"
-OTHER_MENU = "this slot has no menu with a good signature; trying the other slot"
-NO_MENU = "neither slot has a menu with a good signature"
-NO_KERNEL = "slot A has no kernel and initramfs with good signatures"
+OTHER_MENU = "this slot has no grub.cfg with a valid signature; trying the other slot"
+NO_MENU = "neither slot has a grub.cfg with a valid signature"
+NO_KERNEL = "slot A has no kernel and initramfs with valid signatures"
 NO_ROOT = "its root file system does not agree with the root hash"
 
 
@@ -275,7 +275,7 @@ def test_a_block_that_is_read_late(verified_image: Path, disk: Path):
         for _ in range(3):
             node.expect_end(BOOT_SECONDS)
             node.start_again()
-        node.expect("slot A: it has not come up in 3 starts", BOOT_SECONDS)
+        node.expect("slot A: it did not come up in 3 boots", BOOT_SECONDS)
         node.expect("starting the other slot", 60)
 
 

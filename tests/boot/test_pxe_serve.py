@@ -147,7 +147,7 @@ def test_a_bare_machine_becomes_a_node_that_answers(serving, tmp_path: Path):
         node.expect("iPXE initialising devices", INSTALL_SECONDS)
         node.expect(f"http://{ADDRESS}/boot.ipxe", INSTALL_SECONDS)
         node.expect(f"kubeos-install: asking for http://{ADDRESS}/kubeos.tar", INSTALL_SECONDS)
-        node.expect("kubeos-install: installed; going on into the system", INSTALL_SECONDS)
+        node.expect("kubeos-install: installed; starting the system", INSTALL_SECONDS)
         node.login()
         address = node.run("hostname -I").split()[0]
         assert address.startswith("10.9.0.1")

@@ -135,15 +135,8 @@ TERMS = {
 }
 # Where such a word has its plain meaning, or is a name or text that reaches steps and images.
 PLAIN = {
-    "sum": (
-        "docs/pxe.md",
-        "docs/reference/commands.md",
-        "kbimg_tasks/commands/report/layered.py",
-        "kbimg_tasks/data/dnf/kbimg_resolved.py",
-        "kbimg_tasks/stages/archive.py",
-    ),
+    "sum": ("kbimg_tasks/commands/report/layered.py",),
     "room": ("docs/generator/picture.py", "kbimg_tasks/tools/measure_tree.py"),
-    "unsynced": ("docs/design.md", "kbimg_tasks/tools/unsynced.py"),
 }
 # Code in f-strings, which is no text.
 CODE = re.compile(r"\{[^{}]*\}")

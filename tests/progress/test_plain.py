@@ -75,7 +75,7 @@ def test_a_program_of_ours_is_heard_while_it_works(project):
     ("step", "program"),
     [
         (run("/usr/bin/tar", "-c"), "tar"),
-        (tool("sum_file", "x"), "sum_file"),
+        (tool("write_checksum", "x"), "write_checksum"),
         (nosync(run(Program(("dnf", "yum")), "--", "x")), "dnf"),
         (run("mke2fs").behind("flock", "--no-fork", "lock"), "mke2fs"),
         (

@@ -213,4 +213,4 @@ def test_sum_file_is_sha256sum(tool, tmp_path: Path):
     theirs = subprocess.run(
         ["sha256sum", "file"], cwd=tmp_path, check=True, text=True, capture_output=True
     ).stdout
-    assert tool("sum_file", path).stdout == theirs
+    assert tool("write_checksum", path).stdout == theirs

@@ -25,17 +25,17 @@ def test_sync_succeeds_where_it_could_not(tool):
         [sys.executable, "-c", CODE], check=True, text=True, capture_output=True
     ).stdout
     assert plain.splitlines() == ["Invalid argument"] * 2 + ["b'x'"]
-    done = tool("unsynced", "--", sys.executable, "-c", CODE)
+    done = tool("nosync", "--", sys.executable, "-c", CODE)
     assert done.stdout.splitlines() == ["done"] * 2 + ["b'x'"], done.stderr
 
 
 def test_it_reaches_what_the_program_starts(tool, tmp_path):
-    done = tool("unsynced", "--", "sh", "-c", f"'{sys.executable}' -c '{CODE}'")
+    done = tool("nosync", "--", "sh", "-c", f"'{sys.executable}' -c '{CODE}'")
     assert done.stdout.splitlines()[0] == "done"
 
 
 def test_usage(tool):
-    assert tool("unsynced", "true").stderr == "unsynced: expected -- PROGRAM\n"
-    missing = tool("unsynced", "--", "/no/such/program")
+    assert tool("nosync", "true").stderr == "nosync: expected -- PROGRAM\n"
+    missing = tool("nosync", "--", "/no/such/program")
     assert missing.returncode == 126
     assert "No such file" in missing.stderr

@@ -247,7 +247,7 @@ def test_wrappers_are_flattened_last_the_outermost_first():
     step = nosync(tree.wrap(run("useradd", "x"))).behind("flock", "lock")
     assert step.argv == ("useradd", "x")
     assert command_line(step, Symbolic(stage(step))) == (
-        "flock lock python3 -m kbimg_tasks.tools.unsynced -- python3 -m kbimg_tasks.tools.sandboxed"
+        "flock lock python3 -m kbimg_tasks.tools.nosync -- python3 -m kbimg_tasks.tools.sandboxed"
         " --root=/r --machine=aarch64 -- useradd x"
     )
     assert at_work(step) == "useradd"

@@ -3,10 +3,10 @@
 dnf shows its choice only as a table for people. The plugin interface gives it exactly:
 https://dnf.readthedocs.io/en/latest/api_plugins.html. The file named by KBIMG_RESOLVED gets one
 package a line; KBIMG_DNF_CACHE is the cache folder's path, which dnf may see below the installroot.
-KBIMG_INDEXES gets a line for each repository that is not on this machine: its id, the address that
-its index came from, and the index's SHA-256 sum. Of the names in KBIMG_FIRST_OF the first that a
+KBIMG_INDEXES gets a line for each repository that is not on this machine: its ID, the address of
+its index, and the SHA-256 checksum of the index. Of the names in KBIMG_FIRST_OF the first that a
 repository has is installed too. KBIMG_NEEDED has lines `PURPOSE: NAME...` of packages that the user
-has not asked for: one that no repository has is told with its purpose.
+did not ask for: the error about one that no repository has gives its purpose.
 """
 
 import hashlib

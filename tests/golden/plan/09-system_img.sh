@@ -21,7 +21,7 @@ step "$PYTHON" -m kbimg_tasks.tools.sandboxed "--root=$WORK/root" "--layer=$STAG
 
 step truncate --size=20480M "$WORK/system.img"
 
-step "$PYTHON" -m kbimg_tasks.tools.unsynced -- \
+step "$PYTHON" -m kbimg_tasks.tools.nosync -- \
     sfdisk --quiet "$WORK/system.img" << 'END'
 label: gpt
 label-id: 667934a2-0ec2-54a2-a6a9-f627afcd1afd
@@ -35,7 +35,7 @@ END
 
 step E2FSPROGS_FAKE_TIME="$(cat "$STAGES/packages/clock")" MKE2FS_CONFIG="$PLAN/data/mke2fs.conf" \
     SOURCE_DATE_EPOCH="$(cat "$STAGES/packages/clock")" \
-    "$PYTHON" -m kbimg_tasks.tools.unsynced -- \
+    "$PYTHON" -m kbimg_tasks.tools.nosync -- \
     "$PYTHON" -m kbimg_tasks.tools.sandboxed "--root=$WORK/root" "--layer=$STAGES/rootfs/rootfs" \
     "--layer=$STAGES/initramfs/layer" "--layer=$STAGES/grub/layer" \
     "--layer=$STAGES/customised/layer" -- \
@@ -50,7 +50,7 @@ step "$PYTHON" -m kbimg_tasks.tools.ext4_times "$WORK/groups" \
 
 step E2FSPROGS_FAKE_TIME="$(cat "$STAGES/packages/clock")" \
     SOURCE_DATE_EPOCH="$(cat "$STAGES/packages/clock")" \
-    "$PYTHON" -m kbimg_tasks.tools.unsynced -- \
+    "$PYTHON" -m kbimg_tasks.tools.nosync -- \
     debugfs -w -f "$WORK/debugfs-commands" "$WORK/system.img?offset=62914560" \
     > "$WORK/debugfs-log"
 

@@ -28,7 +28,7 @@ has_persist=
 fail() {
     say "FAILED: $1"
     say "        $2"
-    say "        The log is $LOG; start with rd.shell on the kernel's command line for a shell."
+    say "        The log is $LOG; boot with rd.shell on the kernel command line for a shell."
     # It outlives the machine's memory where there is a place for it already.
     [ -z "$has_persist" ] || { open_persist && cp "$LOG" "$WORK/persist/install.log" &&
         umount "$WORK/persist"; }
@@ -43,7 +43,7 @@ open_persist() {
 find_disk() {
     say "looking for the disk $DISK"
     wait_for "$WAIT_SECONDS" test -b "$DISK" ||
-        fail "there is no disk $DISK after $WAIT_SECONDS seconds; there are: $(disks)" \
+        fail "no disk $DISK after $WAIT_SECONDS seconds; found: $(disks)" \
             "Compare pxe_config.disk with the machine."
     disk=$(readlink -f "$DISK")
     name=$(basename "$disk")
@@ -69,7 +69,7 @@ network_up() {
                 fail "the interface $interface has no link after $WAIT_SECONDS seconds" \
                     "Look at the cable and the switch."
         else
-            say "WARNING: there is no interface $NET_NAME: taking the first one with a link"
+            say "WARNING: there is no interface $NET_NAME: using the first one with a link"
         fi
     fi
     if [ -z "$interface" ]; then
@@ -98,20 +98,20 @@ ask_server() {
     if ! curl --fail --silent --show-error --head --connect-timeout "$WAIT_SECONDS" \
         --retry 3 --retry-connrefused --location "$URL" >"$WORK/headers" 2>"$WORK/error"; then
         cat "$WORK/error" >>"$LOG"
-        fail "the server does not give out $URL: $(last_line "$WORK/error")" \
+        fail "the server does not serve $URL: $(last_line "$WORK/error")" \
             "Does the server run? Compare server_ip and rootfs_name of pxe_config with it."
     fi
     cat "$WORK/headers" >>"$LOG"
     total=$(tr -d '\r' <"$WORK/headers" | sed -n 's/^[Cc]ontent-[Ll]ength: *//p' | sed -n '$p')
     resumes=$(tr 'A-Z\r' 'a-z ' <"$WORK/headers" | sed -n 's/^accept-ranges: *\(bytes\).*/\1/p')
-    [ -n "$total" ] || fail "the server does not say how large $URL is" "Take another HTTP server."
+    [ -n "$total" ] || fail "the server sends no Content-Length for $URL" "Take another HTTP server."
     sum=$(curl --fail --silent --location --connect-timeout 20 "$URL.sha256" 2>>"$LOG" |
         sed -n '1s/^\([0-9a-f]\{64\}\)\( .*\)*$/\1/p')
-    [ -n "$sum" ] || say "WARNING: there is no $URL.sha256: the file's sum is not checked"
+    [ -n "$sum" ] || say "WARNING: there is no $URL.sha256: the checksum of the file is not checked"
 }
 
 partition() {
-    say "partitioning $disk, all that was on it is lost"
+    say "partitioning $disk: all data on it is lost"
     quietly wipefs --all "$disk"
     quietly sfdisk --wipe always --wipe-partitions always "$disk" <"$CONF/partitions" ||
         fail "sfdisk: $(last_line "$LOG")" "Look at the log."
@@ -150,7 +150,7 @@ fetch() {
             return
         fi
         attempt=$((attempt + 1))
-        say "the download broke off after $((got / 1048576)) of $((total / 1048576)) MiB: going on"
+        say "the download stopped after $((got / 1048576)) of $((total / 1048576)) MiB: resuming"
         sleep 2
     done
 }
@@ -174,15 +174,15 @@ unpack() {
     cat "$WORK/tar" >>"$LOG"
     read -r fetched <"$WORK/fetch"
     [ "$fetched" = whole ] ||
-        fail "the download of $URL broke off: $fetched" "Look at the server and at the network."
+        fail "the download of $URL stopped: $fetched" "Look at the server and at the network."
     found=$(cut -c -64 "$WORK/sum")
     if [ -n "$sum" ] && [ "$found" != "$sum" ]; then
-        fail "$URL has the SHA-256 sum $found, and $URL.sha256 says $sum" \
-            "Put both files of one build on the server."
+        fail "$URL has the SHA-256 checksum $found, and $URL.sha256 has $sum" \
+            "Copy both files of the same build to the server."
     fi
     read -r status <"$WORK/unpacked"
-    [ "$status" = 0 ] || fail "$URL is no tar that can be unpacked: $(last_line "$WORK/tar")" \
-        "Put kubeos.tar of the build on the server as a whole."
+    [ "$status" = 0 ] || fail "$URL cannot be unpacked: $(last_line "$WORK/tar")" \
+        "Copy the complete kubeos.tar of the build to the server."
     for path in boot/vmlinuz "$MENU" usr/lib/systemd/systemd; do
         [ -e "$ROOT/$path" ] || fail "the root tree has no /$path" "Is $URL kubeos.tar of kbimg?"
     done
@@ -195,10 +195,10 @@ name_slots() {
         grep -q " root=PARTUUID=$ROOT_B " "$ROOT/$MENU"; then
         return
     fi
-    say "letting the menu name this disk's slots"
+    say "writing this disk's slots to grub.cfg"
     # shellcheck disable=SC2046 # one word for each line's number
     set -- $(sed -n '/^[[:blank:]]*linux.*[[:blank:]]root=/=' "$ROOT/$MENU")
-    [ $# = 2 ] || fail "GRUB's menu has $# lines that load a kernel, not one for each slot" \
+    [ $# = 2 ] || fail "grub.cfg has $# lines that load a kernel, expected one for each slot" \
         "Is $URL kubeos.tar of kbimg?"
     quietly sed -i -e "$1 s/ root=[^ ]*/ root=PARTUUID=$ROOT_A/" \
         -e "$2 s/ root=[^ ]*/ root=PARTUUID=$ROOT_B/" "$ROOT/$MENU" ||
@@ -228,9 +228,9 @@ finish() {
     quietly mount -t ext4 -o ro "${part}2" "$1" ||
         fail "mount: $(last_line "$LOG")" "Look at the log."
     [ ! -s "$WORK/dhclient.pid" ] || kill "$(cat "$WORK/dhclient.pid")"
-    say "installed; going on into the system"
+    say "installed; starting the system"
     quietly cp "$LOG" "$WORK/persist/install.log" ||
-        say "WARNING: the log could not be kept: $(last_line "$LOG")"
+        say "WARNING: the log was not saved: $(last_line "$LOG")"
     quietly umount "$WORK/persist"
     sync
 }

@@ -9,9 +9,9 @@ kubeos_mount_root() {
         # Whoever stands before a machine gets a shell only where one was asked for; dracut's own
         # rule gives one unless it is forbidden.
         if getargbool 0 rd.shell; then
-            emergency_shell -n kubeos-install "leave this shell to stop the machine"
+            emergency_shell -n kubeos-install "exit this shell to stop the machine"
         fi
-        die "kubeos-install failed; its lines stand above"
+        die "kubeos-install failed; see its messages above"
     fi
 }
 

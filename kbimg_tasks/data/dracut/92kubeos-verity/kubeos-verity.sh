@@ -31,11 +31,11 @@ give_up() {
         exit 1
     fi
     if ! remember "$given_up"; then
-        say "cannot write to PERSIST, so nothing can tell whether both slots fail: the machine stops"
+        say "cannot write to PERSIST, so failures of both slots cannot be detected: the machine stops"
         exit 1
     fi
     if ! KUBEOS_PERSIST=$persist kubeos-dmv other >/dev/console 2>&1; then
-        say "the firmware did not take the other slot as the one to start"
+        say "the firmware did not accept the other slot as the next to boot"
         exit 1
     fi
     umount "$persist"
@@ -79,9 +79,9 @@ esac
 case "$root_hash" in
     *[!0-9a-f]* | '') give_up "the kernel's command line has no root hash (dmvroothash=)" ;;
 esac
-[ "$starts" != "$given_up" ] || give_up "it has failed before"
-[ "$starts" -lt "$starts_at_most" ] || give_up "it has not come up in $starts starts"
-remember "$((starts + 1))" || say "cannot count this start on PERSIST"
+[ "$starts" != "$given_up" ] || give_up "it failed before"
+[ "$starts" -lt "$starts_at_most" ] || give_up "it did not come up in $starts boots"
+remember "$((starts + 1))" || say "cannot count this boot on PERSIST"
 
 # Opening tells nothing: veritysetup says "verified" before a block has been read. So the file system
 # is read through the tree first in a way that lets a wrong block be seen here, and then opened for

@@ -6,9 +6,9 @@ kubeos_mount_root() {
     if ! kubeos-verity "${NEWROOT:?}" "$(getarg dmvroothash=)"; then
         : >/run/kubeos-verity.failed
         if getargbool 0 rd.shell; then
-            emergency_shell -n kubeos-verity "leave this shell to stop the machine"
+            emergency_shell -n kubeos-verity "exit this shell to stop the machine"
         fi
-        die "kubeos-verity failed; its lines stand above"
+        die "kubeos-verity failed; see its messages above"
     fi
 }
 

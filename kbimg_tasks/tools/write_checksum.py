@@ -1,6 +1,6 @@
 """Print a file's SHA-256 checksum as sha256sum(1) does, with the file's name but not its folder.
 
-Usage: sum_file FILE
+Usage: write_checksum FILE
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Run a program for which fsync(2) and its kin succeed at once and do nothing.
 
-Usage: unsynced -- PROGRAM [ARGUMENT]...
+Usage: nosync -- PROGRAM [ARGUMENT]...
 
 mke2fs, debugfs, sfdisk, rpm and dracut each wait until what they wrote has reached the disk. In a
 build that is thrown away when it is interrupted this protects nothing, and it costs more than the
@@ -62,7 +62,7 @@ def install(text: bytes) -> None:
 def main(argv: Sequence[str]) -> NoReturn:
     """Install the filter, then become the program."""
     if len(argv) < 2 or argv[0] != "--":
-        sys.exit("unsynced: expected -- PROGRAM")
+        sys.exit("nosync: expected -- PROGRAM")
     known = SYSTEM_CALLS.get(platform.machine())
     if known:
         install(program(*known))
@@ -73,5 +73,5 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except OSError as error:
-        print(f"unsynced: {error.strerror}: {error.filename}", file=sys.stderr)
+        print(f"nosync: {error.strerror}: {error.filename}", file=sys.stderr)
         sys.exit(126)
