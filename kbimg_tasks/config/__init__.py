@@ -1,1 +1,1 @@
-"""kbimg.toml: read, checked and given as values."""
+"""kbimg.toml: reading, validation, and its values."""

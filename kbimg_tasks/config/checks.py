@@ -1,7 +1,7 @@
-"""What options demand of each other. Each rule is a function that gives all that it finds.
+"""Rules about several options. Each rule is a function that returns all problems it finds.
 
-`drafts` holds what is right in each table, so that no rule speaks of an option that cannot be read;
-`values` is the whole file as it was written, in which a table with a mistake still counts.
+`drafts` has the valid options of each table, so no rule reports an option that is invalid by
+itself. `values` is the whole file as written, in which a table with an error is still present.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STATIC_ADDRESS = ("local_ip", "net_name", "netmask")
 def all_problems(
     drafts: Drafts, values: Values, kinds: Collection[Kind], architecture: Architecture
 ) -> Found:
-    """Everything that does not go together, for any image and for those to be built."""
+    """All problems between options, for any image and for the images to build."""
     yield from one_source(values)
     yield from verity_needs_grub(values)
     yield from legacy_bios_is_there(drafts, architecture)
@@ -52,7 +52,7 @@ def one_source(values: Values) -> Found:
 
 
 def verity_needs_grub(values: Values) -> Found:
-    """The menu of a verified boot must not be editable by everybody."""
+    """A verified boot needs a password for editing menu entries."""
     if "dm_verity" in values and "grub" not in values:
         yield (
             ("dm_verity",),
@@ -62,7 +62,7 @@ def verity_needs_grub(values: Values) -> Found:
 
 
 def verity_excludes_legacy_bios(drafts: Drafts, values: Values) -> Found:
-    """The chain of trust begins in UEFI's firmware."""
+    """The chain of trust starts in the UEFI firmware."""
     if "dm_verity" in values and drafts.get("from_repo", {}).get("legacy_bios"):
         yield (
             ("from_repo", "legacy_bios"),
@@ -72,7 +72,7 @@ def verity_excludes_legacy_bios(drafts: Drafts, values: Values) -> Found:
 
 
 def verity_excludes_container_source(values: Values) -> Found:
-    """What an upgrade image holds was made, and signed, elsewhere."""
+    """The root tree of an upgrade image was built and signed before."""
     if "dm_verity" in values and "from_dockerimg" in values:
         yield (
             ("dm_verity",),
@@ -82,7 +82,7 @@ def verity_excludes_container_source(values: Values) -> Found:
 
 
 def container_source_is_named(drafts: Drafts) -> Found:
-    """Where the upgrade image comes from."""
+    """from_dockerimg needs an image name or an archive."""
     source = drafts.get("from_dockerimg", {})
     ways = [source.get(way, "unreadable") for way in ("upgrade_img", "archive")]
     if "from_dockerimg" in drafts and not any(ways):
@@ -94,14 +94,14 @@ def container_source_is_named(drafts: Drafts) -> Found:
 
 
 def admin_container_has_one_base(drafts: Drafts) -> Found:
-    """It is built on a base image or out of packages."""
+    """The admin container is built on a base image or out of packages, not both."""
     admin = drafts.get("admin_container", {})
     if admin.get("repo_path") and admin.get("base_image"):
         yield (("admin_container", "base_image"), "contradicts repo_path: remove one of the two")
 
 
 def container_source_is_taken_as_it_is(values: Values) -> Found:
-    """The root tree is the upgrade image's; nothing is put into it any more."""
+    """Nothing is added to the root tree of an upgrade image."""
     for table in OF_THE_TREE:
         if table in values and "from_dockerimg" in values:
             yield (
@@ -114,7 +114,7 @@ def container_source_is_taken_as_it_is(values: Values) -> Found:
 
 
 def firmware_is_the_same(drafts: Drafts, kinds: Collection[Kind]) -> Found:
-    """One kubeos.tar cannot be for legacy BIOS and for UEFI, and some images are for UEFI only."""
+    """One kubeos.tar cannot be for both legacy BIOS and UEFI, and some images are for UEFI only."""
     others = sorted(kind.name for kind in kinds if kind.holds_system and not kind.is_uefi_only)
     for kind in kinds:
         if kind.is_uefi_only and others:
@@ -127,7 +127,7 @@ def firmware_is_the_same(drafts: Drafts, kinds: Collection[Kind]) -> Found:
 
 
 def legacy_bios_is_there(drafts: Drafts, architecture: Architecture) -> Found:
-    """Of the architectures only x86-64 has had another firmware than UEFI."""
+    """Only x86-64 has legacy BIOS."""
     for option in () if architecture.has_bios else _legacy(drafts):
         yield (
             option,
@@ -142,7 +142,7 @@ def _legacy(drafts: Drafts) -> Iterator[Option]:
 
 
 def address_by_dhcp_or_by_hand(drafts: Drafts) -> Found:
-    """All of a static address, or none of it."""
+    """A static address needs all its options; DHCP excludes them."""
     pxe = drafts.get("pxe_config", {})
     if "dhcp" not in pxe:
         return
@@ -155,7 +155,7 @@ def address_by_dhcp_or_by_hand(drafts: Drafts) -> Found:
 
 
 def users_are_different(drafts: Drafts) -> Found:
-    """Every user once, and root by root_passwd."""
+    """Each user is listed once; root is set by root_passwd."""
     seen: dict[str, int] = {}
     for index, user in enumerate(drafts.get("users", ())):
         name, at = user.get("name"), ("users", index, "name")
@@ -168,7 +168,7 @@ def users_are_different(drafts: Drafts) -> Found:
 
 
 def partitions_fit(drafts: Drafts, values: Values) -> Found:
-    """The disk holds its partitions, with enough for PERSIST."""
+    """The partitions fit on the disk, with the minimum for PERSIST."""
     sizes = drafts.get("disk_partition", {})
     if not {"root_mib", "image_gib"} <= set(sizes):
         return
@@ -185,27 +185,27 @@ def partitions_fit(drafts: Drafts, values: Values) -> Found:
 
 
 def something_is_configured(values: Values, kinds: Collection[Kind]) -> Found:
-    """An empty file is one that nobody has written yet, or the wrong one."""
+    """An empty file is an error."""
     if not values and not kinds:
         yield (), "expected tables such as [from_repo], found an empty file"
 
 
 def tables_are_there(kind: Kind, values: Values) -> Found:
-    """The tables that an image cannot be made without."""
+    """The tables that an image needs."""
     for tables in kind.needs:
         if not any(table in values for table in tables):
             yield (), f"{kind.name} needs a table {' or '.join(f'[{table}]' for table in tables)}"
 
 
 def excluded_tables_are_not(kind: Kind, values: Values) -> Found:
-    """The tables that an image cannot be made with."""
+    """The tables that exclude an image."""
     for table, why in kind.excludes.items():
         if table in values:
             yield (table,), f"excludes {kind.name}: {why}"
 
 
 def option_is_there(kind: Kind, drafts: Drafts) -> Found:
-    """The option that asks for an image, where its table may be there for another one."""
+    """The option that an image needs in a table that other images use too."""
     for table, *options in kind.configured_by:
         for name in options:
             draft = drafts.get(str(table), {})

@@ -1,4 +1,4 @@
-"""A configuration file as messages speak of it: its name, its lines, where its options stand."""
+"""A configuration file for messages: its name, its lines, and the places of its options."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from kbimg_tasks.diagnostics.problem import ERROR, Problem, Span
 
 @frozen
 class Document:
-    """`file` is its name as users know it; `lines` have been made fit to be shown by
-    `confidential`."""
+    """`file` is the name in messages; `lines` are without secrets (`redaction`)."""
 
     file: str = ""
     lines: tuple[str, ...] = field(default=(), repr=False)
     places: Mapping[Path, Place] = field(factory=dict, repr=False)
 
     def line(self, path: Path) -> int:
-        """The line of an option, or of the nearest thing around it that is there; 0 for none."""
+        """The line of an option, or of the nearest table around it; 0 if there is none."""
         found = self._nearest(path)
         return self.places[found].key.line if found else 0
 
@@ -35,8 +34,8 @@ class Document:
         of_key: bool = False,
         severity: str = ERROR,
     ) -> Problem:
-        """What is wrong with an option's value, or else with its key or the header of its table;
-        with the nearest thing around it when it is not there."""
+        """A problem at an option's value or, with `of_key`, at its key. An absent option is
+        reported at the nearest table around it."""
         found = self._nearest(path)
         if not found:
             return Problem(self.file, 0, spelled(path), message, hint, severity=severity)
@@ -49,7 +48,7 @@ class Document:
     def problem_in(
         self, span: Span | None, option: str, message: str, hint: str = "", severity: str = ERROR
     ) -> Problem:
-        """What is wrong with a stretch of the file, or with all of it."""
+        """A problem at a span of the file, or of the whole file."""
         if span is None:
             return Problem(self.file, 0, option, message, hint, severity=severity)
         line = self.lines[span.line - 1]
@@ -66,7 +65,7 @@ class Document:
         )
 
     def whole(self, line: int) -> Span | None:
-        """All of a line but the space around it; None for 0."""
+        """The span of a line without surrounding space; None for line 0."""
         if not line:
             return None
         text = self.lines[line - 1]

@@ -1,4 +1,4 @@
-"""Whether a program of the user's runs on the machine that the image is for."""
+"""Checks that a program of the user runs on the image's architecture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = {number: name for name, number in MACHINES.items()}
 
 
 def is_elf(path: str) -> bool:
-    """Whether a file is no script, but code of some machine."""
+    """Whether a file is machine code, not a script."""
     with open(path, "rb") as stream:
         return stream.read(len(MAGIC)) == MAGIC
 

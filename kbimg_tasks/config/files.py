@@ -1,4 +1,4 @@
-"""Files that the configuration names: where they are looked for, and whether they are there."""
+"""Finds the files that the configuration names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbimg_tasks.config import elf
 from kbimg_tasks.config.rules import Wrong
 from kbimg_tasks.machine.architecture import X86_64
 
-# These answer no, and do not raise, for names that are too long or cannot be looked up.
+# These return False for names that are too long or cannot be read, and do not raise.
 IS_THERE: dict[str, Callable[[str], bool]] = {
     "file": os.path.isfile,
     "program": os.path.isfile,
@@ -31,18 +31,18 @@ WORDS = {
 
 @frozen
 class Files:
-    """Relative names are taken from the first directory, or else from the second."""
+    """Relative names are looked up in the first directory, then in the second."""
 
     started_in: Path
     beside_config: Path
     machine: str = X86_64.name
 
     def find(self, name: str, kind: str, *, must_exist: bool) -> Path:
-        """The absolute path of the first that is there, or else of the first that was tried.
+        """The absolute path of the first existing file, or else of the first one tried.
 
         `kind` is "file", "directory", "any" of both, "program", or "agent", a program that may be a
-        script. Raises Wrong when it `must_exist` and none is there, with every path tried, or when
-        it cannot run on the machine that the image is for.
+        script. Raises Wrong, with every path tried, if it `must_exist` and does not, and if it
+        cannot run on the image's architecture.
         """
         tried = self._candidates(name)
         for path in tried:
@@ -62,7 +62,7 @@ class Files:
 
 
 def _absolute(path: str) -> str:
-    """The path without `..`, as the kernel would walk it; a link at its end stays one."""
+    """The path without `..`, resolved as the kernel does; a link at its end is not followed."""
     parent, name = os.path.split(path.rstrip("/") or "/")
     if name in ("", ".", ".."):
         return os.path.realpath(path)

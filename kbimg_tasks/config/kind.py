@@ -1,4 +1,4 @@
-"""A kind of image, as the configuration and the command line know it: data, and no planning."""
+"""An image kind for the configuration and the command line: data without planning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbimg_tasks.diagnostics.problem import Option
 
 
 class Start(Enum):
-    """What a virtual machine starts an image from."""
+    """What a virtual machine boots an image from."""
 
     DISK = "its own disk"
     NETWORK = "the network, onto an empty disk"
@@ -22,17 +22,17 @@ class Start(Enum):
 class Kind:
     """A kind of image, whose task is called `name`.
 
-    Tables and options: `needs` are groups of tables, of each of which one must be there; it
-    is `configured_by` the presence of one of these tables or options; `reads` are the tables whose
-    options it depends on, so that the files they name must exist; `excludes` maps tables to the
-    reason why it cannot be built with them.
+    Tables and options: `needs` are groups of tables, and one table of each group must exist. The
+    kind is `configured_by` the presence of one of these tables or options. `reads` are the tables
+    whose options it depends on; the files that these name must exist. `excludes` maps tables to the
+    reason why the kind cannot be built with them.
 
-    Results: `archive` is the one that shows what is in the image; `is_container` says that it is a
-    container image, to be loaded and pushed. One that `may_need_engine` is planned after looking
-    for a container engine to build it. `tasks` are further tasks that are about this image.
+    Results: `archive` is the result that has the content of the image; `is_container` marks a
+    container image, which can be loaded and pushed. A kind that `may_need_engine` is planned after
+    looking for a container engine. `tasks` are further tasks of this kind.
 
-    Machines: `is_uefi_only` where legacy BIOS cannot start it; `start` is what a virtual machine
-    starts it from, or else `not_started` tells the user what to do with it.
+    Machines: `is_uefi_only` if legacy BIOS cannot boot it; `start` is what a virtual machine boots
+    it from, or else `not_started` tells the user what to do with it.
     """
 
     name: str
@@ -56,13 +56,13 @@ class Kind:
 
     @property
     def holds_system(self) -> bool:
-        """Whether it holds the root file system that the configuration describes."""
+        """Whether the image has the root file system of the configuration."""
         return not self.reads.isdisjoint(SOURCES)
 
     def is_configured(self, options: Container[Option]) -> bool:
-        """Whether a file with these tables and options asks for it."""
+        """Whether a file with these tables and options configures this kind."""
         return any(option in options for option in self.configured_by)
 
     def is_excluded(self, options: Container[Option]) -> bool:
-        """Whether a file with these tables keeps it from being built."""
+        """Whether a file with these tables excludes this kind."""
         return any((table,) in options for table in self.excludes)

@@ -1,4 +1,4 @@
-"""Reads kbimg.toml. Every mistake in it is found in one go."""
+"""Reads kbimg.toml and reports all errors at once."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from kbimg_tasks.machine.architecture import X86_64, Architecture
 def load(
     path: Path, started_in: Path, kinds: Collection[Kind] = (), architecture: Architecture = X86_64
 ) -> Config:
-    """The configuration in `path`, with everything checked that images of these kinds need.
+    """The configuration in `path`, validated for images of these kinds.
 
-    Relative paths, `path` among them, are taken from `started_in`, then from the configuration's
-    own directory. Files that options name must exist only for the images that read them. Raises
-    ConfigError with all mistakes.
+    Relative paths, including `path`, are looked up in `started_in`, then in the directory of the
+    configuration. Files that options name must exist only for the images that read them. Raises
+    ConfigError with all errors.
     """
     full = started_in / path
     found = source.read(full, source.name_as_typed(path, started_in))
@@ -37,7 +37,7 @@ def load(
 
 
 def configured(path: Path, started_in: Path, kinds: Collection[Kind]) -> tuple[str, ...]:
-    """The images that the configuration asks for and does not exclude; none when it cannot be
+    """The images that the configuration configures and does not exclude; none if it cannot be
     read."""
     try:
         found = source.read(started_in / path, source.name_as_typed(path, started_in))
@@ -50,7 +50,7 @@ def configured(path: Path, started_in: Path, kinds: Collection[Kind]) -> tuple[s
 
 
 def _parts(drafts: dict[str, Any]) -> dict[str, Any]:
-    """The drafts, which are without fault, as objects of the model."""
+    """The valid drafts as objects of the model."""
     return {
         name: tuple(ARRAYS[name](**one) for one in draft)
         if name in ARRAYS
@@ -62,7 +62,7 @@ def _parts(drafts: dict[str, Any]) -> dict[str, Any]:
 def _repository_problems(
     drafts: dict[str, Any], started_in: Path, tables_read: Collection[str]
 ) -> Iterator[Problem]:
-    """The mistakes of the repository files that these tables name."""
+    """The errors in the repository files that these tables name."""
     paths = (
         drafts.get(table, {}).get("repo_path")
         for table in ("from_repo", "admin_container")

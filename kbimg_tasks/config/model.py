@@ -46,14 +46,14 @@ class Config:
 
     @property
     def is_legacy(self) -> bool:
-        """Whether a BIOS is to start the image, and not UEFI."""
+        """Whether the image is for legacy BIOS instead of UEFI."""
         return any(
             source is not None and source.legacy_bios
             for source in (self.from_repo, self.from_dockerimg)
         )
 
     def for_uefi(self) -> Config:
-        """The same with UEFI in place of a BIOS."""
+        """This configuration for UEFI instead of legacy BIOS."""
         repo, image = self.from_repo, self.from_dockerimg
         return evolve(
             self,
@@ -62,7 +62,7 @@ class Config:
         )
 
     def problem(self, option: Option, message: str, severity: str = ERROR) -> Problem:
-        """What is wrong with an option or table, as ("grub", "passwd")."""
+        """A problem of an option or table, such as ("grub", "passwd")."""
         return self.document.problem(option, message, severity=severity)
 
 
@@ -80,9 +80,9 @@ TABLES: Mapping[str, type] = {
 }
 ARRAYS: Mapping[str, type] = {"users": User, "copy_files": CopyFile}
 
-# Where a system comes from: one of these tables is there.
+# The source of the root file system: one of these tables must exist.
 SOURCES = ("from_repo", "from_dockerimg")
-# What is put into a root tree while it is made from packages.
+# Additions to a root tree that is built from packages.
 OF_THE_TREE = ("users", "copy_files", "grub", "systemd_service", "chroot_script")
-# What a system made from packages depends on.
+# Tables that a root tree from packages depends on.
 SYSTEM_TABLES = ("from_repo", *OF_THE_TREE, "disk_partition", "persist_mkdir")

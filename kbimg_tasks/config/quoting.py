@@ -1,4 +1,4 @@
-"""How options and values stand in messages: on one line, short, and no secret among them."""
+"""Options and values in messages: on one line, short, and without secrets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def spelled(option: Option) -> str:
 
 
 def quoted(text: str) -> str:
-    """Text in quotes, shortened where it is long, with all that does not print escaped."""
+    """Text in quotes, shortened if it is long, with unprintable characters escaped."""
     text = without_credentials(text)
     cut = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
     safe = "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in cut)
@@ -39,7 +39,7 @@ def quoted(text: str) -> str:
 
 
 def without_credentials(text: str, hidden: Callable[[str], str] = lambda _: MASK) -> str:
-    """Text in whose URLs the user's name and password are hidden."""
+    """The text with user names and passwords in URLs hidden."""
 
     def of_word(word: re.Match[str]) -> str:
         scheme, mark, rest = word[0].partition("://")
@@ -63,7 +63,7 @@ def value(found: Any) -> str:
 
 
 def kind(found: Any) -> str:
-    """What a value is, without what it says; a secret may stand in the wrong place."""
+    """The kind of a value without its content, which can be a secret in the wrong place."""
     if isinstance(found, dict):
         return "a table"
     if isinstance(found, list):
@@ -76,7 +76,7 @@ def kind(found: Any) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant."""
+    """The most similar known name, if any."""
     plain = {word.lower(): word for word in known}
     near = difflib.get_close_matches(name.lower().replace("-", "_"), plain, 1)
     return plain[near[0]] if near else None

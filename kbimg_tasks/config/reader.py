@@ -1,4 +1,4 @@
-"""From the values of a file to the attributes of the model's classes, with every mistake told."""
+"""Converts the values of a file to attributes of the model's classes, and collects all errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kbimg_tasks.config.secret import Hidden
 from kbimg_tasks.config.tables import names
 from kbimg_tasks.diagnostics.problem import Option, Problem
 
-# The attributes of one table that are right; options that are absent have their default.
+# The valid attributes of one table; absent options have their default.
 Draft = dict[str, Any]
 
 RPMLIST: Option = ("from_repo", "rpmlist")
@@ -32,7 +32,7 @@ class Reader:
         self.problems: list[Problem] = []
 
     def add(self, option: Option, message: str, hint: str = "", *, of_key: bool = False) -> None:
-        """One more mistake: of an option's value, or of its key or header."""
+        """Add an error about an option's value, or about its key or header."""
         self.problems.append(self.document.problem(option, message, hint, of_key=of_key))
 
     def tables(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Reader:
             if used:
                 self._option(attribute, value[used[0]], (*at, used[0]), draft)
             elif set(names(attribute)) & set(misspelled.values()):
-                continue  # told already
+                continue  # reported already
             elif attribute.default is attrs.NOTHING:
                 self.add(at, f"the option {names(attribute)[0]} is missing", of_key=True)
             else:
@@ -118,8 +118,8 @@ class Reader:
         return self.files.find(name, kind, must_exist=at[0] in self.tables_read)
 
     def _package(self, at: Option, name: str) -> str:
-        """An RPM file of this host as its full path; other packages unchanged. dnf distinguishes
-        them by this."""
+        """An RPM file of this host as its full path, by which dnf recognizes it; other packages
+        unchanged."""
         if name.endswith(".rpm") and "://" not in name:
             try:
                 return str(self._file(at, name, "file"))

@@ -1,8 +1,8 @@
-"""What of a file must not be seen in messages, replaced by HIDDEN, a character for each.
+"""Hides secrets in the lines of a file for messages: each character is replaced by HIDDEN.
 
-Shown are only values that are known to be no secrets: those of the model's options that are not
-marked as such. So a secret is not seen either when its option is misspelled or stands in the wrong
-table. Comments may hold anything, and are never shown.
+Only values that are known not to be secret are shown: those of options that the model does not mark
+as secret. So a secret is also hidden if its option is misspelled or in the wrong table. Comments
+can contain anything and are never shown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kbimg_tasks.diagnostics.excerpt import HIDDEN
 Lines = tuple[str, ...]
 
 KINDS = {**TABLES, **ARRAYS}
-# Names of options of which some, and of which none are secrets.
+# Names of options that are secret in some tables, and in none.
 SECRET = {
     name
     for kind in KINDS.values()
@@ -36,7 +36,7 @@ HEADER = re.compile(r"\s*\[{1,2}\s*([A-Za-z0-9_-]+)[A-Za-z0-9_. -]*\]{0,2}")
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 KEY = re.compile(r"([A-Za-z0-9_-]+)[\"']?\s*=")
 FIRST_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=\s*")
-# What an element of an array begins with, or an end of it, or an empty line.
+# The start of an array element, the end of an array, or an empty line.
 ELEMENT = ("", '"', "'", "[", "]", ",")
 LONG_QUOTES = ('"""', "'''")
 REPOSITORY_HEADER = re.compile(r"\[[^\]]*\]")
@@ -61,7 +61,7 @@ def lines(text: str, scanned: Scanned) -> Lines:
 def _secret(
     text: str, starts: list[int], places: Mapping[Path, Place]
 ) -> Iterator[tuple[int, int]]:
-    """Where values begin and end that may not be shown, as offsets."""
+    """The start and end offsets of values that must be hidden."""
     for path, place in places.items():
         if place.value is not None:
             start = starts[place.value.line - 1] + place.value.column - 1
@@ -70,7 +70,7 @@ def _secret(
 
 
 def _may_be_shown(path: Path, is_nested: bool) -> bool:
-    """Whether nothing but the nested values within a value can be secrets."""
+    """Whether only the nested values within a value can be secret."""
     option = tuple(part for part in path if isinstance(part, str))
     kind = KINDS.get(option[0])
     if kind is None or len(option) > 2:
@@ -84,9 +84,9 @@ def _may_be_shown(path: Path, is_nested: bool) -> bool:
 
 
 def lines_of_broken(text: str) -> Lines:
-    """The lines of a file that is no TOML, so that nobody knows where its values end. A value is
-    shown only behind a key whose values are shown everywhere, an array's elements also on the lines
-    below it, and nothing from the first quotes of several lines on."""
+    """The lines of a file that is not valid TOML, where the ends of values are unknown. A value is
+    shown only after a key that is not secret in any table, array elements also on the following
+    lines, and nothing after the first multi-line quote."""
     found: list[str] = []
     is_open = False
     rows = text.replace("\r\n", "\n").split("\n")
@@ -112,7 +112,7 @@ def lines_of_broken(text: str) -> Lines:
 
 
 def _plain_until(line: str) -> int:
-    """Where something begins on a line that may be a secret, or a comment."""
+    """The start of a comment or of a possible secret on a line."""
     doubtful = [key.end() for key in KEY.finditer(line) if key[1] not in PLAIN]
     doubtful += [word.end() for word in BARE.finditer(line) if word[0] in SECRET]
     comment = line.find("#")
@@ -125,7 +125,7 @@ def lines_of_repository(text: str) -> Lines:
 
 
 def _of_repository(line: str) -> str:
-    # An indented line may go on with the value of the one before it.
+    # An indented line can continue the value of the line before.
     found = REPOSITORY_HEADER.match(line) or REPOSITORY_KEY.match(line)
     return _shown_until(line.rstrip(), found.end() if found else 0)
 

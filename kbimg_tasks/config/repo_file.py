@@ -1,6 +1,6 @@
-"""The repository file: dnf's own format (dnf.conf(5)), read as far as a build must know it.
+"""The repository file, in dnf's format (dnf.conf(5)): the options that a build depends on.
 
-It may hold passwords, in options and within URLs; messages show no value of it.
+It can contain passwords, in options and in URLs, so messages do not show its values.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SOURCES = ("baseurl", "mirrorlist", "metalink")
 SWITCHES = ("enabled", "gpgcheck")
 TRUE = ("1", "yes", "true", "on")
 FALSE = ("0", "no", "false", "off")
-MAIN = "main"  # dnf's own options, which a repository file may hold too
+MAIN = "main"  # options of dnf itself, which a repository file can also contain
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]+")
 SCHEMES = ("http", "https", "ftp", "file")
 VARIABLES = re.compile(r"\$(?:basearch|arch)\b|\$\{(?:basearch|arch)\}")
@@ -51,9 +51,9 @@ class Repository:
 
 
 def repositories(path: Path, shown: str = "") -> tuple[Repository, ...]:
-    """The repositories of a file, which messages call `shown`.
+    """The repositories of a file, which is `shown` in messages.
 
-    Raises ConfigError, with every mistake, when dnf could not install from it.
+    Raises ConfigError with all errors if dnf could not install from it.
     """
     file = shown or str(path)
     text = _text(path, file)
@@ -112,7 +112,7 @@ def _parsed(text: str, lines: _Lines) -> dict[str, Mapping[str, str]]:
             for line, _ in error.errors or [(0, "")]
         ) from None
     except (configparser.Error, AttributeError):
-        # Some versions stumble over a value that is continued where none was begun.
+        # Some versions raise this for a continuation line without a value before it.
         raise lines.refused(0, "expected a repository file of dnf's format") from None
     return {name: parser[name] for name in parser.sections()}
 
@@ -152,7 +152,7 @@ def _is_address(url: str) -> bool:
         return True
     try:
         return urlsplit(url).scheme in SCHEMES and ":/" in url
-    except ValueError:  # brackets that are no IPv6 address
+    except ValueError:  # brackets without an IPv6 address
         return False
 
 
@@ -180,16 +180,16 @@ class _Lines:
     document: Document
 
     def problem(self, section: str, option: str, message: str) -> Problem:
-        """A mistake in an option's value, or in a section's header."""
+        """A problem of an option's value, or of a section's header."""
         place = f"[{section}] {option}".rstrip()
         return self.document.problem_in(self._span(section, option), place, message)
 
     def of_line(self, line: int | None, message: str) -> Problem:
-        """A mistake of a whole line; none when nobody knows which."""
+        """A problem of a whole line; without a line if it is unknown."""
         return self.document.problem_in(self.document.whole(line or 0), "", message)
 
     def refused(self, line: int | None, message: str) -> ConfigError:
-        """The only mistake."""
+        """The error with this only problem."""
         return ConfigError([self.of_line(line, message)])
 
     def _span(self, section: str, option: str) -> Span | None:

@@ -28,14 +28,14 @@ class Several(Exception):
 
 
 Judge = Callable[[Any], Any]
-# Python's name of a group, which regular expressions elsewhere write in another way.
+# Python's syntax of a named group, which differs from ECMA-262.
 GROUP = re.compile(r"\(\?P<\w+>")
 
 
 @frozen
 class Rule:
-    """Called with a value of TOML, gives the value of the model or raises Wrong. `schema` may take
-    values that the rule does not, where JSON Schema has no words for that."""
+    """Called with a TOML value, returns the model's value or raises Wrong. `schema` can accept
+    values that the rule rejects, if JSON Schema cannot express the rule."""
 
     judge: Judge
     schema: Mapping[str, Any]
@@ -50,13 +50,13 @@ def by_schema(**schema: Any) -> Callable[[Judge], Rule]:
 
 
 def ecma_262(pattern: str) -> str:
-    """The pattern for all of a text, in the words of JSON Schema (ECMA-262) that Python knows
-    too."""
+    """The pattern for a whole string, in the syntax that JSON Schema (ECMA-262) shares with
+    Python."""
     return "^(?:{})$".format(GROUP.sub("(?:", pattern).replace(r"\Z", "$"))
 
 
 def matching(pattern: str, expected: str, at_most: int) -> Rule:
-    """Strings of at most so many characters that match all of a pattern."""
+    """Strings of limited length that match a pattern as a whole."""
     compiled = re.compile(pattern)
 
     def check(value: Any) -> str:
@@ -69,14 +69,14 @@ def matching(pattern: str, expected: str, at_most: int) -> Rule:
 
 @by_schema(type="boolean")
 def boolean(value: Any) -> bool:
-    """true or false, and nothing that merely looks like it."""
+    """true or false, and no other value."""
     if not isinstance(value, bool):
         raise Wrong("true or false", "without quotes" if value in ("true", "false") else "")
     return value
 
 
 def number(at_least: int, at_most: int, unit: str) -> Rule:
-    """Whole numbers within bounds."""
+    """Integers in a range."""
 
     def check(value: Any) -> int:
         expected = f"a whole number of {unit} from {at_least} to {at_most}"

@@ -1,4 +1,4 @@
-"""Text that must not be seen."""
+"""Secret text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 @frozen(eq=False)
 class Hidden:
-    """Text that neither repr nor str nor a hash gives away; `reveal` alone does."""
+    """Text that repr, str and hash do not show; only `reveal` returns it."""
 
     _text: str = field(repr=False)
 

@@ -1,4 +1,4 @@
-"""A TOML file as values and where they stand, or the reason why it is none."""
+"""Reads a TOML file: its values with their places, or an error."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ PLACE = re.compile(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\
 
 @frozen
 class Parsed:
-    """What a file says, and where."""
+    """The values of a file, and their places."""
 
     values: dict[str, Any]
     document: Document
 
 
 def read(path: Path, shown: str) -> Parsed:
-    """The file's values. Raises ConfigError, in which the file is called `shown`."""
+    """Read a file, which is `shown` in messages. Raises ConfigError."""
     text = _text(path, shown)
     try:
         values = tomli.loads(text)
         scanned = spans.scan(text)
         return Parsed(values, Document(shown, redaction.lines(text, scanned), scanned.places))
     except tomli.TOMLDecodeError as error:
-        # Newer versions of tomli have the place as attributes, all have it in their message.
+        # Newer versions of tomli have the place as attributes; all versions have it in the message.
         found = PLACE.fullmatch(str(error))
         message = found[1] if found else str(error)
         document = Document(shown, redaction.lines_of_broken(text))
@@ -60,7 +60,7 @@ def read(path: Path, shown: str) -> Parsed:
 
 
 def name_as_typed(path: Path, started_in: Path) -> str:
-    """A file's name as the user would type it where the command was started."""
+    """A file's name relative to the directory in which the command was started."""
     full = os.path.abspath(started_in / path)
     below = os.path.join(os.path.abspath(started_in), "")
     return full[len(below) :] if full.startswith(below) else str(path)

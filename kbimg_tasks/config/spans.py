@@ -1,8 +1,8 @@
-"""Where a TOML document's keys and values stand, which tomli does not give.
+"""Finds the places of keys and values in a TOML document, which tomli does not return.
 
-The scanner knows the grammar (https://toml.io/en/v1.1.0) just well enough to find where keys and
-array elements begin and end. It runs on documents that tomli has accepted, so it need not find
-errors.
+The scanner implements only the part of the grammar (https://toml.io/en/v1.1.0) that is needed to
+find the starts and ends of keys and array elements. It runs on documents that tomli has accepted,
+so it need not detect errors.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ ESCAPES = {"e": "\x1b", "b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '
 
 @frozen
 class Place:
-    """Where an option stands. A table's key is its header, and it has a value only when it is
-    written inline; an element of an array is its own key."""
+    """The place of an option. The key of a table is its header, and only an inline table has a
+    value; an array element is its own key."""
 
     key: Span
     value: Span | None = None
@@ -40,7 +40,7 @@ class Scanned:
 
 
 def scan(document: str) -> Scanned:
-    """All places of a document, whose lines may end as on Windows."""
+    """All places of a document, whose lines can end in CR LF."""
     scanner = _Scanner(document.replace("\r\n", "\n"))
     scanner.document()
     return Scanned(scanner.found, scanner.comments)
@@ -184,7 +184,7 @@ class _Scanner:
         return passed
 
     def _skip(self, characters: str, comments: bool = False) -> bool:
-        """Pass over characters; whether anything is left."""
+        """Skip characters. Returns whether anything is left."""
         while self.place < len(self.text):
             if self.text[self.place] in characters:
                 self.place += 1
@@ -198,7 +198,7 @@ class _Scanner:
         return False
 
     def _span(self, start: int) -> Span:
-        """From an offset to where the scanner is."""
+        """The span from an offset to the current position."""
         return Span(*self._point(start), *self._point(self.place))
 
     def _point(self, offset: int) -> tuple[int, int]:

@@ -1,8 +1,7 @@
 """The tables of kbimg.toml: one class each, one attribute an option.
 
-An attribute's metadata has its rule, its name in the file where that differs, other names that are
-accepted, and the kind of file it names, if any: all that reading it needs. The schema describes
-options to users.
+An attribute's metadata has its rule, its names in the file, its description for users, and the kind
+of file that it names, if any.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ DEFAULT_IMAGE_GIB = 20
 ADMIN_BASE = "openeuler/openeuler:24.03-lts"
 SMALLEST_ROOT_MIB = 256
 LARGEST_MIB = 1 << 24  # 16 TiB, the largest file that ext4 holds
-# A certificate lasts as long as the nodes that trust it: its end keeps new versions from being
-# signed, and another one must be brought to every machine's firmware by hand.
+# A certificate should last as long as the nodes that trust it: after its end no new version can be
+# signed, and another one has to be enrolled by hand in the firmware of every machine.
 CERT_YEARS, LONGEST_CERT_YEARS = 20, 100
 
 
@@ -37,7 +36,7 @@ def option(
     secret: bool = False,
     file: str = "",
 ) -> Any:
-    """An option of a table; `doc` tells users in a line what it is, with its unit.
+    """An option of a table; `doc` describes it for users in one line, with its unit.
 
     `names` are its name in the file, if not that of the attribute, and other spellings. The value
     of a `secret` option is never shown. One with `file` names a "file", a "directory", "any" of
@@ -51,7 +50,7 @@ def option(
 
 
 def names(attribute: Any) -> tuple[str, ...]:
-    """What an option is called in the file: its own name first, then other spellings."""
+    """The names of an option in the file: its standard name first."""
     return attribute.metadata["names"] or (attribute.name,)
 
 
