@@ -1,1 +1,1 @@
-"""What users ask for beside building, a module or folder each; none of it knows doit."""
+"""The commands besides building, a module or package each, without doit."""

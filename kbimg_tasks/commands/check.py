@@ -21,10 +21,10 @@ from kbimg_tasks.steps.stage import Stage
 
 @frozen
 class Findings:
-    """What was found about the configuration in `file`, for `images` of an `architecture`.
+    """The problems of the configuration in `file`, for `images` of an `architecture`.
 
-    `programs` is how many programs of this host were looked for. The host is checked completely
-    when the configuration is valid: else it is not known what the images need.
+    `programs` is the number of programs checked on this host. The host is checked completely only
+    if the configuration is valid: otherwise it is unknown what the images need.
     """
 
     file: str
@@ -42,7 +42,7 @@ class Findings:
 
 def check(asked: Variables) -> Findings:
     """Check the configuration for every image that it has tables for, each as if built alone, and
-    this host for all of them."""
+    the host for all of them."""
     images = configured(asked.config, asked.started_in, KINDS.values()) or (DEFAULT_IMAGE,)
     sessions = [(image, session(asked, (image,))) for image in images]
     found: list[Problem] = []

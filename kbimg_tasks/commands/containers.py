@@ -29,7 +29,7 @@ class ContainerArchive:
         return self.engine != engines.NONE and self.digests.is_file() and self._holder() is not None
 
     def load(self) -> None:
-        """Load it; without an engine, say what to do with the file. Raises UserError."""
+        """Load the archive. Without an engine, print what to do with the file. Raises UserError."""
         engine = next(engines.usable(self.engine), None) if self.engine != engines.NONE else None
         if engine is None:
             if self.engine not in (engines.AUTO, engines.NONE):
@@ -46,7 +46,7 @@ class ContainerArchive:
         )
 
     def push(self, name: str) -> None:
-        """Push it to a registry. Raises UserError."""
+        """Push the archive to a registry. Raises UserError."""
         registry.push(self.archive, name)
         self.say(f"      pushed as {name}")
 

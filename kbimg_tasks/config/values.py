@@ -1,8 +1,8 @@
-"""What each kind of value may be.
+"""The rules of the kinds of values.
 
-No value that passes can be taken for an option by a program that it is given to; a path of this
-machine may begin with `-`, since it is made absolute. What is written into scripts (version, disk,
-file_name, interface, addresses) has no character that means something to a shell.
+No program can mistake a valid value for an option; a path of this machine can start with `-`, since
+it is made absolute. Values that are written into scripts (version, disk, file_name, interface,
+addresses) have no character that is special in a shell.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ IMAGE_NAME_CHARACTERS = 255
 _LETTER = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
 _ACCOUNT = r"[a-z_][a-z0-9_-]*\$?"
 _IDENTITY = r"(?:[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9})"
-# crypt(5): what a hash may consist of, and the methods that libxcrypt knows.
+# crypt(5): the characters of a hash, and the methods of libxcrypt.
 _HASH = r"\$(?:1|5|6|7|y|gy|2[aby])\$[\x22-)+-9<-\[\]-~]+"
 
 # dnf takes names, versions, globs, `@group`, `/usr/bin/file`, conditions, and RPM files.
@@ -44,7 +44,7 @@ disk = matching(
 file_name = matching(
     r"(?![-.])[A-Za-z0-9._+~-]+", "the name of a file, without a folder", NAME_BYTES
 )
-# The kernel's dev_valid_name() allows more, but nobody's interface is called that.
+# The kernel's dev_valid_name() allows more, which no real interface uses.
 interface = matching(r"(?![-.])[A-Za-z0-9_.+-]+", "the name of a network interface", 15)
 
 
@@ -125,7 +125,7 @@ _NAME = rf"(?P<name>(?:{_DOMAIN}/)?{_COMPONENT}(?:/{_COMPONENT})*)(?::{_TAG})?"
 _REFERENCE_CHARACTERS = 1023
 _REFERENCE = rf"{_NAME}(?P<digest>@{_DIGEST})?"
 _NAMED = re.compile(_REFERENCE)
-_IDENTIFIER = "[0-9a-f]{64}"  # docker takes it for an image's id
+_IDENTIFIER = "[0-9a-f]{64}"  # docker interprets it as an image ID
 _IS_NAME = rf"(?!{_IDENTIFIER}(?:@|:[^/]*\Z|\Z))(?![^:@]{{{IMAGE_NAME_CHARACTERS + 1}}})"
 
 
@@ -149,7 +149,7 @@ def image_name(value: Any) -> str:
 
 @by_schema(type="string", maxLength=_REFERENCE_CHARACTERS, pattern=ecma_262(_IS_NAME + _NAME))
 def new_image_name(value: Any) -> str:
-    """The name of a container image to be made, whose digest nobody knows yet."""
+    """The name of a container image to make, without a digest, which is unknown before."""
     name = image_name(value)
     if "@" in name:
         raise Wrong('a container image\'s name without a digest, such as "kubeos-upgrade:v1"')

@@ -58,7 +58,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--if-missing",
         action="store_true",
-        help="do nothing when the repository is there, made as it would be now",
+        help="do nothing if the repository exists and is up to date",
     )
     parser.add_argument(
         "--dnf-option",
@@ -90,7 +90,7 @@ def from_debian(options: argparse.Namespace, say: Callable[[str], None]) -> list
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make the repository, or say in one line why it cannot be."""
+    """Make the repository, or print an error."""
     options = parse(argv)
     top = (options.outdir or OUTDIR).absolute()
     options.outdir = top if options.outdir else top / repository.RPM_ARCHITECTURES[options.arch]
@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"error: {error}")
         return 1
     except KeyboardInterrupt:
-        say("interrupted; what is finished is kept")
+        say("interrupted; finished packages are kept")
         return 130
     size_mib = sum(rpm.stat().st_size for rpm in rpms) / 2**20
     say(

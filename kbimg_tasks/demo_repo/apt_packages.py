@@ -1,4 +1,4 @@
-"""Which Debian packages are needed, and getting them: apt, against an empty system."""
+"""Resolves and downloads the needed Debian packages with apt, for an empty system."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from kbimg_tasks.tools.user_error import UserError
 SOURCES = ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list")
 # A line of `apt-get --simulate install`: Inst NAME (VERSION ORIGIN [ARCHITECTURE])
 CHOSEN = re.compile(r"^Inst (\S+) \((\S+) .*\[(\S+)\]\)", re.MULTILINE)
-# Read after the host's own configuration, which may say how to reach the mirror. A hook that a
-# desktop has put there would tell other programs about a package list that is not the system's.
+# Read after the host's own configuration, which can have the proxy of the mirror. Hooks of a
+# desktop are cleared: they would report a package list that is not the system's.
 CONFIGURATION = """\
 APT::Architecture "@ARCHITECTURE@";
 #clear APT::Architectures;
@@ -47,12 +47,12 @@ def default_sources() -> Path:
 
 
 def file_name(name: str, version: str, architecture: str) -> str:
-    """What apt calls a downloaded package."""
+    """The file name of a downloaded package."""
     return f"{name}_{version.replace(':', '%3a')}_{architecture}.deb"
 
 
 class Apt:
-    """apt with a state of its own in `folder`, to which no package is installed."""
+    """apt with its own state in `folder`, in which no package is installed."""
 
     def __init__(self, folder: Path, debs: Path, sources: Path, architecture: str) -> None:
         self.debs = debs
@@ -77,14 +77,14 @@ class Apt:
         )
 
     def update(self) -> None:
-        """Fetch the lists of what there is; UserError when a mirror cannot be reached."""
+        """Fetch the package lists. Raises UserError if a mirror cannot be reached."""
         try:
             self._get("update")
         except UserError as failure:
             raise UserError(f"apt cannot reach its mirror: {failure}") from failure
 
     def fetch(self, groups: Sequence[Sequence[str]], say: Callable[[str], None]) -> list[Path]:
-        """Download the packages of each group and all they depend on; their files, sorted.
+        """Download the packages of each group with their dependencies. Returns the files, sorted.
 
         Packages that exclude each other go into different groups.
         """

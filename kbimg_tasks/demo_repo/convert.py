@@ -1,4 +1,4 @@
-"""Debian packages and files of ours into one RPM."""
+"""Converts Debian packages and own files to one RPM."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from kbimg_tasks.demo_repo.definitions import Attributes, Definition
 from kbimg_tasks.demo_repo.spec import PackagedFile, Rpm, render
 from kbimg_tasks.tools.user_error import UserError
 
-# The time of files of ours and of packages made of nothing else: 2025-01-01, UTC.
+# The time of own files, and of packages without Debian packages: 2025-01-01, UTC.
 EPOCH = 1735689600
 KERNEL = "/boot/vmlinuz-"
-# No post-processing, no links to build ids, nothing that tells one build from another.
+# No post-processing and no links to build IDs: every build gives the same bytes.
 MACROS = {
     "__os_install_post": "%{nil}",
     "debug_package": "%{nil}",
@@ -37,7 +37,7 @@ MACROS = {
 
 @frozen
 class Conversion:
-    """One RPM to be made: its header, its Debian packages, what is changed and left out."""
+    """One RPM to make: its header, its Debian packages, and the changes."""
 
     rpm: Rpm
     definition: Definition
@@ -46,7 +46,7 @@ class Conversion:
     base_directories: frozenset[str]
 
     def key(self, tool: str) -> str:
-        """Names everything that the RPM's content depends on; `tool` stands for this program."""
+        """A digest of everything that the RPM depends on; `tool` is that of this program."""
         digest = hashlib.sha256(tool.encode())
         definition = evolve(self.definition, folder=None)
         base = sorted(self.base_directories)
@@ -62,7 +62,7 @@ class Conversion:
 
 
 class BuildRoot:
-    """The files of one RPM, being put together below `top`."""
+    """The build root of one RPM, below `top`."""
 
     def __init__(self, conversion: Conversion, top: Path) -> None:
         self.conversion = conversion
@@ -72,7 +72,7 @@ class BuildRoot:
         self.newest = EPOCH if not conversion.debs else 0
 
     def add_deb(self, deb: Deb) -> None:
-        """The files of a Debian package, where they belong here."""
+        """Add the files of a Debian package at their paths in the RPM."""
         for member, content in debian.members(deb.path):
             old = member.name
             path = layout.placed(old, self.definition.moves)
@@ -95,7 +95,8 @@ class BuildRoot:
             debian.unpack(member, content, self._real(path))
 
     def add_own(self) -> None:
-        """What the definition adds; what is in a Debian package must be dropped to be replaced."""
+        """Add the files of the definition. A file of a Debian package must be dropped to be
+        replaced."""
         for path, source in self.definition.added_files().items():
             content = source.read_bytes()
             mode = 0o755 if content.startswith(b"#!") else 0o644
@@ -119,7 +120,7 @@ class BuildRoot:
             self.entries[path] = evolve(self._known(path), attributes=Attributes.parse(text))
 
     def scriptlets(self) -> Mapping[str, str]:
-        """The package's scriptlets, `@KERNEL@` being the version of the kernel it holds."""
+        """The package's scriptlets; `@KERNEL@` is replaced by the version of its kernel."""
         versions = [path[len(KERNEL) :] for path in self.entries if path.startswith(KERNEL)]
         return {
             kind: text.replace("@KERNEL@", "".join(versions))
@@ -163,7 +164,7 @@ class BuildRoot:
 
 
 def convert(conversion: Conversion, folder: Path) -> Path:
-    """Make the RPM inside `folder`, which is this conversion's own; the file."""
+    """Make the RPM inside `folder`, which only this conversion uses. Returns the file."""
     root = BuildRoot(conversion, folder / "root")
     root.top.mkdir(parents=True)
     for deb in conversion.debs:
@@ -190,7 +191,7 @@ def convert(conversion: Conversion, folder: Path) -> Path:
     ]
     for name, value in macros.items():
         argv += ["--define", f"{name} {value}"]
-    # Names of files may hold any letter, and HOME may hold somebody's own macros.
+    # File names can have any character, and HOME can have the user's own macros.
     env = {
         "PATH": os.environ["PATH"],
         "LC_ALL": "C.UTF-8",
@@ -205,7 +206,7 @@ def convert(conversion: Conversion, folder: Path) -> Path:
 
 
 def fingerprint_of_tool() -> str:
-    """Changes when this program changes in a way that may change what it makes."""
+    """A digest that changes when this program changes in a way that can change its results."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())

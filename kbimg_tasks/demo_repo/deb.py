@@ -22,7 +22,7 @@ Clause = tuple[str, ...]
 
 @frozen
 class Deb:
-    """A Debian package file and what its control information says.
+    """A Debian package file with its control information.
 
     `depends` has a tuple of alternative names for each dependency, without versions.
     """
@@ -65,7 +65,7 @@ def parse_relations(text: str) -> tuple[Clause, ...]:
 
 
 def absolute(name: str) -> str:
-    """A name in an archive as a path from the root; one that leads out of it stays inside."""
+    """A name in an archive as a path from the root, which cannot lead out of it."""
     return posixpath.normpath("/" + name)
 
 
@@ -113,9 +113,8 @@ def read(path: Path) -> Deb:
 
 
 def members(path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
-    """The package's files in order, each regular one with its content, absolute paths in the names.
-
-    A content must be read before the next file is asked for.
+    """The package's files in order, with absolute paths; each regular file has its content, which
+    must be read before the next file.
     """
     with _archive("--fsys-tarfile", path) as archive:
         for member in archive:
@@ -125,7 +124,7 @@ def members(path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
 
 
 def unpack(member: tarfile.TarInfo, content: IO[bytes] | None, path: Path) -> None:
-    """Make one file, directory or symbolic link, with its time, for its owner rpmbuild to set."""
+    """Make one file, directory or symbolic link with its time; rpmbuild sets the owner."""
     if member.isdir():
         path.mkdir(parents=True, exist_ok=True)
         return

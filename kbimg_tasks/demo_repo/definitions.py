@@ -1,4 +1,4 @@
-"""What `data/` says about the repository and each of its packages."""
+"""The definitions in `data/` of the repository and its packages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Attributes:
 
 @frozen
 class Definition:
-    """One RPM: the Debian packages it is made from, and what is changed and added.
+    """One RPM: its Debian packages, and what is changed and added.
 
     `made_from` holds patterns of Debian names; what matches first gives version and description.
     `moves` rewrite the beginnings of paths; `links`, `copies`, `directories` and `ghosts` are
@@ -63,7 +63,7 @@ class Definition:
     attributes: Mapping[str, str] = Factory(dict)
 
     def added_files(self) -> dict[str, Path]:
-        """Absolute path in the tree: file of ours, sorted."""
+        """Own files by their absolute paths in the tree, sorted."""
         if self.folder is None or not (self.folder / "files").is_dir():
             return {}
         top = self.folder / "files"
@@ -74,7 +74,7 @@ class Definition:
         }
 
     def scriptlets(self) -> dict[str, str]:
-        """Kind of scriptlet: its text."""
+        """The texts of the scriptlets by their kinds."""
         if self.folder is None:
             return {}
         return {
@@ -95,16 +95,17 @@ class RepositoryDefinition:
     packages: tuple[Definition, ...] = field(factory=tuple)
 
     def debian_names(self, architecture: str) -> tuple[tuple[str, ...], ...]:
-        """Debian packages to get, with what they depend on; a group a package set that agrees."""
+        """Groups of Debian packages to download with their dependencies; packages of one group do
+        not conflict."""
         together = (*self.wanted["everywhere"], *self.wanted[architecture])
         return (together, *((name,) for name in self.wanted["apart"]))
 
     def rpm_names(self, architecture: str) -> tuple[str, ...]:
-        """What is asked of a distribution that has RPMs of its own."""
+        """The packages to download from a distribution with RPMs."""
         return (*self.wanted["rpms"], *self.wanted[f"rpms_{architecture}"])
 
     def is_left_out(self, debian_name: str) -> bool:
-        """Whether a Debian package has no counterpart here."""
+        """Whether a Debian package is left out."""
         return any(fnmatchcase(debian_name, pattern) for pattern in self.left_out)
 
     def for_architecture(self, architecture: str) -> tuple[Definition, ...]:
@@ -118,9 +119,9 @@ class RepositoryDefinition:
     def group(
         self, debian_names: Sequence[str], architecture: str
     ) -> list[tuple[Definition, tuple[str, ...]]]:
-        """Each RPM to be made, with the Debian packages it is made from.
+        """Each RPM to make, with its Debian packages.
 
-        UserError when a Debian package is claimed by two definitions.
+        Raises UserError if two definitions claim a Debian package.
         """
         owner: dict[str, Definition] = {}
         grouped: list[tuple[Definition, tuple[str, ...]]] = []
@@ -160,7 +161,7 @@ def read_definition(folder: Path) -> Definition:
 
 
 def read_repository(data: Path = DATA) -> RepositoryDefinition:
-    """All of `data/`."""
+    """Read all of `data/`."""
     values = tomli.loads((data / "repository.toml").read_text(encoding="utf-8"))
     packages = tuple(
         read_definition(path.parent) for path in sorted((data / "packages").glob("*/package.toml"))

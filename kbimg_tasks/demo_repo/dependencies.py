@@ -9,7 +9,8 @@ from kbimg_tasks.demo_repo.deb import Clause, Deb
 
 
 def providers(debs: Iterable[Deb]) -> dict[str, str]:
-    """Every name that can be depended on: the package that has it, a real one before a virtual."""
+    """The package for each name that others can depend on; a real package wins over a virtual
+    one."""
     debs = sorted(debs, key=lambda deb: deb.name)
     found = {deb.name: deb.name for deb in debs}
     for deb in debs:
@@ -19,7 +20,7 @@ def providers(debs: Iterable[Deb]) -> dict[str, str]:
 
 
 def answer(clause: Clause, provider: Mapping[str, str]) -> str:
-    """The package that meets a dependency: the first alternative there is; empty if none is."""
+    """The package that meets a dependency: the first existing alternative, or ""."""
     return next((provider[name] for name in clause if name in provider), "")
 
 
@@ -29,7 +30,7 @@ def requirements(
     rpm_of: Mapping[str, str],
     is_left_out: Callable[[str], bool],
 ) -> tuple[str, ...]:
-    """The RPMs that an RPM made of these packages needs, sorted, itself not among them."""
+    """The RPMs that an RPM of these packages needs, sorted, without itself."""
     own: set[str] = set()
     needed: set[str] = set()
     for deb in debs:

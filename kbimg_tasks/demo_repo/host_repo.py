@@ -1,4 +1,4 @@
-"""The repository out of the host's own package repositories, where the host has dnf."""
+"""Makes the repository from the host's package repositories, if the host has dnf."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from kbimg_tasks.tools.user_error import UserError
 
 
 def from_host(options: argparse.Namespace, say: Callable[[str], None]) -> list[Path]:
-    """The RPM files: what dnf finds for the wanted names, and stand-ins for what it does not.
+    """The RPM files: those that dnf finds for the wanted names, and stand-ins for the others.
 
-    `strict=False` lets dnf pass over names that it does not know; that needs the package
-    dnf-plugins-core, as `dnf download` itself does.
+    `strict=False` lets dnf ignore unknown names. It needs the package dnf-plugins-core, like
+    `dnf download` itself.
     """
     programs.require(["dnf", "rpm", "rpmbuild", "createrepo_c"])
     described = read_repository()
     downloads = options.cache / options.arch / "downloads"
-    # dnf leaves files alone that are there; versions of another day must not stay among them.
+    # dnf does not touch existing files, so older versions must be deleted.
     shutil.rmtree(downloads, ignore_errors=True)
     say("downloading from the host's repositories")
     programs.run(

@@ -1,4 +1,4 @@
-"""Where a Debian package's files belong in a distribution with one /usr."""
+"""The paths of a Debian package's files in a distribution with merged /usr."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def merged(path: str) -> str:
 
 
 def placed(path: str, moves: Mapping[str, str]) -> str:
-    """Where a file of a Debian package goes: below /usr, then by the longest move that fits."""
+    """The path of a file of a Debian package: below /usr, then changed by the longest matching
+    move."""
     path = merged(path)
     for beginning in sorted(moves, key=len, reverse=True):
         if path.startswith(beginning):
@@ -26,7 +27,8 @@ def placed(path: str, moves: Mapping[str, str]) -> str:
 
 
 def link_target(old: str, new: str, target: str) -> str:
-    """What a symbolic link moved from `old` to `new` must say to lead where it led."""
+    """The target for a symbolic link moved from `old` to `new`, so that it leads to the same
+    file."""
     if target.startswith("/") or posixpath.dirname(old) == posixpath.dirname(new):
         return target
     meant = posixpath.normpath(posixpath.join(posixpath.dirname(old), target))

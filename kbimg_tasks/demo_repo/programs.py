@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kbimg_tasks.tools.user_error import UserError
 
-# Program: the Debian package that has it.
+# The Debian package of each program.
 PACKAGE_OF = {
     "apt-get": "apt",
     "dpkg-deb": "dpkg",
@@ -22,7 +22,7 @@ SHOWN_CHARACTERS = 600
 
 
 def require(names: Iterable[str]) -> None:
-    """UserError unless all these programs are installed."""
+    """Raises UserError unless all these programs are installed."""
     missing = [name for name in names if shutil.which(name) is None]
     if missing:
         packages = " ".join(sorted({PACKAGE_OF.get(name, name) for name in missing}))

@@ -1,4 +1,4 @@
-"""All RPMs of the repository, its index, and putting both in place at once."""
+"""Makes all RPMs of the repository and its index, and replaces both at once."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from kbimg_tasks.tools.user_error import UserError
 Say = Callable[[str], None]
 
 RPM_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "all": "noarch"}
-# Every package needs the first of these, so that rpm makes its links before any file; it needs the
-# other itself, for the groups of its directories.
+# Every package needs the first of these, so that rpm creates its links before any file. It needs
+# the other one itself, for the groups of its directories.
 FIRST = ("filesystem", "setup")
 SAID_EVERY = 25
-# In a repository: what it was made by.
+# The file of a repository that records what it was made from.
 MADE_BY = ".made-by"
 RENAME_EXCHANGE, AT_FDCWD = 2, -100  # renameat2(2), <linux/fs.h>
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder, which is made when it is missing, against a second run."""
+    """Lock the folder against a second run, and create it if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -59,7 +59,7 @@ def locked(folder: Path) -> Iterator[None]:
 def header(
     definition: Definition, debs: Sequence[Deb], requires: tuple[str, ...], architecture: str
 ) -> Rpm:
-    """What the RPM says of itself; `architecture` is Debian's name."""
+    """The header of the RPM; `architecture` is Debian's name."""
     own = {"provides": definition.provides, "requires_first": definition.requires_first}
     needed = {*requires, *definition.requires} - {definition.name}
     if definition.name not in FIRST:
@@ -91,7 +91,7 @@ def header(
 def plan(
     repository: RepositoryDefinition, debs: Iterable[Deb], architecture: str
 ) -> list[Conversion]:
-    """Every RPM to be made of these Debian packages, and of our own files."""
+    """All RPMs to make of these Debian packages and of own files."""
     by_name: dict[str, Deb] = {deb.name: deb for deb in debs}
     grouped = repository.group(sorted(by_name), architecture)
     rpm_of = {name: definition.name for definition, names in grouped for name in names}
@@ -114,7 +114,7 @@ def plan(
 
 
 def make_rpms(conversions: Sequence[Conversion], folder: Path, say: Say) -> list[Path]:
-    """The RPM files, in `folder`; those that are there already are taken as they are."""
+    """Make the RPM files in `folder`; existing ones are used as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     tool = fingerprint_of_tool()
     keyed = {conversion.key(tool): conversion for conversion in conversions}
@@ -132,8 +132,8 @@ def make_rpms(conversions: Sequence[Conversion], folder: Path, say: Say) -> list
 
     for leftover in folder.glob(".work-*"):
         shutil.rmtree(leftover)
-    # Nearly all of it is done by dpkg-deb and rpmbuild, so threads do. The largest first, for the
-    # others to fill the time of.
+    # dpkg-deb and rpmbuild do nearly all of the work, so threads are enough. The largest package
+    # comes first, and the others run meanwhile.
     missing.sort(key=lambda key: -sum(deb.path.stat().st_size for deb in keyed[key].debs))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         running = [pool.submit(make, key) for key in missing]
@@ -159,7 +159,7 @@ def read_all(paths: Iterable[Path]) -> list[Deb]:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """The same file at another place, without a second copy where the file system can."""
+    """Copy a file, as a hard link if the file system allows it."""
     try:
         os.link(source, target)
     except OSError:
@@ -167,7 +167,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def fingerprint() -> str:
-    """Changes when what the repository is made of changes, or how."""
+    """A digest that changes when the definitions or this program change."""
     digest = hashlib.sha256(fingerprint_of_tool().encode())
     for path in sorted(path for path in DATA.rglob("*") if path.is_file()):
         digest.update(f"\0{path.relative_to(DATA)}\0{path.stat().st_mode:o}\0".encode())
@@ -176,8 +176,8 @@ def fingerprint() -> str:
 
 
 def is_current(outdir: Path) -> bool:
-    """Whether a whole repository is there, made of what it would be made of now. Newer packages of
-    the distribution do not count: those are fetched when somebody asks for them."""
+    """Whether the repository is complete and made from the current definitions. Newer packages of
+    the distribution do not count: they are fetched only on request."""
     try:
         made_by = (outdir / MADE_BY).read_text(encoding="ascii")
     except OSError:
@@ -186,7 +186,7 @@ def is_current(outdir: Path) -> bool:
 
 
 def publish(rpms: Sequence[Path], outdir: Path) -> None:
-    """The RPMs with their index as `outdir`, whole or, if this is killed, as it was before."""
+    """Replace `outdir` by the RPMs with their index. If this is killed, `outdir` is as before."""
     prefix = f".{outdir.name}.part-"
     outdir.parent.mkdir(parents=True, exist_ok=True)
     for leftover in outdir.parent.glob(f"{prefix}*"):
@@ -218,7 +218,7 @@ def publish(rpms: Sequence[Path], outdir: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Let two directories change names in one step, so that neither name is ever missing."""
+    """Exchange two directories in one step, so that both names always exist."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
         raise UserError(f"cannot replace {other}: {os.strerror(ctypes.get_errno())}")

@@ -1,4 +1,4 @@
-"""A spec file: one RPM as rpmbuild wants it described."""
+"""Writes the spec file of one RPM."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from attrs import frozen
 from kbimg_tasks.demo_repo.definitions import Attributes
 from kbimg_tasks.demo_repo.versions import Version
 
-# What %files takes literally. It reads names as patterns, in which `?` stands for any character,
-# and expands macros in them; no way of quoting covers all of it (rpm 4.18, build/files.c).
+# The characters that %files reads literally. It reads names as patterns, in which `?` is any
+# character, and expands macros; no quoting covers all of it (rpm 4.18, build/files.c).
 LITERAL = re.compile(r"[^\w/.,:;@=+~#&^-]")
 LICENSE = re.compile(r"^/usr/share/doc/[^/]+/copyright$")
 
@@ -29,7 +29,7 @@ class PackagedFile:
 
 @frozen
 class Rpm:
-    """What an RPM is called, says and asks for."""
+    """The header of an RPM."""
 
     name: str
     version: Version
@@ -42,18 +42,18 @@ class Rpm:
 
     @property
     def file_name(self) -> str:
-        """What rpmbuild calls the file."""
+        """The file name that rpmbuild gives the RPM."""
         version = f"{self.version.version}-{self.version.release}"
         return f"{self.name}-{version}.{self.architecture}.rpm"
 
 
 def pattern(path: str) -> str:
-    """The name of a file for %files, with `?` for every character that is not safe there."""
+    """A file name for %files, with `?` for every character that is not safe there."""
     return LITERAL.sub("?", path)
 
 
 def plain(text: str) -> str:
-    """Text that rpmbuild takes as it is: no macros in it."""
+    """Text for rpmbuild with macros escaped."""
     return text.replace("%", "%%")
 
 
@@ -76,7 +76,7 @@ def file_line(entry: PackagedFile) -> str:
 
 
 def _description(text: str) -> list[str]:
-    # A line that begins with a section's name would begin that section.
+    # A line that starts with the name of a section would start that section.
     return [
         plain(line) if not line.startswith("%") else " " + plain(line) for line in text.splitlines()
     ]
@@ -92,7 +92,7 @@ def render(rpm: Rpm, entries: Iterable[PackagedFile], scriptlets: Mapping[str, s
         *(["BuildArch: noarch"] if rpm.architecture == "noarch" else []),
         f"Summary: {plain(rpm.summary)}",
         f"License: see /usr/share/doc or /usr/share/licenses of {rpm.name}",
-        # What the files need is known from the Debian packages they come from.
+        # The dependencies come from the Debian packages.
         "AutoReqProv: no",
         *(
             f"Provides: {name}" if name.startswith("/") else f"Provides: {name} = {rpm.version}"

@@ -1,4 +1,4 @@
-"""Debian's versions as RPM's."""
+"""Converts Debian's versions to RPM's."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 
 from attrs import frozen
 
-# What RPM forbids in a version or release: everything else, above all the hyphen (rpm-version(7)).
+# Characters that RPM forbids in a version or release, above all the hyphen (rpm-version(7)).
 ILLEGAL = re.compile(r"[^A-Za-z0-9._+~^]")
 
 
 @frozen
 class Version:
-    """Epoch, version and release of an RPM; epoch 0 counts as none."""
+    """Epoch, version and release of an RPM; epoch 0 is the same as none."""
 
     epoch: int
     version: str

@@ -1,4 +1,4 @@
-"""Check that what nodes check is signed as they demand it.
+"""Check the signatures of all files that nodes check.
 
 Usage: check_signatures FOLDER EFI SIGNED... > REPORT
 
@@ -20,7 +20,7 @@ from kbimg_tasks.tools.trust_names import CERTIFICATE, DER, SIGNATURE
 
 
 def check_efi(program: Path, folder: Path) -> None:
-    """By the program that is there: sbverify comes with sbsign, pesigcheck with pesign."""
+    """Check a UEFI program with sbverify, which comes with sbsign, or pesigcheck of pesign."""
     if shutil.which("sbverify"):
         in_memory.run(["sbverify", "--cert", folder / CERTIFICATE, program])
     else:
@@ -30,8 +30,8 @@ def check_efi(program: Path, folder: Path) -> None:
 
 
 def check_openpgp(path: Path, folder: Path) -> None:
-    """By gpgv, which takes GRUB's key file for a keyring. A signature carries the image's time,
-    and may be older than the key: GRUB compares no times either."""
+    """Check an OpenPGP signature with gpgv, which accepts GRUB's key file as a keyring. A signature
+    has the image's time and can be older than the key; GRUB does not compare times either."""
     in_memory.run(
         [
             "gpgv",
@@ -45,7 +45,7 @@ def check_openpgp(path: Path, folder: Path) -> None:
 
 
 def main(folder: Path, programs: int, *signed: Path) -> int:
-    """All of them, or the first that is wrong."""
+    """Check all files. Raises UserError for the first bad signature."""
     for number, path in enumerate(signed):
         try:
             if number < programs:

@@ -12,10 +12,10 @@ BLOCK_BYTES = MIB
 
 
 class Digest(Protocol):
-    """What hashlib gives: something that takes in blocks."""
+    """A digest object of hashlib."""
 
     def update(self, block: bytes, /) -> None:
-        """Take in one block."""
+        """Add one block."""
 
 
 def of_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
@@ -27,7 +27,7 @@ def of_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
 
 
 def feed(digest: Digest, source: IO[bytes], copy: IO[bytes] | None = None) -> None:
-    """Add the rest of a stream to a digest, and write it to `copy` where one is given."""
+    """Add the rest of a stream to a digest, and write it to `copy`, if given."""
     while block := source.read(BLOCK_BYTES):
         digest.update(block)
         if copy is not None:

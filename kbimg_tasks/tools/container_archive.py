@@ -3,11 +3,11 @@
 Usage: container_archive ARCHIVE --name=NAME --full-name=NAME --architecture=ARCH --clock=SECONDS
            (--layer=TAR | --file=PATH=NAME)... [--settings=FILE] [--digests=FILE]
 
-NAME has a tag, and the full name a registry, too. A layer is a tar that is there already, or holds
-one file under a name of its own. FILE is JSON: the "config" object of an OCI image configuration,
-which says what runs in a container. `--digests` writes down by which digests engines know the
-image, a line each: its configuration's, by which Docker and Podman do, and its manifest's, by which
-containerd does.
+NAME has a tag, and the full name also has a registry. A layer is an existing tar, or contains one
+file under NAME. FILE is JSON: the "config" object of an OCI image configuration, which has the
+command of a container. `--digests` writes the digests by which engines identify the image, one on
+each line: that of the configuration, for Docker and Podman, and that of the manifest, for
+containerd.
 
 The tar is an OCI image layout (https://github.com/opencontainers/image-spec/blob/v1.0.2/
 image-layout.md) with `manifest.json` of `docker save` beside its index: Docker before 25 reads only
@@ -52,7 +52,7 @@ def pieces(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def deflated(block: bytes, before: bytes, is_last: bool) -> bytes:
-    """One block as deflate data that may stand after `before` and, unless last, before more."""
+    """One block as deflate data that follows `before` and, unless it is the last, precedes more."""
     compressor = (
         zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=before)
         if before
@@ -100,19 +100,19 @@ class Digesting:
 
 
 def entry(name: str, size: int, clock: int) -> tarfile.TarInfo:
-    """A file of root's in a tar."""
+    """The tar entry of a file owned by root."""
     info = tarfile.TarInfo(name)
     info.size, info.mtime, info.mode = size, clock, 0o644
     return info
 
 
 def header(name: str, size: int, clock: int) -> bytes:
-    """A tar header; one of GNU's, which is one block for a file of any size (tar(5))."""
+    """A tar header in GNU's format, which is one block for a file of any size (tar(5))."""
     return entry(name, size, clock).tobuf(tarfile.GNU_FORMAT)
 
 
 def tar_of(name: str, path: Path, clock: int) -> Iterator[bytes]:
-    """A tar that holds one file."""
+    """A tar with one file."""
     size = path.stat().st_size
     yield header(name, size, clock)
     with path.open("rb") as stream:
@@ -122,20 +122,20 @@ def tar_of(name: str, path: Path, clock: int) -> Iterator[bytes]:
 
 
 def content_of(path: Path) -> Iterator[bytes]:
-    """A tar that is there already."""
+    """An existing tar."""
     with path.open("rb") as stream:
         yield from pieces(stream)
 
 
 class ArchiveWriter:
-    """The archive while it is written: blobs under their digests, in the order they come in."""
+    """Writes the archive: blobs under their digests, in the order of the calls."""
 
     def __init__(self, out: BinaryIO, clock: int) -> None:
         self._out, self._clock = out, clock
         self._blobs: list[str] = []
 
     def stream(self, blocks: Iterator[bytes]) -> tuple[str, int]:
-        """A blob of any size; its digest and size in bytes."""
+        """Write a blob of any size. Returns its digest and its size in bytes."""
         start = self._out.tell()
         self._out.seek(tarfile.BLOCKSIZE, io.SEEK_CUR)
         digesting = Digesting(blocks)
@@ -154,27 +154,27 @@ class ArchiveWriter:
         return digest, size
 
     def blob(self, content: Any) -> tuple[str, int]:
-        """JSON as a blob."""
+        """Write JSON as a blob. Returns its digest and its size in bytes."""
         return self.stream(iter([as_json(content)]))
 
     def file(self, name: str, content: Any) -> None:
-        """JSON under a name of its own."""
+        """Write JSON under a name."""
         data = as_json(content)
         self._out.write(header(name, len(data), self._clock))
         self._out.write(data + bytes(-len(data) % tarfile.BLOCKSIZE))
 
     def finish(self) -> None:
-        """The end of a tar: two blocks of zeros."""
+        """Write the end of the tar: two blocks of zeros."""
         self._out.write(bytes(2 * tarfile.BLOCKSIZE))
 
 
 def as_json(content: Any) -> bytes:
-    """JSON with one spelling."""
+    """JSON in one canonical form."""
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
 class Description(NamedTuple):
-    """What the archive says of its image; `clock` is in seconds since the epoch."""
+    """The metadata of the image; `clock` is in seconds since the epoch."""
 
     name: str
     full_name: str
@@ -186,8 +186,8 @@ class Description(NamedTuple):
 def write(
     out: BinaryIO, layers: Sequence[tuple[str, Iterator[bytes]]], image: Description, threads: int
 ) -> tuple[str, str]:
-    """The archive; the digests of its configuration and manifest. Each layer comes with the text
-    that its history shows."""
+    """Write the archive. Returns the digests of its configuration and manifest. Each layer comes
+    with the text for its history."""
     layout = ArchiveWriter(out, image.clock)
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(image.clock))
     blobs, contents = [], []
@@ -252,7 +252,7 @@ def write(
 
 
 def layer(kind: str, text: str, clock: int) -> tuple[str, Iterator[bytes]]:
-    """A layer as the command line names it."""
+    """The layer of one argument."""
     if kind == "layer":
         return "packages and files", content_of(Path(text))
     path, _, name = text.rpartition("=")
@@ -260,7 +260,7 @@ def layer(kind: str, text: str, clock: int) -> tuple[str, Iterator[bytes]]:
 
 
 def pair(kind: str, text: str) -> tuple[str, str]:
-    """A layer's kind and what the command line says of it, so that all kinds keep one order."""
+    """A layer's kind and its argument, so that layers of all kinds keep their order."""
     return kind, text
 
 

@@ -1,12 +1,12 @@
-"""Copy a file or directory into a root tree, as `cp -r` does, and never out of it.
+"""Copy a file or directory into a root tree as `cp -r` does, never to a path outside it.
 
 Usage: copy_into --root ROOT [--create-dir DIR] [--mode OCTAL] [--owner USER[:GROUP]] SOURCE TARGET
 
-TARGET and DIR are paths of the tree: symbolic links below it are followed as a process with that
-root would follow them, and a path that climbs above the root is refused. What is new belongs to
-root and has the source's mode less 022, unless `--mode` and `--owner` say otherwise: they hold for
-everything copied, a mode giving directories the x that goes with each r. Names of users and groups
-are those of the tree's own /etc/passwd and /etc/group.
+TARGET and DIR are paths in the tree: symbolic links are followed as a process with that root would
+follow them, and a path above the root is refused. New files belong to root and have the source's
+mode without 022, unless `--mode` and `--owner` are given. These apply to everything that is copied;
+a mode gives directories an x for each r. User and group names are those of the tree's /etc/passwd
+and /etc/group.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LINKS_AT_MOST = 40  # path_resolution(7)
 
 
 def resolve(root: Path, path: str) -> Path:
-    """The host's path of the tree's `path`, with every link on the way followed inside the tree."""
+    """The host's path of the tree's `path`, with all links followed inside the tree."""
     waiting = _names(path)
     there: list[str] = []
     links = 0
@@ -56,7 +56,7 @@ def _names(path: str) -> list[str]:
 
 
 def identity(root: Path, owner: str) -> tuple[int, int]:
-    """The numbers of `user[:group]` in the tree; a user alone brings its own group."""
+    """The IDs of `user[:group]` in the tree; without a group, the user's primary group."""
     user, _, group = owner.partition(":")
     uid, gid = _entry(root / "etc/passwd", user, "user")
     if group:
@@ -76,14 +76,14 @@ def _entry(table: Path, name: str, kind: str) -> tuple[int, int]:
 
 @frozen
 class Copy:
-    """One copying: where, and what the copies shall be."""
+    """One copy operation, with the mode and owner of the copies."""
 
     root: Path
     mode: int | None
     owner: tuple[int, int] | None
 
     def add(self, source: Path, target: str) -> None:
-        """Copy `source`, whatever it is, to exactly `target`."""
+        """Copy `source`, of any type, to exactly `target`."""
         status = os.lstat(source)
         if stat.S_ISDIR(status.st_mode):
             self._directory(source, target, status)
@@ -140,7 +140,7 @@ def copy(
     mode: int | None,
     owner: str | None,
 ) -> None:
-    """Do one entry of `copy_files`; UserError says why it cannot be done."""
+    """Copy one entry of `copy_files`. Raises UserError."""
     if create_dir:
         resolve(root, create_dir).mkdir(parents=True, exist_ok=True)
     copying = Copy(root, mode, identity(root, owner) if owner else None)
@@ -157,7 +157,7 @@ def copy(
                 "the running system makes: replace the link in a chroot_script"
             )
         raise UserError(f"{parent} is not there in the image; create_dir makes it")
-    # A link that the user names stands for what it leads to.
+    # If the user names a link, its target is copied.
     copying.add(source.resolve(), target)
 
 

@@ -16,7 +16,7 @@ from kbimg_tasks.tools.user_error import UserError
 
 
 def main() -> int:
-    """Write both, or say in one line what the tree lacks."""
+    """Write both files, or print one line about what the tree lacks."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("tree", type=Path)
     parser.add_argument("--kernel-version", type=Path, required=True)

@@ -1,4 +1,4 @@
-"""Tell which packages are in an image: as a list for people, as an SBOM for programs.
+"""List the packages of an image: as a table for people, as an SBOM for programs.
 
 Usage: describe_packages HEADERS --lock FILE --files FILE --clock SECONDS
                          --kind KIND --name NAME [--version VERSION] --list FILE --sbom FILE
@@ -7,7 +7,7 @@ HEADERS is what rpm says of each package, in the format that `FIELDS` names. `--
 are the lock and the list of RPM files that `lock_packages` wrote. `--list` gets one package a line,
 separated by tabs. `--sbom` gets CycloneDX 1.6 as JSON (https://cyclonedx.org/docs/1.6/json/) about
 an image of that KIND (a CycloneDX component type), NAME and VERSION. The same packages and clock
-give the same bytes: nothing is taken from this host or moment.
+give the same bytes: nothing depends on this host or the current time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FIELDS = (
 )
 ABSENT = "(none)"  # what rpm prints for a tag that a package does not have
 HEADING = "# name\tepoch:version-release\tarchitecture\tsource rpm\tbytes installed\n"
-# What purl calls a vendor, by what the vendor calls itself in the header:
+# A vendor's name in a purl, by its name in the header:
 # https://github.com/package-url/purl-spec/blob/main/types/rpm-definition.json
 VENDORS = {"openeuler": "openeuler"}
 NAMESPACE = uuid.UUID("0dd61328-9408-5af0-81b2-1e5e2ed033c3")
@@ -68,13 +68,13 @@ class InstalledPackage(NamedTuple):
 
     @property
     def evr(self) -> str:
-        """Epoch where it has one, version and release."""
+        """Epoch, if any, version and release."""
         epoch = "" if self.epoch == "0" else f"{self.epoch}:"
         return f"{epoch}{self.version}-{self.release}"
 
     @property
     def nevra(self) -> str:
-        """The name with it, and the architecture, as dnf prints it."""
+        """Name, version and architecture, as dnf prints them."""
         return f"{self.name}-{self.evr}.{self.architecture}"
 
     @property
@@ -107,8 +107,8 @@ def packages(headers: Path, lock: Path, files: Path) -> list[InstalledPackage]:
 
 
 def _sums(lock: Path, files: Path) -> dict[str, str]:
-    """SHA-256 checksums by NEVRA: that of the repository's index, which dnf has compared with the
-    file; for a file that came from no repository, or from one with other checksums, its own."""
+    """SHA-256 checksums by NEVRA: from the repository's index, which dnf has compared with the
+    file. A file without a repository, or from one with other checksums, is read."""
     paths = files.read_text(encoding="utf-8").splitlines()
     return {
         re.sub(r"-0:", "-", package.nevra): package.digits
@@ -146,7 +146,7 @@ def sbom(found: Sequence[InstalledPackage], kind: str, name: str, version: str, 
     )
     made.register_dependency(image, components)
     made.serial_number = NAMESPACE
-    # The number is derived from all else that the document says.
+    # The serial number is derived from the rest of the document.
     made.serial_number = uuid.uuid5(NAMESPACE, _text(made))
     return _text(made)
 
@@ -165,7 +165,7 @@ def _component(package: InstalledPackage, known: set[str]) -> Component:
     from cyclonedx.model.contact import OrganizationalEntity
     from cyclonedx.model.license import DisjunctiveLicense, LicenseAcknowledgement
 
-    # rpm's words as they are; only a single licence's identifier of SPDX is known to be one.
+    # The text as rpm has it; only a single SPDX identifier is known to be valid.
     is_known = package.licence in known
     licences = [
         DisjunctiveLicense(

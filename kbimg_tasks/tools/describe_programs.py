@@ -2,10 +2,10 @@
 
 Usage: describe_programs PROGRAM...
 
-A program that is not there is left out. Versions are those of the host's package manager (dpkg or
-rpm), which knows more than a program's own `--version`: the distribution's corrections. What came
-without a package has its SHA-256 checksum only. The host, Python and the Python packages that kbimg
-requires are told too.
+A missing program is left out. Versions are those of the host's package manager (dpkg or rpm), which
+include the distribution's patches, unlike a program's own `--version`. A program without a package
+has only its SHA-256 checksum. The host, Python and the Python packages that kbimg requires are
+listed too.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ Owner = tuple[str, str]
 
 
 def owners(paths: Iterable[str]) -> dict[str, Owner]:
-    """The packages that the files of the host came from, for those that came from one."""
+    """The packages that own these files of the host; a file without a package is left out."""
     return _of_dpkg(list(paths)) if DPKG.exists() else _of_rpm(paths)
 
 
 def _of_dpkg(paths: list[str]) -> dict[str, Owner]:
-    # Where /bin is a link into /usr, dpkg may still know a file by its old place.
+    # If /bin is a link into /usr, dpkg can still list a file by its old path.
     aliases = {alias: path for path in paths for alias in (path, path.removeprefix("/usr"))}
     found = {}
     for line in _lines("dpkg-query", "--search", *aliases):
@@ -71,7 +71,7 @@ def _of_rpm(paths: Iterable[str]) -> dict[str, Owner]:
 
 
 def _lines(*argv: str) -> list[str]:
-    """What a program prints; of a file that is in no package it says so and goes on."""
+    """The output of a program, which also reports files without a package and continues."""
     done = subprocess.run(
         argv,
         stdin=subprocess.DEVNULL,
@@ -84,7 +84,7 @@ def _lines(*argv: str) -> list[str]:
 
 
 def programs(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Each program that is there, by its name."""
+    """The installed programs by their names."""
     paths = {name: os.path.realpath(found) for name in names if (found := shutil.which(name))}
     owned = owners(paths.values())
     told = {}
@@ -108,7 +108,7 @@ def _modules() -> Iterator[tuple[str, str]]:
 
 
 def _system() -> str:
-    """What the distribution calls itself: os-release(5)."""
+    """The name of the distribution: os-release(5)."""
     try:
         lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,11 +1,11 @@
-"""Check and copy the keys by which the firmware knows what it may start.
+"""Check and copy the Secure Boot key.
 
 Usage: efi_key FROM FOLDER --not-after=FILE < PASSPHRASE
 
-FROM has the certificate as `rsa4BIOS.der`, and its key behind a passphrase, in `rsa4BIOS.key`
-(PKCS #8) or, as keys of legacy kbimg, in the NSS database `certdb` as `rsa4BIOS`.
-FOLDER gets `rsa4BIOS.key`, `rsa4BIOS.crt` and `rsa4BIOS.der`, FILE the second since 1970 at which
-the certificate ends. What is wrong with them is told.
+FROM has the certificate as `rsa4BIOS.der`, and its key behind a passphrase, in `rsa4BIOS.key` (PKCS
+#8) or, as keys of legacy kbimg, in the NSS database `certdb` as `rsa4BIOS`. FOLDER gets
+`rsa4BIOS.key`, `rsa4BIOS.crt` and `rsa4BIOS.der`, FILE the time at which the certificate expires,
+in seconds since 1970. Errors in the keys are reported.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ CIPHER = "-aes-256-cbc"
 
 
 def take(source: Path, folder: Path, passphrase: bytes) -> int:
-    """Check and copy; when the certificate ends, in seconds since 1970. Raises UserError."""
+    """Check and copy. Returns when the certificate expires, in seconds since 1970. Raises
+    UserError."""
     if not (source / DER).is_file():
         raise UserError(f"{source} has no {DER}, the Secure Boot certificate")
     certificate = folder / CERTIFICATE
@@ -48,7 +49,7 @@ def take(source: Path, folder: Path, passphrase: bytes) -> int:
 
 
 def from_file(path: Path, target: Path, passphrase: bytes) -> None:
-    """The key out of a file of its own."""
+    """Take the key from its own file."""
     text = path.read_bytes()
     if b"PRIVATE KEY-----" not in text:
         raise UserError(f"{path}: expected a private key in PEM, found none")
@@ -78,7 +79,7 @@ def from_file(path: Path, target: Path, passphrase: bytes) -> None:
 
 
 def from_database(database: Path, target: Path, passphrase: bytes) -> None:
-    """The key out of an NSS database. Opening one may change it: a copy is opened."""
+    """Take the key from a copy of an NSS database: opening a database can change it."""
     copy, container = in_memory.HOME / DATABASE, in_memory.HOME / "key.p12"
     shutil.copytree(database, copy)
     listing = ["certutil", "-K", "-d", copy, "-f"]
@@ -127,7 +128,7 @@ def wrong_passphrase(path: Path, failure: Exception) -> UserError:
 
 
 def same_key(source: Path, folder: Path, passphrase: bytes) -> None:
-    """The key is RSA, which shim and every firmware know, and the certificate's."""
+    """Check that the key is RSA, which shim and every firmware support, and the certificate's."""
     public = in_memory.run(
         [
             "openssl",
@@ -160,10 +161,10 @@ def same_key(source: Path, folder: Path, passphrase: bytes) -> None:
 
 
 def not_after(path: Path, certificate: Path) -> int:
-    """When a certificate ends. Raises UserError when that is past."""
+    """When a certificate expires. Raises UserError if it has expired."""
     text = in_memory.run(["openssl", "x509", "-in", certificate, "-noout", "-enddate"]).decode()
     end = text.strip().partition("=")[2]
-    # As C's asctime writes it, with the zone behind.
+    # The format of C's asctime, followed by the time zone.
     seconds = int(parsedate_to_datetime(_as_mail(end)).timestamp())
     if seconds <= time.time():
         raise UserError(

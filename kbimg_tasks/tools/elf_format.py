@@ -1,5 +1,5 @@
-"""What tells that a file is ELF, and for which machine: elf.h, and the System V ABI, chapter 4,
-"Object Files" (https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html)."""
+"""The fields by which an ELF file and its machine are recognized: elf.h, and the System V ABI,
+chapter 4, "Object Files" (https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html)."""
 
 from __future__ import annotations
 

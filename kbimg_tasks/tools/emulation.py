@@ -1,12 +1,12 @@
-"""Let this process, and all that it starts, run programs of another machine by user emulation.
+"""Let this process and its children run programs of another machine by user emulation.
 
-Usage: emulation MACHINE     says whether and, if not, why not
+Usage: emulation MACHINE     checks whether this is possible and, if not, prints the reason
 
-The kernel starts a foreign program by the interpreter that binfmt_misc knows for it
-(https://docs.kernel.org/admin-guide/binfmt-misc.html). Where the host has one registered that also
-serves inside a chroot (flag F), that is used. Elsewhere the process moves into a user namespace
-with all users of the host and registers qemu-user there: the registration is seen by its own
-programs alone, and ends with them (Linux 6.7 and newer).
+The kernel starts a foreign program by the interpreter that is registered in binfmt_misc
+(https://docs.kernel.org/admin-guide/binfmt-misc.html). If the host's registration also works inside
+a chroot (flag F), it is used. Otherwise the process moves into a user namespace with all users of
+the host and registers qemu-user there: only its own programs see the registration, and it ends with
+them (Linux 6.7 and newer).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def interpreter(machine: str) -> str:
-    """qemu-user as a program that needs no library of the tree that it runs in."""
+    """qemu-user as a static program, which needs no library of the tree."""
     found = shutil.which(f"qemu-{machine}-static")
     if found is None:
         raise UserError(
@@ -48,13 +48,13 @@ def interpreter(machine: str) -> str:
 
 
 def header(machine: str) -> tuple[bytes, bytes]:
-    """How an ELF program for a machine begins, and which bits of that count."""
+    """The first bytes of an ELF program for a machine, and the mask of the bits that count."""
     number = MACHINES[machine].to_bytes(2, "little")
     return PATTERN + number, MASK + b"\xff\xff"
 
 
 def is_registered(machine: str, folder: Path = BINFMT) -> bool:
-    """Whether the host starts programs of the machine by itself, inside a chroot too."""
+    """Whether the host runs programs of the machine, also inside a chroot."""
     try:
         texts = [
             path.read_text(encoding="ascii")
@@ -82,10 +82,10 @@ def _serves(text: str, machine: str) -> bool:
 
 
 def enable(machine: str) -> None:
-    """Make programs of the machine run from here on; UserError where that is not possible.
+    """Make programs of the machine run from now on. Raises UserError if that is not possible.
 
-    The process must have one thread, and all rights of root. What it mounts later cannot be seen
-    through a user namespace that has its mounts, so it mounts first.
+    The process must be root and have only one thread. It must mount everything before, because the
+    user namespace gets a copy of its mounts.
     """
     if machine == platform.machine() or is_registered(machine):
         return
@@ -123,8 +123,8 @@ def _call(name: str, *arguments: object | None) -> None:
 
 
 def _enter_user_namespace() -> None:
-    """A new user namespace in which every user of the old one is itself; only a process outside
-    may say so, since root alone can map others."""
+    """Enter a new user namespace in which every user is mapped to itself. A process outside writes
+    the map, because only root there can map other users."""
     ready, begin = os.pipe()
     child = os.fork()
     if child == 0:

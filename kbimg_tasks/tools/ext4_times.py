@@ -1,11 +1,11 @@
-"""Print the debugfs commands that give every inode of a new ext4 image one time.
+"""Print the debugfs commands that set the times of every inode in a new ext4 image.
 
 Usage: ext4_times GROUPS --clock SECONDS
 
-GROUPS is the output of `dumpe2fs` for the image. mke2fs copies the times of the files it is given,
-access and change times among them, which differ from one build to the next and which no program can
-set; in the image they can be set, by debugfs(8) `set_inode_field`. Modification times that are not
-later than the clock are the packages' own and stay.
+GROUPS is the output of `dumpe2fs` for the image. mke2fs copies the times of its source files,
+including access and change times, which differ between builds and cannot be set in a file system.
+In the image debugfs(8) `set_inode_field` can set them. Modification times before the clock come
+from the packages and stay.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROOT_INODE = 2
 
 
 def used_inodes(groups: str) -> Iterator[int]:
-    """The numbers of the inodes in use, read off dumpe2fs's list of free ones."""
+    """The numbers of the inodes in use, from dumpe2fs's list of free ones."""
     count = int(re.findall(r"^Inode count:\s+(\d+)", groups, re.M)[0])
     free = [
         (int(first), int(last or first))

@@ -2,8 +2,8 @@
 
 Usage: fill TEMPLATE TARGET [--mode OCTAL] [NAME=VALUE]...
 
-A mark without a value, or a value without its mark, is an error: a template and its caller that
-have grown apart must not make a file that looks right.
+A mark without a value, or a value without its mark, is an error: the template and its caller then
+do not match.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> int:
         )
         return 1
     options.target.parent.mkdir(parents=True, exist_ok=True)
-    # A new file: one that a package brought may be a link, or have another owner.
+    # Write a new file: an existing one of a package can be a link or have another owner.
     options.target.unlink(missing_ok=True)
     options.target.write_text(MARK.sub(lambda mark: values[mark[1]], text), encoding="utf-8")
     os.chmod(options.target, options.mode)

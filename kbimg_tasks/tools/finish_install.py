@@ -1,14 +1,13 @@
-"""Make an installed tree one that many nodes can start from.
+"""Prepare an installed tree for booting on many nodes.
 
 Usage: finish_install TREE --kernel-version FILE --compressor FILE
        finish_install TREE --container
 
-Removes what belongs to one machine or one moment (machine-id, ssh host keys, random seed, logs,
-caches, the package manager's history), gives the kernel its unversioned name, and moves /var to the
-factory that systemd-tmpfiles fills a node's own /var from (tmpfiles.d(5), "C"). Writes the version
-of the kernel that is in the tree, and the command that compresses an initramfs fastest in a form
-that this kernel unpacks, by its CONFIG_RD_ options. A container's tree has no kernel, and keeps its
-/var.
+Deletes files of one machine or one build (machine-id, ssh host keys, random seed, logs, caches, the
+package manager's history), gives the kernel its unversioned name, and moves /var to the factory
+copy from which systemd-tmpfiles fills a node's /var (tmpfiles.d(5), "C"). Writes the version of the
+kernel in the tree, and the fastest command that compresses an initramfs in a format that this
+kernel unpacks, by its CONFIG_RD_ options. A container's tree has no kernel, and its /var stays.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from pathlib import Path
 from kbimg_tasks.tools.user_error import UserError
 
 FACTORY = "usr/share/factory/var"
-# Made anew on every node, or of no use on any.
+# Created on every node, or not needed on any.
 UNWANTED = (
     "boot/initramfs-*",
     "boot/initrd*",
@@ -65,8 +64,7 @@ COMPRESSORS = (
 )
 
 
-# Mounted over while packages were installed, or a place for a node's own mounts: no package has set
-# their modes in this tree.
+# Mount points during the installation or on a node: no package has set their modes in this tree.
 MOUNT_POINTS = {
     "dev": 0o755,
     "proc": 0o555,
@@ -88,7 +86,7 @@ def remove(path: Path) -> None:
 
 
 def kernel_version(tree: Path) -> str:
-    """The one kernel of the tree; UserError when there is none, or more than one."""
+    """The only kernel of the tree. Raises UserError if there is none, or more than one."""
     versions = sorted(
         path.name[len("vmlinuz-") :]
         for path in (tree / "boot").glob("vmlinuz-*")
@@ -114,7 +112,7 @@ def compressor(tree: Path, version: str) -> str:
 
 
 def clear_identity(tree: Path) -> None:
-    """An empty machine-id, for the initramfs to put each node's own in its place."""
+    """Create an empty machine-id, over which the initramfs mounts that of the node."""
     machine_id = tree / "etc/machine-id"
     machine_id.unlink(missing_ok=True)
     machine_id.touch()
@@ -126,7 +124,7 @@ def clear_identity(tree: Path) -> None:
 
 
 def move_var(tree: Path) -> None:
-    """/var becomes the factory's copy, and an empty mount point takes its place."""
+    """Move /var to the factory copy, and create an empty mount point."""
     factory = tree / FACTORY
     if factory.exists():
         raise UserError(f"a package has put files in /{FACTORY}, the place of the factory copy")
@@ -139,14 +137,14 @@ def move_var(tree: Path) -> None:
 
 
 def clean(tree: Path) -> None:
-    """Delete what no image should have."""
+    """Delete files that no image should have."""
     for pattern in UNWANTED:
         for path in sorted(tree.glob(pattern)):
             remove(path)
 
 
 def finish(tree: Path) -> list[str]:
-    """Do all of it; the kernel's version and the compressing command."""
+    """Finish the tree. Returns the kernel's version and the compression command."""
     clean(tree)
     version = kernel_version(tree)
     command = compressor(tree, version)
@@ -158,7 +156,7 @@ def finish(tree: Path) -> list[str]:
 
 
 def main() -> int:
-    """Finish the tree, or say in one line why it cannot be."""
+    """Finish the tree, or print an error."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("tree", type=Path)
     parser.add_argument("--kernel-version", type=Path)

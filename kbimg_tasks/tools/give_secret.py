@@ -1,9 +1,9 @@
-"""Run a program that reads a secret from a file, without the secret ever being on a disk.
+"""Run a program that reads a secret from a file, without writing the secret to a disk.
 
 Usage: give_secret COMMAND... < SECRET
 
-Each `@SECRET@` in the command becomes the path of a file in memory that holds what came on standard
-input.
+Each `@SECRET@` in the command is replaced by the path of a file in memory with the content of
+standard input.
 """
 
 from __future__ import annotations

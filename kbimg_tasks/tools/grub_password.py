@@ -3,8 +3,8 @@
 Usage: grub_password TARGET --salt HEX < PASSWORD
 
 The hash is PBKDF2 with HMAC-SHA-512 (RFC 8018) in the form of GRUB's `password_pbkdf2` command
-(GRUB manual, "password_pbkdf2"), made here because `grub2-mkpasswd-pbkdf2` takes a random salt and
-two builds would differ.
+(GRUB manual, "password_pbkdf2"), made here because `grub2-mkpasswd-pbkdf2` uses a random salt, so
+that two builds would differ.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Usage: hash_tree IMAGE TREE --salt=HEX --uuid=UUID --at-most-mib=N > ROOT_HASH
 
-Salt and UUID are given, so that the same image has the same tree and root hash: veritysetup(8). The
-tree is read back against the root hash, and measured: a file of veritysetup's grows as it needs to,
-and the partition that it is for does not.
+Salt and UUID are arguments, so the same image has the same tree and root hash: veritysetup(8). The
+tree is verified with the root hash and its size is checked: veritysetup's file grows as needed, but
+the partition does not.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def veritysetup(*words: object) -> str:
-    """What veritysetup prints; its own words are enough where it fails."""
+    """The output of veritysetup. Raises UserError with its error message."""
     done = subprocess.run(
         ["veritysetup", *map(str, words)],
         text=True,

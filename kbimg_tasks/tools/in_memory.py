@@ -1,7 +1,7 @@
 """Secrets for programs that want a file, and folders for those that want a folder.
 
-A file is in memory alone (memfd_create(2)), and only this process and those it starts can open it.
-HOME is a file system in memory that the stage has mounted for its program, and that ends with it.
+A file is only in memory (memfd_create(2)), and only this process and its children can open it. HOME
+is a file system in memory that the stage mounts for its program, and that ends with it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ class Failed(Exception):
 
 
 def file(secret: bytes) -> str:
-    """The path of a new file that holds a secret. Some programs read the second secret from where
-    they stopped in the first, so each use needs a file of its own."""
-    place = os.memfd_create("secret", 0)  # without MFD_CLOEXEC: the program is to have it
+    """The path of a new file with a secret. Some programs continue reading where they stopped
+    before, so each use needs its own file."""
+    place = os.memfd_create("secret", 0)  # without MFD_CLOEXEC: the program inherits it
     os.write(place, secret)
     return f"/proc/{os.getpid()}/fd/{place}"
 
 
 def run(argv: Sequence[object], **env: str) -> bytes:
-    """What a program prints. Raises Failed; nothing of a secret is in the arguments."""
+    """The output of a program, whose arguments must not contain secrets. Raises Failed."""
     done = subprocess.run(
         [str(word) for word in argv],
         stdin=subprocess.DEVNULL,

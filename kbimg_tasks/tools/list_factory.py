@@ -4,12 +4,12 @@ Usage: list_factory FACTORY TARGET
 
 Every directory, file and link below FACTORY gets a line of its own with its mode and owner
 (tmpfiles.d(5): d, C, L). One line for the whole tree would be shorter, but systemd copies a
-directory only where none is yet: what a later version of the image adds to a directory that the
-node has already would then never arrive. The exception is a service's own directory with something
-of another owner in it: systemd does not follow a path from a service's directory to another owner's
-file, since the service could have put a link there, so such a directory is copied whole, once.
-What describes the image and not the node, the package database, is no node's to keep: a link leads
-to the image's own, so that after an upgrade it tells what is there.
+directory only if it does not exist: files that a later version of the image adds to a directory
+would never reach the node. The exception is a service's own directory with a file of another owner:
+systemd does not follow a path from a service's directory to another owner's file, because the
+service could have put a link there, so such a directory is copied once as a whole. The package
+database describes the image, not the node: a link leads to the image's database, which is right
+after an upgrade.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HEADER = "# /var of a new node, and what a new version of the image adds to it.\
 
 
 def quoted(path: str) -> str:
-    """A path as one field: specifiers doubled, and in quotes if it must be (tmpfiles.d(5))."""
+    """A path as one field: specifiers doubled, in quotes if necessary (tmpfiles.d(5))."""
     if "\n" in path:
         raise SystemExit(f"list_factory: tmpfiles.d has no way to name {path!r}")
     text = path.replace("%", "%%")
@@ -40,9 +40,9 @@ def line(path: str, full: str, whole: bool = False) -> str:
     """The line that makes `path` like `full`; empty for what tmpfiles.d cannot copy."""
     status = os.lstat(full)
     ids = f"{stat.S_IMODE(status.st_mode):04o} {status.st_uid} {status.st_gid}"
-    # Without an argument, C takes the path's own copy below /usr/share/factory.
+    # Without an argument, C copies the same path below /usr/share/factory.
     if whole:
-        return f"C {quoted(path)} - - - -\n"  # a mode or owner here would be that of all below
+        return f"C {quoted(path)} - - - -\n"  # a mode or owner here would apply to everything below
     if stat.S_ISDIR(status.st_mode):
         return f"d {quoted(path)} {ids} -\n"
     if stat.S_ISREG(status.st_mode):
@@ -54,7 +54,8 @@ def line(path: str, full: str, whole: bool = False) -> str:
 
 
 def is_mixed(folder: str) -> bool:
-    """Whether a directory of a user other than root holds, at any depth, what is another's."""
+    """Whether a directory of a user other than root contains, at any depth, a file of another
+    owner."""
     owner = os.lstat(folder).st_uid
     return owner != 0 and any(
         os.lstat(os.path.join(below, name)).st_uid != owner
@@ -64,7 +65,7 @@ def is_mixed(folder: str) -> bool:
 
 
 def lines(factory: Path) -> Iterator[str]:
-    """One line for each thing below the factory, parents first."""
+    """One line for each file below the factory, parents first."""
     for folder, folders, files in os.walk(factory):
         place = os.path.relpath(folder, factory)
         own = [name for name in folders if os.path.normpath(f"{place}/{name}") in OF_THE_IMAGE]

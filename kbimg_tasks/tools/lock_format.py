@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-NAME = "packages.lock"  # where a build has it
+NAME = "packages.lock"  # its place in a build
 ROW = re.compile(r"[^\s/]+-[^\s/-]+-[^\s/-]+\.\w+\t(\w+:[0-9a-f]+|none:)\t\d+\t\d+")
-NO_CHECKSUM = "none:"  # of a package that came from no repository
+NO_CHECKSUM = "none:"  # for a package without a repository
 
 
 class LockedPackage(NamedTuple):
@@ -32,7 +32,7 @@ class LockedPackage(NamedTuple):
 
     @property
     def algorithm(self) -> str:
-        """The checksum's algorithm as hashlib names it; "none" where there is no checksum."""
+        """The checksum's algorithm as hashlib names it; "none" if there is no checksum."""
         return self.checksum.partition(":")[0]
 
     @property
@@ -47,7 +47,7 @@ class LockedPackage(NamedTuple):
 
 
 def rows(text: str) -> Iterator[tuple[int, str]]:
-    """The lines that are no comments, each with its number from 1."""
+    """The lines without comments, each with its number from 1."""
     for number, line in enumerate(text.splitlines(), 1):
         if line and not line.startswith("#"):
             yield number, line

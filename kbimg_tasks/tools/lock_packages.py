@@ -5,11 +5,10 @@ Usage: lock_packages RESOLVED --lock FILE --list FILE --count FILE --clock FILE
 RESOLVED is what the dnf plugin wrote: one package a line, separated by tabs: name-epoch:version,
 checksum, installed bytes, build time, path. `--lock` gets it without the paths, `--list` the paths
 alone (a manifest that rpm reads), `--count` the number of packages, and `--clock` the time of the
-newest package in seconds since the epoch: the one time that a build of just these packages can
-claim for all that it makes itself.
+newest package in seconds since the epoch, which is the time of all files that the build makes.
 
-With `--locked FILE`, what such a run wrote before, the packages must be just those of that file;
-it fails, naming the differences, when they are not.
+With `--locked FILE`, a file that an earlier run wrote, the packages must be exactly those of that
+file. Otherwise the program fails and lists the differences.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def main() -> int:
             print(f"lock_packages: {difference}", file=sys.stderr)
         if differences:
             return 1
-        # For a package that was taken as a file, dnf states less than the lock does.
+        # For a package given as a file, dnf reports less than the lock has.
         packages = [wanted[package.nevra] for package in packages]
     options.lock.write_text("".join(package.line for package in packages), encoding="utf-8")
     options.list.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
@@ -57,7 +56,7 @@ def main() -> int:
 def _differences(
     packages: Sequence[LockedPackage], wanted: Mapping[str, LockedPackage], lock: Path
 ) -> Iterator[str]:
-    """What keeps the resolved packages from being those of the lock, one line each."""
+    """The differences between the resolved packages and the lock, one line each."""
     found = {package.nevra for package in packages}
     for nevra in sorted(found - set(wanted)):
         yield f"{nevra} would be installed, and is not in {lock}"

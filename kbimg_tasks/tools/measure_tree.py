@@ -1,10 +1,10 @@
-"""Check that a root tree fits the ext4 partition meant for it, before an image of it is written.
+"""Check that a root tree fits into its ext4 partition, before an image is written.
 
 Usage: measure_tree TREE --root-mib MIB
 
 Prints the MiB that the tree needs. Counts what mke2fs will use: whole blocks of 4 KiB, an
-extent block for large files, one inode for each name that is not a second hard link; and what the
-file system keeps for itself at that size: inode tables, bitmaps, spare group descriptors, journal.
+extent block for large files, one inode for each name that is not a second hard link; and the
+metadata of a file system of that size: inode tables, bitmaps, spare group descriptors, journal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BLOCK_BYTES = 4096
 INODE_BYTES = 256
 BYTES_AN_INODE = 16384  # mke2fs.conf(5), inode_ratio
 BLOCKS_A_GROUP = 32768
-FAST_LINK_BYTES = 59  # a shorter target lies in the inode itself
+FAST_LINK_BYTES = 59  # a shorter target is stored in the inode
 FIXED_INODES = 11
 # Journal blocks by file system blocks, as e2fsprogs chooses them.
 JOURNALS = ((32768, 1024), (262144, 4096), (524288, 8192), (4194304, 16384), (8388608, 32768))
@@ -58,7 +58,7 @@ def _blocks(status: os.stat_result) -> int:
 
 
 def room(root_mib: int) -> tuple[int, int]:
-    """Blocks and inodes that an ext4 file system of `root_mib` MiB leaves for files."""
+    """Blocks and inodes for files in an ext4 file system of `root_mib` MiB."""
     total = root_mib * MIB // BLOCK_BYTES
     inodes = root_mib * MIB // BYTES_AN_INODE
     groups = -(-total // BLOCKS_A_GROUP)
@@ -83,7 +83,7 @@ def _has_superblock(group: int) -> bool:
 
 
 def mib(blocks: int) -> int:
-    """Whole MiB for so many blocks, rounded up."""
+    """The size of these blocks in MiB, rounded up."""
     return -(-blocks * BLOCK_BYTES // MIB)
 
 

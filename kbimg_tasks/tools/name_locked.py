@@ -2,9 +2,8 @@
 
 Usage: name_locked LOCK CACHE -- COMMAND...
 
-A package whose file is in the cache with the checksum of the lock is named by that file: no
-repository needs to have it any more. The others are named by name, epoch, version, release and
-architecture.
+A package whose file is in the cache with the checksum of the lock is given as that file, so no
+repository needs to have it. The others are given by name, epoch, version, release and architecture.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ def main() -> int:
 
 
 def names(lock: Path, cache: Path) -> list[str]:
-    """The lock's packages as dnf takes them."""
+    """The lock's packages as arguments of dnf."""
     files: dict[str, list[Path]] = {}
     for path in sorted(cache.glob("*/packages/**/*.rpm")):
         files.setdefault(path.name, []).append(path)
     found = []
     for package in lock_format.read(lock):
-        # The epoch is no part of a package file's name.
+        # The name of a package file does not have the epoch.
         candidates = files.get(re.sub(r"-\d+:", "-", package.nevra) + ".rpm", [])
         whole = (str(path) for path in candidates if _has(path, package))
         found.append(next(whole, package.nevra))

@@ -1,10 +1,10 @@
-"""Let GRUB's menu start the root file systems of this disk.
+"""Set the root file systems of this disk in grub.cfg.
 
 Usage: name_slots MENU UUID_A UUID_B
 
-os-agent counts on exactly two lines of the menu that load a kernel from a root file system, the
-first for slot A, the second for slot B. What they name as root becomes the partitions with these
-UUIDs. A menu that names them already is left as it is.
+os-agent expects exactly two lines in grub.cfg that load a kernel from a root file system, the first
+for slot A, the second for slot B. Their root= is set to the partitions with these UUIDs. A file
+that has them already is not changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ KERNEL_LINE = re.compile(r"^(\s*linux.*\sroot=)(\S+)", re.MULTILINE)
 
 
 def main(menu: str, *uuids: str) -> int:
-    """Rewrite the menu, if it must be."""
+    """Rewrite grub.cfg if necessary."""
     path = Path(menu)
     text = path.read_text(encoding="utf-8")
     found = KERNEL_LINE.findall(text)

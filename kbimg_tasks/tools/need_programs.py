@@ -1,10 +1,10 @@
-"""Check that a root file system has the programs that are needed of it.
+"""Check that a root file system has the needed programs.
 
 Usage: need_programs FILES --lacking=TEXT PROGRAM=PACKAGE...
 
 FILES has the path of a file of the root file system on each line; a PROGRAM with slashes is a path,
-another one a name. What is missing is told all at once, each in TEXT, with {program} and {package}
-in it filled in; what is there is printed.
+another one a name. All missing programs are reported, each by TEXT with {program} and {package}
+filled in; programs that exist are printed.
 """
 
 from __future__ import annotations

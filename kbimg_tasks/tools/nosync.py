@@ -1,11 +1,11 @@
-"""Run a program for which fsync(2) and its kin succeed at once and do nothing.
+"""Run a program for which fsync(2) and similar calls succeed at once without effect.
 
 Usage: nosync -- PROGRAM [ARGUMENT]...
 
-mke2fs, debugfs, sfdisk, rpm and dracut each wait until what they wrote has reached the disk. In a
-build that is thrown away when it is interrupted this protects nothing, and it costs more than the
-rest of their work. A seccomp(2) filter answers those system calls; it is inherited by all that the
-program starts. On an architecture that is not listed here the program runs as it is.
+mke2fs, debugfs, sfdisk, rpm and dracut wait until their data is on the disk. An interrupted stage
+is deleted, so this protects nothing, and it takes more time than the rest of their work. A
+seccomp(2) filter answers these system calls; child processes inherit it. On an architecture that is
+not listed here the program runs unchanged.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def program(architecture: int, numbers: Sequence[int]) -> bytes:
 
 
 def install(text: bytes) -> None:
-    """Put the filter on this process; OSError when the kernel refuses it."""
+    """Install the filter for this process. Raises OSError if the kernel refuses it."""
     buffer = ctypes.create_string_buffer(text, len(text))
     header = struct.pack("HxxxxxxP", len(text) // 8, ctypes.addressof(buffer))
     libc = ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,4 @@
-"""Container images in archives: their names and layers, whichever index they have."""
+"""Reads container images in archives: names and layers, with either kind of index."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ZSTD = b"\x28\xb5\x2f\xfd"  # RFC 8878, 3.1.1
 
 
 class ImageEntry(NamedTuple):
-    """An image in an archive: its names, and its layers' members, the lowest first."""
+    """An image in an archive: its names, and the members of its layers, the lowest first."""
 
     names: list[str]
     layers: list[str]
 
 
 def images(archive: tarfile.TarFile) -> Iterator[ImageEntry]:
-    """The images of an archive, by the one or the other kind of index."""
+    """The images of an archive, by either kind of index."""
     members = set(archive.getnames())
     if "manifest.json" in members:
         for entry in read_json(archive, "manifest.json"):
@@ -53,7 +53,7 @@ def of_index(archive: tarfile.TarFile, name: str) -> Iterator[Any]:
     """The manifests of an index and of the indexes in it."""
     for entry in read_json(archive, name)["manifests"]:
         if "index" in entry["mediaType"] or "manifest.list" in entry["mediaType"]:
-            # An index lists platforms; what the engine did not fetch is not in the archive.
+            # An index lists platforms; the archive lacks those that the engine did not fetch.
             yield from (
                 each for each in of_index(archive, blob(entry)) if blob(each) in archive.getnames()
             )
@@ -62,20 +62,20 @@ def of_index(archive: tarfile.TarFile, name: str) -> Iterator[Any]:
 
 
 def blob(entry: Any) -> str:
-    """The member that holds what a descriptor describes."""
+    """The member that a descriptor refers to."""
     return f"blobs/{entry['digest'].replace(':', '/')}"
 
 
 def read_json(archive: tarfile.TarFile, name: str) -> Any:
-    """A member that is JSON."""
+    """The JSON of a member."""
     stream = archive.extractfile(name)
     assert stream is not None
     return json.load(stream)
 
 
 def chosen(found: list[ImageEntry], name: str | None) -> ImageEntry:
-    """The image of that name, or the only one; one that has lost its names, or is named by a
-    digest, may be any."""
+    """The image of that name, or the only one. An image without names, or with a digest as its
+    name, matches any name."""
     matching = [
         image
         for image in found
@@ -91,13 +91,13 @@ def chosen(found: list[ImageEntry], name: str | None) -> ImageEntry:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names mean one image: engines add a registry and a tag."""
+    """Whether two names mean the same image: engines add a registry and a tag."""
     one, other = tagged(one), tagged(other)
     return one == other or other.endswith(f"/{one}") or one.endswith(f"/{other}")
 
 
 class Unpacked:
-    """A layer's tar with zstd's compression, which tarfile does not know, taken off."""
+    """The tar of a layer. zstd, which tarfile does not support, is decompressed."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -123,7 +123,7 @@ class Unpacked:
             shutil.copyfileobj(self._stream, self._process.stdin, BLOCK)
             self._process.stdin.close()
         except OSError:
-            pass  # nobody reads any more
+            pass  # the reader has closed the pipe
 
     def __exit__(self, *_: object) -> None:
         if self._process:

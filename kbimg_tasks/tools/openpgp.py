@@ -1,16 +1,16 @@
-"""Make, check and use the OpenPGP key whose signatures GRUB demands.
+"""Make, check and use the OpenPGP key for the signatures that GRUB verifies.
 
 Usage: openpgp generate FOLDER --name=NAME < PASSPHRASE
        openpgp take FROM FOLDER [--keyring=FOLDER] < PASSPHRASE
        openpgp sign FOLDER --clock=SECONDS FILE=SIGNATURE... < PASSPHRASE
 
-FOLDER gets, or has, `gpg.key`, the public key as GRUB takes it, and `gpg.sec`, the secret one
-behind its passphrase. `take` copies both from FROM and tells what is wrong with them; where FROM
-has no `gpg.sec`, as keys of legacy kbimg, the secret key is looked for in a keyring: in
-root's own unless told.
+FOLDER gets, or has, `gpg.key`, the public key as GRUB reads it, and `gpg.sec`, the secret key,
+encrypted with the passphrase. `take` copies both from FROM and checks them. If FROM has no
+`gpg.sec`, like keys of legacy kbimg, the secret key is taken from a keyring, by default that of
+root.
 
 GnuPG works in a folder in memory: the path of its agent's socket must be short (unix(7): 108
-bytes), and the agent, which remembers passphrases and would let a wrong one pass, ends with it.
+bytes), and the agent, which caches passphrases and would accept a wrong one, ends with it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from kbimg_tasks.tools.user_error import UserError
 
 PUBLIC, SECRET = "gpg.key", "gpg.sec"
 ROOTS_OWN = Path("/root/.gnupg")
-# What of a keyring holds keys, and nothing that listens: GnuPG 2.1 and later.
+# The files of a keyring with keys, without sockets: GnuPG 2.1 and later.
 KEYRING = ("pubring.kbx", "pubring.gpg", "private-keys-v1.d")
 RSA = "1"  # RFC 4880, 9.1; GRUB knows DSA besides, and nothing newer
 TRIAL = b"kbimg\n"
 
 
 class Keyring:
-    """A folder in memory in which GnuPG works, behind one passphrase."""
+    """A folder in memory in which GnuPG works, with one passphrase."""
 
     def __init__(self, passphrase: bytes, name: str = "gnupg") -> None:
         self.passphrase = passphrase
@@ -69,14 +69,14 @@ class Keyring:
 
 
 def generate(folder: Path, passphrase: bytes, name: str) -> None:
-    """A key of 4096 bits without an end: nodes compare no dates."""
+    """Generate a key of 4096 bits that does not expire: nodes do not compare dates."""
     ring = Keyring(passphrase)
     ring.gpg("--quick-generate-key", name, "rsa4096", "sign", "never")
     write(ring, folder)
 
 
 def write(ring: Keyring, folder: Path) -> None:
-    """Both parts of the only key."""
+    """Write both parts of the only key."""
     number = ring.keys("sec")[0]["id"]
     ring.gpg("--output", folder / PUBLIC, "--export", number)
     ring.gpg("--output", folder / SECRET, "--export-secret-keys", number)
@@ -84,7 +84,7 @@ def write(ring: Keyring, folder: Path) -> None:
 
 
 def take(source: Path, folder: Path, passphrase: bytes, elsewhere: Path) -> None:
-    """Check the keys and copy them; the secret one may lie elsewhere. Raises UserError."""
+    """Check the keys and copy them; the secret key can be in a keyring. Raises UserError."""
     if not (source / PUBLIC).is_file():
         raise UserError(f"{source} has no {PUBLIC}, the public OpenPGP key")
     ring = Keyring(passphrase)
@@ -104,7 +104,7 @@ def take(source: Path, folder: Path, passphrase: bytes, elsewhere: Path) -> None
 
 
 def imported(ring: Keyring, path: Path, kind: str) -> str:
-    """The number of the only key in a file, which is in the keyring now. Raises UserError."""
+    """Import the only key in a file. Returns its fingerprint. Raises UserError."""
     try:
         ring.gpg("--import", path)
     except in_memory.Failed as failure:
@@ -156,7 +156,7 @@ def out_of_keyring(keyring: Path, number: str, source: Path, passphrase: bytes) 
 
 
 def sign(folder: Path, passphrase: bytes, clock: str, files: list[str]) -> None:
-    """Detached signatures that carry the clock's time: the same key and file, the same bytes."""
+    """Make detached signatures with the clock's time: the same key and file give the same bytes."""
     ring = Keyring(passphrase)
     ring.gpg("--import", folder / SECRET)
     for pair in files:
@@ -176,7 +176,7 @@ def sign(folder: Path, passphrase: bytes, clock: str, files: list[str]) -> None:
 
 
 def main() -> int:
-    """Do one of the three."""
+    """Run one of the three commands."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     making = commands.add_parser("generate")

@@ -1,4 +1,4 @@
-"""What kbimg reads and changes in a UEFI program (PE/COFF specification of Microsoft)."""
+"""Reads and changes UEFI programs (PE/COFF specification of Microsoft)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECURITY = pefile.DIRECTORY_ENTRY["IMAGE_DIRECTORY_ENTRY_SECURITY"]
 
 
 def section(path: Path, name: str) -> bytes:
-    """The content of a section without the filling at its end. Raises UserError."""
+    """The content of a section without the padding at its end. Raises UserError."""
     program = _opened(path)
     for each in program.sections:
         if _name(program, each) == name:
@@ -22,7 +22,7 @@ def section(path: Path, name: str) -> bytes:
 
 
 def _name(program: pefile.PE, each: pefile.SectionStructure) -> str:
-    """A section's name; one of more than eight characters stands in the table of strings."""
+    """A section's name; one of more than eight characters is in the string table."""
     name = each.Name.rstrip(b"\0").decode()
     if not name.startswith("/"):
         return name
@@ -32,10 +32,10 @@ def _name(program: pefile.PE, each: pefile.SectionStructure) -> str:
 
 
 def unsigned(path: Path) -> bytes:
-    """The program without its signatures, which lie at its end. Raises UserError."""
+    """The program without its signatures, which are at its end. Raises UserError."""
     program = _opened(path)
     place = program.OPTIONAL_HEADER.DATA_DIRECTORY[SECURITY]
-    end = place.VirtualAddress  # of this entry alone an offset in the file
+    end = place.VirtualAddress  # of this entry only: an offset in the file
     place.VirtualAddress = place.Size = 0
     program.OPTIONAL_HEADER.CheckSum = 0
     return bytes(program.write()[: end or None])

@@ -1,4 +1,4 @@
-"""Put what a BIOS starts on a disk image with an MBR.
+"""Write the boot code for a BIOS to a disk image with an MBR.
 
 Usage: place_boot_code DISK BOOT_SECTOR IMAGE --gap-sectors=N
 
@@ -25,7 +25,7 @@ KERNEL_SECTOR_AT, FIRST = 0x5C, 1
 
 
 def checked(boot_sector: bytes, image: bytes, gap_sectors: int) -> None:
-    """UserError unless the two go together and fit."""
+    """Raises UserError unless the two belong together and fit."""
     if len(boot_sector) != SECTOR or not boot_sector.endswith(SIGNATURE):
         raise UserError("expected a boot sector of 512 bytes that ends with 55aa")
     found = int.from_bytes(boot_sector[KERNEL_SECTOR_AT : KERNEL_SECTOR_AT + 8], "little")
@@ -40,7 +40,7 @@ def checked(boot_sector: bytes, image: bytes, gap_sectors: int) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write both, or say in one line why not."""
+    """Write both, or print an error."""
     parser = argparse.ArgumentParser(prog="place_boot_code", allow_abbrev=False)
     for name in ("disk", "boot_sector", "image"):
         parser.add_argument(name, type=Path)

@@ -11,8 +11,8 @@ architecture of the tree's programs, where any of them may run. With `--chroot` 
 the tree, else on the host with the tree at DIR.
 
 It must be the first process of its own mount and PID namespaces, as `unshare --mount --pid --fork`
-makes them: that is what guarantees that no mount outlives it (user_namespaces(7),
-pid_namespaces(7)). In any other place it refuses to work.
+makes them: this guarantees that no mount outlives it (user_namespaces(7), pid_namespaces(7)).
+Otherwise it refuses to run.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def merge(root: str, layers: Sequence[str], upper: str, work: str) -> None:
 
 
 def add_kernel_trees(root: str) -> None:
-    """What a scriptlet expects of a running system, and no device that could do harm."""
+    """Mount what scriptlets expect of a running system, without devices that could do harm."""
     for name in ("proc", "sys", "dev", "run", "tmp"):
         os.makedirs(os.path.join(root, name), exist_ok=True)
     plain = MS_NOSUID | MS_NODEV | MS_NOEXEC
@@ -90,7 +90,7 @@ def add_kernel_trees(root: str) -> None:
 
 
 def bind(source: str, target: str) -> None:
-    """Show `source` at `target`, which is made when it is missing."""
+    """Bind `source` to `target`, which is created if it is missing."""
     if os.path.isdir(source):
         os.makedirs(target, exist_ok=True)
     else:
@@ -107,7 +107,7 @@ def _pair(text: str) -> list[str]:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The command line, as the module's text describes it."""
+    """The parser of the command line."""
     parser = argparse.ArgumentParser(prog="sandboxed", allow_abbrev=False)
     parser.add_argument("--root", required=True)
     parser.add_argument("--layer", action="append", default=[])
@@ -163,7 +163,7 @@ def main(argv: Sequence[str]) -> NoReturn:
     except OSError as error:
         if error.errno != errno.ENOEXEC:
             raise
-        # A script without #! is the shell's, as it is when a shell starts it.
+        # A script without #! is run by the shell, as a shell would do.
         os.execv("/bin/sh", ["/bin/sh", *options.program])
 
 

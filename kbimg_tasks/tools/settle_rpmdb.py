@@ -1,10 +1,10 @@
-"""Let rpm's database be read where it cannot be written.
+"""Make rpm's database readable on a read-only file system.
 
 Usage: settle_rpmdb FOLDER
 
-rpm keeps its SQLite database in write-ahead mode, which needs files beside it that a reader may
-have to make (https://www.sqlite.org/wal.html#read_only_databases). With a rollback journal, one
-that nobody changes is one file. A folder with a database of another kind is left as it is.
+rpm's SQLite database is in write-ahead mode, in which a reader may have to create further files
+(https://www.sqlite.org/wal.html#read_only_databases). With a rollback journal it is one file. A
+database of another kind is not changed.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 Usage: sign_efi KEYS --clock=SECONDS PROGRAM=SIGNED... < PASSPHRASE
 
-KEYS has `rsa4BIOS.key` and `rsa4BIOS.crt`. Signatures that a program has are taken off first: of
-several, one by a key that was revoked would be enough to have it refused (UEFI specification,
-32.5.3.3). The time in the signature is the clock's where faketime(1) is installed, and else that of
-signing, by which two builds then differ: neither program has an option for it.
+KEYS has `rsa4BIOS.key` and `rsa4BIOS.crt`. Existing signatures are removed first: a program is
+refused if one of its signatures is by a revoked key (UEFI specification, 32.5.3.3). The time in the
+signature is the clock's if faketime(1) is installed. Otherwise it is the current time, by which two
+builds differ: neither signing program has an option for it.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from kbimg_tasks.tools import in_memory, pe
 from kbimg_tasks.tools.trust_names import CERTIFICATE, KEY, NICKNAME
 from kbimg_tasks.tools.user_error import UserError
 
-# The decrypted key of one process's life.
+# The decrypted key, in memory of this process.
 LOCAL = b"kbimg\n"
 
 
 def at(clock: int) -> list[str]:
-    """What a program runs behind to take the clock's time for the present one."""
+    """The command prefix that makes a program use the clock's time."""
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(clock))
     return ["faketime", "-f", moment] if shutil.which("faketime") else []
 
 
 def by_sbsign(keys: Path, passphrase: bytes, clock: int, program: Path, signed: Path) -> None:
-    """sbsign has no option for a passphrase: it gets the key in a file in memory."""
+    """Sign with sbsign, which has no option for a passphrase: it gets the key in a file in
+    memory."""
     key = in_memory.run(
         ["openssl", "pkey", "-in", keys / KEY, "-passin", f"file:{in_memory.file(passphrase)}"]
     )
@@ -51,7 +52,8 @@ def by_sbsign(keys: Path, passphrase: bytes, clock: int, program: Path, signed: 
 
 
 def by_pesign(keys: Path, passphrase: bytes, clock: int, program: Path, signed: Path) -> None:
-    """Not every pesign takes a passphrase from a file: it gets a database in memory without one."""
+    """Sign with pesign. Not every version reads a passphrase from a file, so it gets a database in
+    memory without one."""
     database, container = in_memory.HOME / "certdb", in_memory.HOME / "key.p12"
     if not database.exists():
         database.mkdir(mode=0o700)

@@ -2,9 +2,9 @@
 
 Usage: sparse_copy IMAGE DISK --at-mib MIB
 
-Holes stay holes: the data is found by SEEK_DATA (lseek(2)) and copied by the kernel
-(copy_file_range(2)), so the cost is that of the data and not that of the partition's size. The
-target must read as zeros where the image has holes, as a new disk image does.
+Holes stay holes: SEEK_DATA (lseek(2)) finds the data and the kernel copies it (copy_file_range(2)),
+so the time depends on the data, not on the partition's size. The target must have zeros where the
+image has holes, like a new disk image.
 """
 
 from __future__ import annotations

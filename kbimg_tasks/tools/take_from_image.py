@@ -1,4 +1,4 @@
-"""Take the root tree's tar out of an upgrade image, and look whether a disk can be made of it.
+"""Extract the tar of the root tree from an upgrade image, and check that a disk can be made of it.
 
 Usage: take_from_image ARCHIVE TARGET --file=NAME [--name=IMAGE] --clock=FILE
                        --grub=PATH --menu=PATH --grubenv=PATH
@@ -23,7 +23,7 @@ from kbimg_tasks.tools.oci import BLOCK, DELETED, ImageEntry, Unpacked, chosen, 
 from kbimg_tasks.tools.user_error import UserError
 
 VERITY = "update-root.img"
-# What a disk is made of. os-agent is what makes an image one of KubeOS.
+# The files that a disk needs. os-agent identifies an image of KubeOS.
 WANTED = {
     "boot/vmlinuz": "a kernel",
     "boot/initramfs.img": "an initramfs",
@@ -33,7 +33,7 @@ STARTING = {"menu": "GRUB's menu", "grubenv": "GRUB's environment", "grub": "GRU
 
 
 def copy_out(archive: tarfile.TarFile, image: ImageEntry, wanted: str, target: Path) -> None:
-    """Write one file of the image, of the topmost layer that has it."""
+    """Write one file of the image, from the topmost layer that has it."""
     seen: list[str] = []
     for member in reversed(image.layers):
         stream = archive.extractfile(member)
@@ -63,7 +63,7 @@ def copy_out(archive: tarfile.TarFile, image: ImageEntry, wanted: str, target: P
 
 
 def newest(tar: Path, wanted: Mapping[str, str]) -> int:
-    """The time of the newest file of a root tree, when it has all that is `wanted`, by its path."""
+    """The time of the newest file in a root tree that has all `wanted` paths."""
     missing, time = dict(wanted), 0
     with tarfile.open(tar, "r:") as tree:
         for entry in tree:
@@ -81,7 +81,7 @@ def newest(tar: Path, wanted: Mapping[str, str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Take it out, or say in one line why it cannot be used."""
+    """Extract the tar, or print an error."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("archive", type=Path)
     parser.add_argument("target", type=Path)

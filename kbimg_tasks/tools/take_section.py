@@ -1,4 +1,4 @@
-"""Take what a distribution has put into its UEFI programs.
+"""Extract sections of a distribution's UEFI programs.
 
 Usage: take_section sbat PROGRAM > TARGET
        take_section vendor-certificates SHIM FOLDER
@@ -46,7 +46,7 @@ def certificates(content: bytes) -> Iterator[bytes]:
 
 
 def main(wanted: str, program: Path, *folder: Path) -> int:
-    """Print, or write files."""
+    """Print SBAT, or write the certificates."""
     try:
         if wanted == "sbat":
             sys.stdout.buffer.write(pe.section(program, ".sbat").rstrip(b"\0"))

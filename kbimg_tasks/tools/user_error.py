@@ -1,4 +1,4 @@
-"""The exception whose text is for the user."""
+"""The exception for errors that are reported to the user."""
 
 from __future__ import annotations
 

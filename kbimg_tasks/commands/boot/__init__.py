@@ -1,1 +1,1 @@
-"""`kbimg boot`: start what was built in QEMU."""
+"""`kbimg boot`: boot a built image in QEMU."""

@@ -1,4 +1,4 @@
-"""QEMU's machine types, and what of QEMU and its firmware this host has."""
+"""QEMU's machine types, and the QEMU programs and firmware of this host."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Board:
     """QEMU's machine type for an architecture, and where its firmware is installed.
 
     `uefi` are pairs of firmware code and empty variable store, as distributions install them;
-    `secure_uefi` are those with Secure Boot, and `secure` the arguments that keep the guest from
-    writing their variables past the firmware. `emulated` is the processor where it is emulated;
-    `emulated_with_secure` are processor and count where it is emulated with Secure Boot.
+    `secure_uefi` are those with Secure Boot, and `secure` the arguments that let only the firmware
+    write its variables. `emulated` is the processor model for emulation, `emulated_with_secure` the
+    model and the number of processors for emulation with Secure Boot.
     """
 
     kind: str

@@ -1,7 +1,8 @@
-"""Starts what was built in QEMU, with a terminal as its serial line.
+"""Boots a built image in QEMU, with the terminal as its serial console.
 
-What the machine changes is thrown away: it has a copy of the disk. Of an image that is not verified
-the copy's menu is told to let the kernel speak on the serial line, as an operator would in GRUB.
+The machine gets a copy of the disk, so its changes are discarded. If the image is not verified, the
+copy's grub.cfg gets the kernel argument for the serial console, which an operator would add in
+GRUB.
 """
 
 from __future__ import annotations
@@ -44,17 +45,17 @@ from kbimg_tasks.tools.trust_names import DER, revoked_certificate
 from kbimg_tasks.tools.units import MIB
 from kbimg_tasks.tools.user_error import UserError
 
-# What the installer holds to be the least (data/dracut/91kubeos-install), rounded up.
+# The smallest disk that the installer accepts (data/dracut/91kubeos-install), rounded up.
 OWNER = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # EFI_GLOBAL_VARIABLE, UEFI specification 3.3
 BY_DHCP_PREFIX = 24
-# The result that only verified disks have: their boot partition, with the certificates to enroll.
+# A result that only verified images have: the boot partition, with the certificates to enroll.
 VERIFIED = "update-boot.img"
 ADAPTERS = {"/dev/vda": "virtio-blk-pci", "/dev/nvme0n1": "nvme"}
 
 
 @frozen
 class Request:
-    """Which machine is wanted."""
+    """The machine to start."""
 
     config: Config
     layout: Layout
@@ -64,7 +65,7 @@ class Request:
 
 
 def boot_disk(asked: Request, say: Callable[[str], None]) -> int:
-    """Start system.img of the output directory; QEMU's exit status. Raises UserError."""
+    """Boot system.img of the output directory. Returns QEMU's exit status. Raises UserError."""
     if (asked.layout.out / VERIFIED).exists() and not asked.config.dm_verity:
         raise UserError(
             f"the disk in {asked.layout.out} is verified, and "
@@ -85,8 +86,8 @@ def boot_disk(asked: Request, say: Callable[[str], None]) -> int:
 
 
 def _firmware(asked: Request, disk: Path, folder: Path) -> Firmware:
-    """The firmware that starts a copy of system.img, which is made to use the serial console where
-    it is not verified."""
+    """The firmware for a copy of system.img. If the image is not verified, the copy is changed to
+    use the serial console."""
     if asked.config.dm_verity:
         boot = _result(asked, VERIFIED, "vm-img")
         return SecureBoot(_enrolled(boot, folder, asked.architecture))
@@ -96,8 +97,8 @@ def _firmware(asked: Request, disk: Path, folder: Path) -> Firmware:
 
 
 def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
-    """Start what pxe_img made on a machine with an empty disk, which installs itself from a server
-    of its own network, and goes on into the system; QEMU's exit status. Raises UserError."""
+    """Boot the results of pxe_img on a machine with an empty disk, which installs the system from a
+    server on its own network and then starts it. Returns QEMU's exit status. Raises UserError."""
     pxe, layout = asked.config.pxe_config, asked.layout
     if pxe is None:
         raise UserError(f"{asked.config.path.name}: booting pxe-img needs a table [pxe_config]")
@@ -131,7 +132,7 @@ def boot_installer(asked: Request, say: Callable[[str], None]) -> int:
 def addresses(pxe: PxeConfig) -> Addresses:
     """A user network with the addresses in the installer's configuration.
 
-    Raises UserError when there is no such network.
+    Raises UserError if no network has these addresses.
     """
     prefix = pxe.netmask or BY_DHCP_PREFIX
     net = IPv4Network(f"{pxe.server_ip}/{prefix}", strict=False)
@@ -155,7 +156,7 @@ def addresses(pxe: PxeConfig) -> Addresses:
 
 @contextmanager
 def _served(asked: Request, pxe: PxeConfig) -> Iterator[int]:
-    """The port of this machine at which what pxe_img made is served meanwhile."""
+    """Serve the results of pxe_img. Yields the port on this machine."""
     files = pxe_serve.files_of(asked.layout.out, pxe.rootfs_name, pxe.server_ip, asked.architecture)
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
@@ -169,13 +170,13 @@ def _served(asked: Request, pxe: PxeConfig) -> Iterator[int]:
 def _run(machine: VirtualMachine, ssh_port: int | None, say: Callable[[str], None]) -> int:
     if ssh_port:
         say(f"ssh -p {ssh_port} root@127.0.0.1")
-    say("Ctrl-A X ends it, Ctrl-A H lists other keys; what it changes is thrown away.")
+    say("Ctrl-A X ends it, Ctrl-A H lists other keys; its changes are discarded.")
     return run_on_terminal(machine)
 
 
 @contextmanager
 def _folder(layout: Layout) -> Iterator[Path]:
-    """A place for the machine's own files; what a killed one leaves there `doit clean` deletes."""
+    """A folder for the machine's files. If the process is killed, `doit clean` deletes them."""
     folder = layout.partial(f"boot-{os.getpid()}")
     folder.mkdir(parents=True, mode=0o700)
     try:
@@ -208,7 +209,7 @@ def _use_serial_console(
 
 
 def _enrolled(boot: Path, folder: Path, architecture: Architecture) -> Path:
-    """A store of variables of a firmware in which the image's certificates are enrolled."""
+    """A variable store of the firmware with the image's certificates enrolled."""
     certificate, revoked, store = (
         folder / name for name in (DER, revoked_certificate(1), "enrolled.fd")
     )

@@ -7,7 +7,7 @@ from typing import Union
 
 from attrs import frozen
 
-# The controller of a kind of disk, where that is a device of its own.
+# The controller of a kind of disk, if it is a separate device.
 CONTROLLERS = {"scsi-hd": ("-device", "virtio-scsi-pci")}
 
 
@@ -21,7 +21,8 @@ class Drive:
     adapter: str = "virtio-blk-pci"
 
     def argv(self, *, is_first: bool) -> tuple[str, ...]:
-        """With `is_first` the firmware starts from it, whatever its boot entries say."""
+        """QEMU's arguments. With `is_first` the firmware boots from this disk, whatever its boot
+        entries say."""
         identity = ",serial=kbimg" if self.adapter == "nvme" else ""
         first = ",bootindex=1" if is_first else ""
         return (
@@ -35,7 +36,7 @@ class Drive:
 
 @frozen
 class Kernel:
-    """A kernel, an initramfs and their command line, started instead of the disk."""
+    """A kernel, an initramfs and the kernel command line, booted instead of the disk."""
 
     image: Path
     initramfs: Path
@@ -84,7 +85,7 @@ class Addresses:
 
 @frozen
 class UserNetwork:
-    """QEMU's own network, which needs no rights.
+    """QEMU's user network, which needs no privileges.
 
     `ssh_port` of this host leads to the machine's SSH server. `served` are addresses of the
     network, each with a command that answers connections to its port 80.
@@ -114,10 +115,10 @@ class UserNetwork:
 
 @frozen
 class Tap:
-    """A TAP interface that is there already, in the network namespace `namespace`.
+    """An existing TAP interface in the network namespace `namespace`.
 
-    The machine starts from it when its disk does not start, by UEFI's driver: the adapter's own ROM
-    is left out, because it is an iPXE.
+    The machine boots from it by UEFI's driver if the disk does not boot. The adapter's ROM is left
+    out, because it is an iPXE.
     """
 
     interface: str

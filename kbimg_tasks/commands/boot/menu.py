@@ -1,4 +1,4 @@
-"""GRUB's menu on a disk image, read and written in its place by mtools or e2fsprogs."""
+"""Reads and writes grub.cfg in a disk image, by mtools or e2fsprogs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ KERNEL_LINE = re.compile(r"(?m)^(\s*linux .*)$")
 
 @frozen
 class Menu:
-    """The menu on a disk image that is not verified: on its ESP or, with `is_legacy`, on the ext4
-    that GRUB reads where a BIOS starts it."""
+    """grub.cfg in a disk image that is not verified: on the ESP or, with `is_legacy`, on the ext4
+    file system that GRUB reads when it is booted by a BIOS."""
 
     disk: Path
     is_legacy: bool = False
@@ -28,12 +28,12 @@ class Menu:
     def read(self) -> str:
         """Its text."""
         text = self._debugfs("cat /grub.cfg") if self.is_legacy else self._mtools("mtype", ON_ESP)
-        if "menuentry" not in text:  # debugfs succeeds whatever happens
+        if "menuentry" not in text:  # debugfs returns 0 even if it fails
             raise UserError(f"{self.disk.name} has no menu of GRUB where it is looked for")
         return text
 
     def write(self, text: str, folder: Path) -> None:
-        """Replace it; `folder` is for a file to do so with."""
+        """Replace the text; `folder` is for a temporary file."""
         edited = folder / "grub.cfg"
         edited.write_text(text, encoding="utf-8")
         if self.is_legacy:
@@ -50,7 +50,7 @@ class Menu:
 
 
 def with_console(text: str, serial: str) -> str:
-    """A menu whose kernels speak on the screen and on a serial line."""
+    """A grub.cfg whose kernels use the screen and a serial console."""
     return KERNEL_LINE.sub(rf"\1 {consoles(serial)}", text)
 
 

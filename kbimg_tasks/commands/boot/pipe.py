@@ -14,7 +14,7 @@ BLOCK = 1 << 16
 
 
 def main(port: str) -> None:
-    """Until one side ends."""
+    """Copy data until one side closes."""
     with socket.create_connection(("127.0.0.1", int(port))) as line:
 
         def upwards() -> None:

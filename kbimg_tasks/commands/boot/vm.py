@@ -51,14 +51,14 @@ class VirtualMachine:
 
     @property
     def log(self) -> Path:
-        """Everything that the machine wrote on its console."""
+        """The log of the serial console."""
         return self.folder / "console.log"
 
 
 @frozen
 class Host:
     """What this host runs a machine with: QEMU, its accelerator, and the files of UEFI's code and
-    of the machine's own variables, unless it has a BIOS."""
+    of the machine's variables, unless it has a BIOS."""
 
     emulator: str
     accelerator: str
@@ -66,7 +66,7 @@ class Host:
 
 
 def start(machine: VirtualMachine):
-    """Start it; the process ends with this one. It waits for a reader of its console."""
+    """Start QEMU, which ends with this process. It waits until its console is connected."""
     program, *arguments = _command(machine, _sockets(machine))
     with open(machine.folder / "qemu.log", "wb") as log:
         return plumbum.local[program].popen(
@@ -75,15 +75,15 @@ def start(machine: VirtualMachine):
 
 
 def run_on_terminal(machine: VirtualMachine) -> int:
-    """Run it to its end with the caller's terminal as its serial line, and QEMU's monitor behind
-    Ctrl-A; QEMU's exit status."""
+    """Run the machine with the caller's terminal as its serial console; Ctrl-A C switches to QEMU's
+    monitor. Returns QEMU's exit status."""
     program, *arguments = _command(machine, ("-serial", "mon:stdio"))
     process = plumbum.local[program].popen(arguments, stdin=None, stdout=None, stderr=None)
     return int(process.wait())
 
 
 def argv(machine: VirtualMachine, host: Host, serial: tuple[str, ...]) -> list[str]:
-    """QEMU's command line; `serial` are the arguments for its serial line."""
+    """QEMU's command line; `serial` are the arguments for the serial console."""
     board = BOARDS[machine.architecture.name]
     is_secure = isinstance(machine.firmware, SecureBoot)
     processor, count = _processors(machine, board, host.accelerator)
@@ -101,8 +101,8 @@ def argv(machine: VirtualMachine, host: Host, serial: tuple[str, ...]) -> list[s
         *("-smp", str(count)),
         *("-m", str(machine.memory_mib)),
         *(_flash(*host.uefi) if host.uefi else ()),
-        # With a boot order of QEMU's, the firmware drops the boot entries that the disk's own
-        # programs have made.
+        # If QEMU sets the boot order, the firmware deletes the boot entries that programs on the
+        # disk have made.
         *machine.drive.argv(is_first=not is_secure),
         *(machine.kernel.argv() if machine.kernel else ()),
         *machine.network.argv(),
@@ -114,7 +114,7 @@ def argv(machine: VirtualMachine, host: Host, serial: tuple[str, ...]) -> list[s
 
 
 def _processors(machine: VirtualMachine, board: Board, accelerated_by: str) -> tuple[str, int]:
-    """The processor's model, and how many there are."""
+    """The model and the number of processors."""
     if accelerated_by != EMULATION:
         return "max", machine.processors
     if isinstance(machine.firmware, SecureBoot) and board.emulated_with_secure:
@@ -147,7 +147,7 @@ def _command(machine: VirtualMachine, serial: tuple[str, ...]) -> list[str]:
 
 
 def _uefi(machine: VirtualMachine, board: Board) -> tuple[Path, Path] | None:
-    """UEFI's code, and the variable store of this machine, made before its first start."""
+    """UEFI's code, and the variable store of this machine, created before its first start."""
     wanted = machine.firmware
     if isinstance(wanted, Bios):
         return None

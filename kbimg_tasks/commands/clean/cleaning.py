@@ -116,7 +116,7 @@ class Cleaning:
 
 
 def take(layout: Layout) -> None:
-    """Lock the output directory, so that no build starts in it, nor one of legacy kbimg."""
+    """Lock the output directory, so that neither a build nor legacy kbimg starts in it."""
     private = layout.private
     if private.is_dir() and not private.is_symlink():
         lock.hold(layout)

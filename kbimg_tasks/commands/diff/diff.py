@@ -29,7 +29,7 @@ EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of its arguments."""
+    """The parser of the arguments."""
     made = argparse.ArgumentParser(
         PROGRAM,
         description="Show what changed between two images.",
@@ -80,7 +80,7 @@ def _read(path: Path, folder: Path) -> Contents:
 
 
 def compare(old: Contents, new: Contents) -> Changes:
-    """All that differs. The folders that `read` unpacked to must still exist. Raises UserError and
+    """All differences. The folders that `read` unpacked to must still exist. Raises UserError and
     OSError."""
     installed = packages(old), packages(new)
     files = image_changes.of_files(old, new)

@@ -53,7 +53,7 @@ def _packages(changes: Changes, shown: int | None) -> list[str]:
 
 
 def _section(title: str, lines: list[str], shown: int | None, count: int = 0) -> list[str]:
-    """A heading with a count and the lines below it; nothing without lines."""
+    """A heading with the number of lines, and the lines; nothing if there are none."""
     if not lines:
         return []
     cut = lines[:shown]
@@ -75,13 +75,13 @@ def _package_line(change: PackageChange) -> str:
 
 
 def _file_lines(files: Iterable[FileChange]) -> list[str]:
-    """A line for each; a directory that came or went stands for all that is in it."""
+    """A line for each change; an added or removed directory stands for its content."""
     below: dict[str, list[FileChange]] = {}
     tops: dict[str, str] = {}
     for change in files:
         if change.old is None or change.new is None:
             top = tops.get(change.path.rpartition("/")[0], change.path)
-            if change.path:  # a tar need not have an entry for its top
+            if change.path:  # a tar can lack an entry for its top directory
                 tops[change.path] = top
         else:
             top = change.path
@@ -131,7 +131,7 @@ def _grown(count: int) -> str:
 
 
 def _safe(words: str) -> str:
-    """Text out of an image without what would command a terminal."""
+    """Text from an image without terminal control sequences."""
     return "".join(
         one
         if one.isprintable() or one == "\t"
@@ -141,7 +141,7 @@ def _safe(words: str) -> str:
 
 
 def as_json(old: Contents, new: Contents, changes: Changes) -> str:
-    """One object for programs, with everything."""
+    """All differences as one JSON object."""
     value = {
         "equal": changes.are_none,
         "old": _side(old),

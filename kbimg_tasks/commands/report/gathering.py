@@ -41,7 +41,7 @@ def report(
     config: Config, planned: Plan, images: Collection[str], layout: Layout, name: str, now: float
 ) -> Report:
     """The report of these images. `name` is what the user calls the configuration, `now` is in
-    seconds since the epoch. Raises OSError where something cannot be read."""
+    seconds since the epoch. Raises OSError if something cannot be read."""
     checks = (stage.name for image in images for stage in planned.order_only.get(image, ()))
     stages = planned.standing_under((*images, *checks))
     results = tuple(
@@ -74,8 +74,8 @@ def report(
 
 
 def states(stages: Iterable[Stage], layout: Layout) -> tuple[StageState, ...]:
-    """The state of each stage. A stage that depends on an outdated one is outdated too, even if
-    that one may turn out the same."""
+    """The state of each stage. A stage that depends on an outdated one is outdated too, even if the
+    new result can be the same."""
     found: dict[str, StageState] = {}
     for stage in stages:
         needs = tuple(dict.fromkeys(need.stage for need in stage.needs()))

@@ -14,12 +14,12 @@ from attrs import frozen
 
 SWEEPS = 24
 SETTLING_SWEEPS = 600
-# Long arrows are to be straight between their ends: weights of the connection of two nodes, of a
+# Long arrows should be straight between their ends: weights of the connection of two nodes, of a
 # node and a bend, and of two bends. The idea is that of Gansner, Koutsofios, North and Vo ("A
 # Technique for Drawing Directed Graphs", 1993), who take 1, 2 and 8; that leaves small steps.
 WEIGHTS = (1.0, 2.0, 40.0)
 Needs = Mapping[str, Sequence[str]]
-"""For each node the nodes that its arrows come from, which stand before it in the mapping."""
+"""For each node the nodes that its arrows come from; these precede it in the mapping."""
 
 
 @frozen
@@ -32,7 +32,7 @@ class Point:
 
 @frozen
 class Bend:
-    """Where an arrow passes a layer between its ends."""
+    """The point where an arrow passes a layer between its ends."""
 
     source: str
     target: str
@@ -50,7 +50,7 @@ class Arrow:
 
 @frozen
 class Drawing:
-    """Where everything is; the leftmost edge of any node is at 0."""
+    """The places of all nodes and arrows; the leftmost edge of any node is at 0."""
 
     nodes: dict[str, Point]
     arrows: tuple[Arrow, ...]
@@ -75,8 +75,8 @@ def reduced(needs: Needs) -> dict[str, tuple[str, ...]]:
 
 
 def layers(needs: Needs) -> dict[str, int]:
-    """The layer of each node: as low as its sources demand, and then as near as can be to what it
-    is needed for, so that no arrow is longer than it must be."""
+    """The layer of each node: below its sources, and as near as possible to the nodes that need it,
+    so that arrows are short."""
     found: dict[str, int] = {}
     for node, sources in needs.items():
         found[node] = max((found[source] + 1 for source in sources), default=0)
@@ -154,8 +154,8 @@ def _ordered(
     above: Mapping[Item, Sequence[Item]],
     below: Mapping[Item, Sequence[Item]],
 ) -> list[list[Item]]:
-    """The order with the fewest crossings of those met while layers are sorted by turns, from above
-    and from below, by the mean place of what their items are connected with."""
+    """The order with the fewest crossings found. Layers are sorted in turns from above and from
+    below, by the mean position of the items that theirs are connected with."""
     best, fewest = [list(row) for row in rows], crossings(rows, below)
     for sweep in range(SWEEPS):
         order = range(1, len(rows)) if sweep % 2 == 0 else range(len(rows) - 2, -1, -1)
@@ -180,14 +180,15 @@ def _placed(
     widths: Mapping[Item, float],
     gap: float,
 ) -> dict[Item, float]:
-    """The middle of each item: layers are moved by turns towards what they are connected with."""
+    """The middle of each item: layers are moved in turns towards the items they are connected
+    with."""
     x: dict[Item, float] = {}
     for row in rows:
         x.update(
             zip(row, apart([0.0] * len(row), [1.0] * len(row), [widths[item] for item in row], gap))
         )
     for sweep in range(SWEEPS + SETTLING_SWEEPS):
-        # At first from one side by turns; then both ways, so that none is preferred in the end.
+        # First from one side in turns, then from both, so that neither is preferred in the end.
         sides = [(above,), (below,)][sweep % 2] if sweep < SWEEPS else (above, below)
         for row in rows if sweep % 2 == 0 else reversed(rows):
             wanted, weights = [], []
@@ -223,7 +224,7 @@ def apart(
 
 @frozen
 class Block:
-    """Neighbours that touch; `pull` is the weighted sum of where they want the first to be."""
+    """Neighbours that touch; `pull` is the weighted sum of the wanted positions of the first."""
 
     pull: float
     weight: float

@@ -1,4 +1,4 @@
-"""The content of a report as values, apart from where it is read and how it is drawn."""
+"""The content of a report as values, independent of reading and drawing."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class PartitionUse:
 
 @frozen
 class Disk:
-    """The planned partitions; `was_read` says whether there was an image to look into."""
+    """The planned partitions; `was_read` says whether an image was read."""
 
     table: Table
     uses: tuple[PartitionUse, ...]
@@ -82,7 +82,7 @@ class Disk:
 
 @frozen
 class PackageSize:
-    """A package with its architecture and version, and what it takes when installed."""
+    """A package with its architecture and version, and its installed size."""
 
     name: str
     installed_bytes: int
@@ -90,8 +90,8 @@ class PackageSize:
 
 @frozen
 class ResultFile:
-    """A file for the user; `allocated_bytes` is what it takes of the disk. Without `sha256` it has
-    no checksum file and was too large to be read."""
+    """A file for the user; `allocated_bytes` is its disk space. `sha256` is empty if it has no
+    checksum file and was too large to be read."""
 
     name: str
     size_bytes: int

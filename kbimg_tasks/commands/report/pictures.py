@@ -1,4 +1,4 @@
-"""Where the marks of a report's pictures are: pure geometry.
+"""The geometry of a report's pictures.
 
 The graph of stages is measured in pixels of its own. The disk and the timeline are as wide as the
 page, so their places are in percent of it.
@@ -17,7 +17,7 @@ from kbimg_tasks.commands.report.model import Disk, PartitionUse, Run, StageStat
 NODE_WIDTH, NODE_HEIGHT = 176, 46
 NODE_GAP, BEND_WIDTH, LAYER_HEIGHT, MARGIN = 20, 8, 84, 8
 ARROWHEAD = 7
-# Narrower than this, a part of the disk could not be seen.
+# The smallest width at which a part of the disk is visible.
 SEEN_PERCENT = 0.8
 # The numbers under the disk are this far apart at least: 24 of the 340 pixels of a phone.
 BADGE_PERCENT = 7.0
@@ -123,7 +123,7 @@ def strips(disk: Disk) -> tuple[Strip, ...]:
 
 
 def seen(shares: Sequence[float], least: float) -> list[float]:
-    """Shares of 100 with none under `least`: the large ones give up what the small ones need."""
+    """Shares of 100, each at least `least`: the large ones give up what the small ones need."""
     small = [share < least for share in shares]
     left = 100 - least * sum(small)
     rest = sum(share for share, is_small in zip(shares, small) if not is_small)

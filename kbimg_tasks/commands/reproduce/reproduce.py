@@ -24,8 +24,8 @@ MASKS = {"one": 0o022, "another-and-longer": 0o077}
 
 @frozen
 class Attempt:
-    """One of the two builds. They differ in what differs between two hosts, as far as one host can
-    vary it: docs/design.md lists what it cannot."""
+    """One of the two builds. They differ as builds on two hosts do, as far as one host can vary it:
+    docs/design.md lists what it cannot vary."""
 
     name: str
     host: str
@@ -56,10 +56,10 @@ def reproduce(
     asked: Variables,
     say: Callable[[str], None],
 ) -> None:
-    """Build twice and compare. Raises UserError; equal builds are deleted, others stay.
+    """Build twice and compare. Raises UserError. Equal builds are deleted, others stay.
 
     `protected` are folders that cannot be made again, such as keys: both builds get a copy. Each
-    build has a store of its own, so that packages are installed twice; downloads are shared.
+    build has its own store, so packages are installed twice; downloads are shared.
     """
     folder = asked.layout.private / "reproduce"
     remove.delete(folder)

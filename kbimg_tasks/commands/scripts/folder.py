@@ -31,7 +31,7 @@ def is_ours(folder: Path) -> bool:
 
 
 def is_partial(folder: Path) -> bool:
-    """Whether it is a plan that is being written, or whose writing was killed."""
+    """Whether the folder is a plan that was not written completely."""
     return bool(_PARTIAL.fullmatch(folder.name)) and folder.is_dir() and not folder.is_symlink()
 
 
@@ -50,9 +50,10 @@ def _template(name: str) -> str:
 
 
 def write(image: str, summary: str, stages: Sequence[Stage], layout: Layout) -> Path:
-    """Write the plan of an image into the output directory; the script that runs all of it.
+    """Write the plan of an image into the output directory. Returns the path of the script that
+    runs it.
 
-    An earlier plan is replaced, anything else of that name is not. Raises UserError.
+    An earlier plan is replaced, but no other folder of that name. Raises UserError.
     """
     place = layout.out / NAME
     partial = layout.out / f".{NAME}.{os.getpid()}"

@@ -1,7 +1,7 @@
 """Stages as shell scripts that do what the runner does. Pure: text from values.
 
-Each command is that of the step which the runner would run. What the runner does around it
-(namespaces, environment, publishing) are functions of `data/plan/environment.sh`.
+Each command is the one that the runner would run. Namespaces, environment and publishing are
+functions of `data/plan/environment.sh`.
 """
 
 from __future__ import annotations
