@@ -12,7 +12,7 @@ from kbimg_tasks.cli import main
 from kbimg_tasks.commands.diff import diff
 from kbimg_tasks.host.installation import DATA
 from kbimg_tasks.plan.kinds import KINDS
-from kbimg_tasks.session.request import KNOWN, Word
+from kbimg_tasks.session.request import KNOWN, Argument
 from kbimg_tasks.tasks.loader import Tasks
 
 # Verbs whose words are read by a parser of their own.
@@ -79,7 +79,7 @@ def _usage(action: argparse.Action) -> str:
     return many.get(str(action.nargs), _value(action))
 
 
-def words() -> tuple[tuple[str, Word], ...]:
+def words() -> tuple[tuple[str, Argument], ...]:
     """NAME=VALUE, each with its meaning."""
     return tuple(KNOWN.items())
 

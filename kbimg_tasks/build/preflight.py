@@ -73,7 +73,7 @@ def _namespaces() -> Iterator[str]:
     tried = process.run(["sh", "-c", ":"])
     if tried.returncode != 0:
         yield (
-            f"cannot create a mount namespace: {process.complaint(tried)}. In a "
+            f"cannot create a mount namespace: {process.error_line(tried)}. In a "
             "chroot, its top must be a mount point; in a container, CAP_SYS_ADMIN is needed"
         )
 
@@ -84,7 +84,7 @@ def _emulation(stages: Iterable[Stage]) -> Iterator[str]:
         if machine != platform.machine():
             tried = process.run([sys.executable, "-m", EMULATION, machine])
             if tried.returncode != 0:
-                yield process.complaint(tried)
+                yield process.error_line(tried)
 
 
 def _selinux() -> Iterator[str]:

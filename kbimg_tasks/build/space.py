@@ -18,7 +18,7 @@ USUAL_TREE_MIB = 600
 # With less free space than this, a program most likely failed because the disk is full.
 SCARCE_MIB = 8
 # Error messages for ENOSPC: that of strerror(3), and those of single programs.
-COMPLAINTS = (
+MESSAGES = (
     "no space left",
     "disk full",
     "not enough free space",
@@ -46,7 +46,7 @@ def free_mib(folder: Path) -> int:
 def is_exhausted(layout: Layout, said: Iterable[str]) -> bool:
     """Whether a program failed because a disk is full."""
     text = "\n".join(said).lower()
-    return any(complaint in text for complaint in COMPLAINTS) or any(
+    return any(message in text for message in MESSAGES) or any(
         free_mib(folder) < SCARCE_MIB for folder in (layout.out, layout.cache)
     )
 

@@ -100,8 +100,8 @@ class Reader:
         except Wrong as wrong:
             self._wrong(at, wrong, value, is_secret=meta["secret"])
         except Several as several:
-            for index, complaint, element in several.wrongs:
-                self._wrong((*at, index), complaint, element)
+            for index, found, element in several.wrongs:
+                self._wrong((*at, index), found, element)
                 wrong_elements.add(index)
         if at == RPMLIST and isinstance(value, list):
             draft[attribute.name] = tuple(

@@ -27,7 +27,7 @@ class Several(Exception):
         self.wrongs = wrongs
 
 
-Judge = Callable[[Any], Any]
+Check = Callable[[Any], Any]
 # Python's syntax of a named group, which differs from ECMA-262.
 GROUP = re.compile(r"\(\?P<\w+>")
 
@@ -37,16 +37,16 @@ class Rule:
     """Called with a TOML value, returns the model's value or raises Wrong. `schema` can accept
     values that the rule rejects, if JSON Schema cannot express the rule."""
 
-    judge: Judge
+    check: Check
     schema: Mapping[str, Any]
 
     def __call__(self, value: Any) -> Any:
-        return self.judge(value)
+        return self.check(value)
 
 
-def by_schema(**schema: Any) -> Callable[[Judge], Rule]:
+def by_schema(**schema: Any) -> Callable[[Check], Rule]:
     """Makes a validating function a rule."""
-    return lambda judge: Rule(judge, schema)
+    return lambda check: Rule(check, schema)
 
 
 def ecma_262(pattern: str) -> str:

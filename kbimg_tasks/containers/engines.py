@@ -75,7 +75,7 @@ class Engine:
         argv = (self.name, *_filled(self.load, str(archive)))
         done = process.run(argv)
         if done.returncode != 0:
-            raise UserError(f"{' '.join(argv)}: {process.complaint(done)}")
+            raise UserError(f"{' '.join(argv)}: {process.error_line(done)}")
 
     def saving(self, image: str) -> tuple[str, ...]:
         """The command that writes an image to its standard output."""

@@ -29,7 +29,7 @@ def push(archive: Path, image: str) -> None:
         [CLIENT, "copy", "--quiet", *plain, f"oci-archive:{archive}", f"docker://{image}"]
     )
     if done.returncode != 0:
-        raise UserError(f"{image}: {process.complaint(done)}")
+        raise UserError(f"{image}: {process.error_line(done)}")
 
 
 def _is_loopback(registry: str) -> bool:

@@ -46,8 +46,8 @@ def run(
     except OSError as error:
         raise UserError(f"{argv[0]}: {error.strerror}") from error
     if done.returncode != 0:
-        complaint = " ".join((done.stderr.strip() or done.stdout.strip()).split())
+        output = " ".join((done.stderr.strip() or done.stdout.strip()).split())
         raise UserError(
-            f"{argv[0]} failed with status {done.returncode}: {complaint[-SHOWN_CHARACTERS:]}"
+            f"{argv[0]} failed with status {done.returncode}: {output[-SHOWN_CHARACTERS:]}"
         )
     return done.stdout

@@ -70,14 +70,14 @@ class Contents:
     files."""
 
     path: Path
-    room: Path
+    unpacked: Path
     entries: dict[str, Entry] = Factory(dict)
 
     def text(self, path: str) -> str | None:
         """The content of a small file of /etc that everybody can read; None if it was not unpacked
         or is not text."""
         try:
-            content = _text_at(path, self.room).read_bytes()
+            content = _text_at(path, self.unpacked).read_bytes()
             # The entry of a higher layer, which replaces it, may not have been unpacked.
             if b"\0" in content or hashlib.sha256(content).hexdigest() != self.entries[path].sha256:
                 return None
@@ -88,7 +88,7 @@ class Contents:
     @property
     def database(self) -> Path | None:
         """The folder of rpm's database, if the tree has one."""
-        folders = (self.room / str(number) for number in range(len(DATABASES)))
+        folders = (self.unpacked / str(number) for number in range(len(DATABASES)))
         return next(
             (
                 folder
@@ -110,10 +110,10 @@ class Contents:
         return sum(entry.bytes for entry in self.entries.values() if not entry.again)
 
 
-def read(path: Path, room: Path, archives: Sequence[str] = ()) -> Contents:
+def read(path: Path, unpacked: Path, archives: Sequence[str] = ()) -> Contents:
     """The contents of an image; for a directory, those of the first of `archives` that it has.
     Raises UserError, with a text that names the file."""
-    contents = Contents(path, room)
+    contents = Contents(path, unpacked)
     try:
         _read_image(_archive(path, archives), contents)
     except UserError as error:
@@ -205,7 +205,7 @@ def _entry(
         return first._replace(again=True)
     if content is not None:
         made = Entry("file", member.mode, owner, member.size, attributes=attributes)
-        return made._replace(sha256=_sum(content, _kept_at(path, made, contents.room)))
+        return made._replace(sha256=_sum(content, _kept_at(path, made, contents.unpacked)))
     target = member.linkname
     if member.isdev() and not member.isfifo():
         target = f"{member.devmajor}:{member.devminor}"
@@ -222,21 +222,21 @@ def _sum(content: IO[bytes], kept_at: Path) -> str:
     return digest.hexdigest()
 
 
-def _kept_at(path: str, entry: Entry, room: Path) -> Path:
+def _kept_at(path: str, entry: Entry, unpacked: Path) -> Path:
     """The path that a file is unpacked to; /dev/null for files of which only the digest is
     needed."""
     folder, _, name = path.rpartition("/")
     if folder in DATABASES:
-        place = room / str(DATABASES.index(folder))
+        place = unpacked / str(DATABASES.index(folder))
         place.mkdir(exist_ok=True)
         return place / name
     if path.startswith(CONFIGURATION) and entry.is_public and entry.bytes <= TEXT_BYTES:
-        return _text_at(path, room)
+        return _text_at(path, unpacked)
     return Path(os.devnull)
 
 
-def _text_at(path: str, room: Path) -> Path:
-    return room / hashlib.sha256(os.fsencode(path)).hexdigest()
+def _text_at(path: str, unpacked: Path) -> Path:
+    return unpacked / hashlib.sha256(os.fsencode(path)).hexdigest()
 
 
 def results(folder: Path) -> list[Path]:

@@ -59,7 +59,7 @@ def follow(argv: Sequence[str], told: Callable[[str], None]) -> int:
             raise
 
 
-def complaint(ended: Ended[str]) -> str:
+def error_line(ended: Ended[str]) -> str:
     """The last line of the error output of a failed program."""
     lines = (ended.stderr or ended.stdout).strip().splitlines()
     return lines[-1] if lines else f"exit status {ended.returncode}"

@@ -26,7 +26,7 @@ COLUMN = 24
 
 
 @frozen
-class Word:
+class Argument:
     """An argument: its purpose, and its value, one of `choices` or what `value` describes."""
 
     meaning: str
@@ -41,27 +41,29 @@ class Word:
 
 FILE, FOLDER = "FILE", "DIR"
 KNOWN = {
-    "config": Word("configuration file; default: kbimg.toml", FILE),
-    "out": Word("output directory; default: scripts-auto", FOLDER),
-    "arch": Word(
+    "config": Argument("configuration file; default: kbimg.toml", FILE),
+    "out": Argument("output directory; default: scripts-auto", FOLDER),
+    "arch": Argument(
         "architecture of the image (also amd64, arm64); default: that of this machine",
         choices=tuple(ARCHITECTURES),
     ),
-    "offline": Word("1: use the downloaded packages, contact no repository", choices=SWITCH),
-    "lock": Word(
+    "offline": Argument("1: use the downloaded packages, contact no repository", choices=SWITCH),
+    "lock": Argument(
         "lock file of exact packages: write_lock writes it (default: kbimg.lock), builds use it",
         FILE,
     ),
-    "engine": Word("container engine to load from and save to; default: auto", choices=ENGINES),
-    "push": Word(
+    "engine": Argument("container engine to load from and save to; default: auto", choices=ENGINES),
+    "push": Argument(
         "registry and name to push upgrade_img or admin_container to", "REGISTRY/NAME:TAG"
     ),
-    "cache": Word(f"folder of downloaded packages and the store; default: {CACHE}", FOLDER),
-    "store_gib": Word(f"size limit of the store in GiB; default: {STORE_GIB:g}", "GIB"),
-    "image": Word("image that plan writes scripts for; default: vm_img", choices=KINDS),
-    "address": Word("address of pxe_serve; default: pxe_config.server_ip", "IP[:PORT]"),
-    "json": Word("1: check prints one JSON document", choices=SWITCH),
-    "force": Word("1: clean and cleanup end the processes that use their files", choices=SWITCH),
+    "cache": Argument(f"folder of downloaded packages and the store; default: {CACHE}", FOLDER),
+    "store_gib": Argument(f"size limit of the store in GiB; default: {STORE_GIB:g}", "GIB"),
+    "image": Argument("image that plan writes scripts for; default: vm_img", choices=KINDS),
+    "address": Argument("address of pxe_serve; default: pxe_config.server_ip", "IP[:PORT]"),
+    "json": Argument("1: check prints one JSON document", choices=SWITCH),
+    "force": Argument(
+        "1: clean and cleanup end the processes that use their files", choices=SWITCH
+    ),
 }
 
 

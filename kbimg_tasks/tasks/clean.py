@@ -74,13 +74,13 @@ def _stop_unless_done(do: Callable[..., None], paths: Sequence[Path]) -> None:
     # doit prints an exception of a clean action, and then exits with status 0.
     try:
         do(paths, print)
-    except UserError as complaint:
-        raise SystemExit(str(complaint)) from None
+    except UserError as error:
+        raise SystemExit(str(error)) from None
 
 
 def _recover(cleaning: Cleaning, say: Callable[[str], None]) -> TaskFailed | None:
     try:
         cleaning.recover(leftovers.unfinished(cleaning.layout), say)
-    except UserError as complaint:
-        return TaskFailed(str(complaint))
+    except UserError as error:
+        return TaskFailed(str(error))
     return None

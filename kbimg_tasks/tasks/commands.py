@@ -36,7 +36,10 @@ def tasks(command: Command) -> Iterator[dict[str, Any]]:
         is_aside=True,
     )
     yield graph.note(
-        "words", "list the arguments NAME=VALUE", partial(_list_words, command), is_aside=True
+        "arguments",
+        "list the arguments NAME=VALUE",
+        partial(_list_arguments, command),
+        is_aside=True,
     )
     yield graph.note(
         "plan",
@@ -98,7 +101,7 @@ def _check(command: Command) -> None:
         raise UserError("")
 
 
-def _list_words(command: Command) -> None:
+def _list_arguments(command: Command) -> None:
     command.display.say(request.listed())
 
 
@@ -127,7 +130,7 @@ def _reproduce(command: Command) -> None:
             for artifact in stage.artifacts
             if artifact.is_result and artifact.name != contents.PROGRAMS
         ),
-        key=_telling,
+        key=_by_detail,
     )
     kept = tuple(
         command.layout.published(artifact)
@@ -137,7 +140,7 @@ def _reproduce(command: Command) -> None:
     reproduce(DEFAULT_IMAGE, tuple(results), kept, command.asked, command.display.say)
 
 
-def _telling(result: str) -> tuple[bool, str]:
+def _by_detail(result: str) -> tuple[bool, str]:
     """Sort key: results that are compared by file come before those compared by block."""
     return not result.endswith(".tar"), result
 

@@ -189,8 +189,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         end = take(options.source, options.folder, in_memory.first_line())
-    except (UserError, in_memory.Failed) as complaint:
-        print(f"efi_key: {complaint}", file=sys.stderr)
+    except (UserError, in_memory.Failed) as error:
+        print(f"efi_key: {error}", file=sys.stderr)
         return 1
     options.not_after.write_text(f"{end}\n", encoding="ascii")
     return 0

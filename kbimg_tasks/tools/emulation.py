@@ -150,5 +150,5 @@ def _enter_user_namespace() -> None:
 if __name__ == "__main__":
     try:
         enable(sys.argv[1])
-    except UserError as complaint:
-        sys.exit(str(complaint))
+    except UserError as error:
+        sys.exit(str(error))

@@ -57,7 +57,7 @@ def _blocks(status: os.stat_result) -> int:
     return int(stat.S_ISLNK(status.st_mode) and status.st_size > FAST_LINK_BYTES)
 
 
-def room(root_mib: int) -> tuple[int, int]:
+def capacity(root_mib: int) -> tuple[int, int]:
     """Blocks and inodes for files in an ext4 file system of `root_mib` MiB."""
     total = root_mib * MIB // BLOCK_BYTES
     inodes = root_mib * MIB // BYTES_AN_INODE
@@ -94,12 +94,12 @@ def main() -> int:
     parser.add_argument("--root-mib", type=int, required=True)
     options = parser.parse_args()
     blocks, inodes = need(options.tree)
-    has_blocks, has_inodes = room(options.root_mib)
+    has_blocks, has_inodes = capacity(options.root_mib)
     if blocks > has_blocks or inodes > has_inodes:
         overhead = options.root_mib - mib(has_blocks)
         print(
             f"measure_tree: the root tree needs {mib(blocks)} MiB and {inodes} inodes, but a root "
-            f"partition of {options.root_mib} MiB has room for {mib(has_blocks)} MiB and "
+            f"partition of {options.root_mib} MiB holds {mib(has_blocks)} MiB and "
             f"{has_inodes} inodes; set disk_partition.root to {mib(blocks) + overhead + 64} "
             "or more, or install less",
             file=sys.stderr,

@@ -199,8 +199,8 @@ def main() -> int:
             take(options.source, options.folder, passphrase, options.keyring)
         else:
             sign(options.folder, passphrase, options.clock, options.files)
-    except (UserError, in_memory.Failed) as complaint:
-        print(f"openpgp: {complaint}", file=sys.stderr)
+    except (UserError, in_memory.Failed) as error:
+        print(f"openpgp: {error}", file=sys.stderr)
         return 1
     return 0
 

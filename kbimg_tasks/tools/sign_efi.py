@@ -115,8 +115,8 @@ def main() -> int:
             bare.write_bytes(pe.unsigned(Path(program)))
             signer(options.keys, passphrase, options.clock, bare, Path(signed))
             Path(signed).chmod(0o644)
-    except (UserError, in_memory.Failed, OSError) as complaint:
-        print(f"sign_efi: {complaint}", file=sys.stderr)
+    except (UserError, in_memory.Failed, OSError) as error:
+        print(f"sign_efi: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -53,8 +53,8 @@ def main(wanted: str, program: Path, *folder: Path) -> int:
             return 0
         for number, der in enumerate(certificates(pe.section(program, ".vendor_cert")), 1):
             (folder[0] / revoked_certificate(number)).write_bytes(der)
-    except UserError as complaint:
-        print(f"take_section: {complaint}", file=sys.stderr)
+    except UserError as error:
+        print(f"take_section: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kbimg_tasks.commands.clean.leftovers import everything, former, unfinished
+from kbimg_tasks.commands.clean.leftovers import everything, legacy, unfinished
 from kbimg_tasks.diagnostics.figures import readable
 from kbimg_tasks.host import holders, mounts, remove
 from kbimg_tasks.steps.layout import Layout
@@ -128,7 +128,7 @@ def test_a_command_cannot_write_to_the_terminal(namespace, tmp_path: Path):
 
 def test_nothing_is_listed_where_nothing_is(tmp_path: Path):
     layout = Layout(tmp_path / "scripts-auto")
-    assert everything(layout, ["system.img"]) == unfinished(layout) == former(layout) == ()
+    assert everything(layout, ["system.img"]) == unfinished(layout) == legacy(layout) == ()
 
 
 def test_the_lock_goes_last(tmp_path: Path):

@@ -134,10 +134,7 @@ TERMS = {
     r"unsynced": "nosync",
 }
 # Where such a word has its plain meaning, or is a name or text that reaches steps and images.
-PLAIN = {
-    "sum": ("kbimg_tasks/commands/report/layered.py",),
-    "room": ("docs/generator/picture.py", "kbimg_tasks/tools/measure_tree.py"),
-}
+PLAIN = {"sum": ("kbimg_tasks/commands/report/layered.py",), "room": ("docs/generator/picture.py",)}
 # Code in f-strings, which is no text.
 CODE = re.compile(r"\{[^{}]*\}")
 
@@ -187,7 +184,7 @@ def test_each_thing_is_called_by_its_standard_term():
     [
         ('"""What the former\n    tool leaves."""', 1),
         ("# The tool before kbimg complains.", 2),
-        ('f"{process.complaint(done)} failed"', 0),
+        ('f"{process.error_line(done)} failed"', 0),
         ("the SHA-256 sum of the index, a checksum", 1),
         ("# Make room, and start again.", 1),
         ("# fixed, checked and reported", 0),

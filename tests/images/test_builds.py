@@ -121,7 +121,7 @@ def test_a_tree_too_large_is_refused_with_both_sizes(tiny_repo, tmp_path):
     done = run_doit(tmp_path, "vm_img")
     assert done.returncode != 0
     assert "the root tree needs" in done.stdout
-    assert "but a root partition of 256 MiB has room for" in done.stdout
+    assert "but a root partition of 256 MiB holds" in done.stdout
     assert ": disk_partition.root: " in done.stdout
     left = {path.name for path in (tmp_path / "scripts-auto").iterdir()} - {".kbimg"}
     assert left <= {"packages.txt", "sbom.cdx.json"}

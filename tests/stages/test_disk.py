@@ -137,7 +137,7 @@ def test_what_is_below_an_ext4_name_with_odd_characters(layout):
 def test_nothing_is_published_when_a_step_fails(layout):
     publish(layout, FILES)
     (layout.published(HIGH) / "large").write_bytes(os.urandom(300 << 20))
-    with pytest.raises(StageFailed, match="a root partition of 256 MiB has room for"):
+    with pytest.raises(StageFailed, match="a root partition of 256 MiB holds"):
         make_all(layout)
     assert not (layout.out / "system.img").exists()
     assert not layout.stamp("system_img").exists()

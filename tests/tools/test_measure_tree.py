@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kbimg_tasks.host.installation import DATA
-from kbimg_tasks.tools.measure_tree import BLOCK_BYTES, need, room
+from kbimg_tasks.tools.measure_tree import BLOCK_BYTES, capacity, need
 
 
 def make(tree: Path, image: Path, mib: int) -> bool:
@@ -29,7 +29,7 @@ def make(tree: Path, image: Path, mib: int) -> bool:
 def test_what_is_let_through_fits_and_little_is_refused(tmp_path, mib):
     tree = tmp_path / "tree"
     tree.mkdir()
-    blocks, _ = room(mib)
+    blocks, _ = capacity(mib)
     for number in range(200):
         (tree / f"small-{number}").write_bytes(b"x" * 100)
     used, _ = need(tree)
@@ -52,7 +52,7 @@ def test_a_tree_that_is_too_large_is_refused_with_both_sizes(tool, tmp_path):
     done = tool("measure_tree", tmp_path, "--root-mib", "256")
     assert done.returncode == 1
     assert "needs 301 MiB" in done.stderr
-    assert "a root partition of 256 MiB has room for 2" in done.stderr
+    assert "a root partition of 256 MiB holds 2" in done.stderr
     assert "set disk_partition.root to" in done.stderr
 
 

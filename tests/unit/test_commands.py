@@ -39,14 +39,14 @@ def test_list_works_without_a_configuration(tmp_path: Path):
 
 def test_what_users_name_is_listed_before_what_builds_make(tmp_path: Path):
     names = [line.split()[0] for line in run_doit(tmp_path, "list").stdout.splitlines()]
-    assert names[:6] == [*KINDS, "check", "words"]
+    assert names[:6] == [*KINDS, "check", "arguments"]
     first = names.index("ready")
     assert all(name not in names[:first] for name in STAGES)
     assert not set(names[first:]) & {"plan", "report", "store", "prune", "cleanup", "demo_repo"}
 
 
 def test_the_words_of_the_command_line(tmp_path: Path):
-    printed = run_doit(tmp_path, "words").stdout
+    printed = run_doit(tmp_path, "arguments").stdout
     assert [
         line.split("=")[0] for line in printed.splitlines() if "=" in line.split("  ")[0]
     ] == list(request.KNOWN)

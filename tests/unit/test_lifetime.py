@@ -17,7 +17,7 @@ KBIMG = (sys.executable, "-m", "kbimg_tasks.cli.main")
     "argv",
     [
         (*DOIT, "list"),
-        (*DOIT, "words"),
+        (*DOIT, "arguments"),
         (*DOIT, "check"),
         (*KBIMG, "doit", "list"),
         (*KBIMG, "check"),

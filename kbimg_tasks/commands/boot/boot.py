@@ -250,6 +250,6 @@ def _program(*argv: str, hint: str = "") -> None:
     except FileNotFoundError as error:
         raise UserError(f"there is no {error.filename} here") from error
     if done.returncode != 0:
-        why = f"{Path(argv[0]).name}: {process.complaint(done)}"
+        why = f"{Path(argv[0]).name}: {process.error_line(done)}"
         missing = hint and "No module named" in why
         raise UserError(hint if missing else why)

@@ -57,5 +57,5 @@ def with_console(text: str, serial: str) -> str:
 def _run(*argv: str) -> str:
     done = process.run(argv)
     if done.returncode != 0:
-        raise UserError(f"{argv[0]}: {process.complaint(done)}")
+        raise UserError(f"{argv[0]}: {process.error_line(done)}")
     return done.stdout

@@ -100,7 +100,7 @@ class Cleaning:
 
     def _remove(self, path: Path, release: Release) -> None:
         # Processes in a tree of legacy kbimg have outlived it, and may still write there.
-        if path in leftovers.former_trees(self.layout):
+        if path in leftovers.legacy_trees(self.layout):
             release.end(path, holders.holding([mounts.own_place(path)]), "is in use")
         try:
             release.unmount(path)
@@ -120,7 +120,7 @@ def take(layout: Layout) -> None:
     private = layout.private
     if private.is_dir() and not private.is_symlink():
         lock.hold(layout)
-    path = layout.out / leftovers.FORMER_LOCK
+    path = layout.out / leftovers.LEGACY_LOCK
     try:
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:

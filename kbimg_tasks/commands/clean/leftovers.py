@@ -14,27 +14,27 @@ from kbimg_tasks.commands.scripts import folder as plan_folder
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.stage import Stage
 
-FORMER_TREES = ("rootfs", "mnt")
-FORMER_LOCK = "test.lock"
+LEGACY_TREES = ("rootfs", "mnt")
+LEGACY_LOCK = "test.lock"
 # The only directory that legacy kbimg works in. In another directory a folder `mnt` is the user's,
 # unless the lock of legacy kbimg is next to it.
-FORMER_PLACE = "scripts-auto"
+LEGACY_PLACE = "scripts-auto"
 # In the head of every report: it distinguishes a report from a user's file of that name.
 REPORT_MARK = b'<meta name="generator" content="kbimg">'
 HEAD_BYTES = 1024
 
 
-def former_trees(layout: Layout) -> tuple[Path, ...]:
+def legacy_trees(layout: Layout) -> tuple[Path, ...]:
     """The work trees of legacy kbimg."""
-    is_its_place = layout.out.resolve().name == FORMER_PLACE or layout.out.name == FORMER_PLACE
-    if not is_its_place and not (layout.out / FORMER_LOCK).is_file():
+    is_its_place = layout.out.resolve().name == LEGACY_PLACE or layout.out.name == LEGACY_PLACE
+    if not is_its_place and not (layout.out / LEGACY_LOCK).is_file():
         return ()
-    return _there(layout.out / name for name in FORMER_TREES)
+    return _there(layout.out / name for name in LEGACY_TREES)
 
 
-def former(layout: Layout) -> tuple[Path, ...]:
+def legacy(layout: Layout) -> tuple[Path, ...]:
     """All leftovers of legacy kbimg; its lock last, because it identifies the trees."""
-    return former_trees(layout) + _there([layout.out / FORMER_LOCK])
+    return legacy_trees(layout) + _there([layout.out / LEGACY_LOCK])
 
 
 def everything(layout: Layout, results: Collection[str]) -> tuple[Path, ...]:
@@ -44,7 +44,7 @@ def everything(layout: Layout, results: Collection[str]) -> tuple[Path, ...]:
     """
     names = {*results, *_stamped_results(layout)}
     found = [
-        *former(layout),
+        *legacy(layout),
         *_there(layout.out / name for name in sorted(names)),
         *filter(plan_folder.is_ours, [layout.out / plan_folder.NAME]),
         *filter(_is_report, [layout.report]),
@@ -72,7 +72,7 @@ def of_stage(stage: Stage, layout: Layout) -> tuple[Path, ...]:
 def unfinished(layout: Layout) -> tuple[Path, ...]:
     """What no finished result needs: partial files, stages without a stamp, and the leftovers of
     legacy kbimg."""
-    found = [*former(layout), *_half_written(layout)]
+    found = [*legacy(layout), *_half_written(layout)]
     if _is_own(layout, layout.private / "partial"):
         found += _there([layout.private / "partial"])
     for path in _stages(layout):
