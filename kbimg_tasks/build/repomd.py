@@ -15,7 +15,7 @@ from typing import Callable
 
 from attrs import frozen
 
-from kbimg_tasks.config.repo_file import Repository
+from kbimg_tasks.config.repository import Repository
 from kbimg_tasks.tools.units import MIB
 
 # For each response: without a network, a build should not wait long.

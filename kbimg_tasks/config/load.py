@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from kbimg_tasks.config.files import Files
 from kbimg_tasks.config.kind import Kind
 from kbimg_tasks.config.model import ARRAYS, TABLES, Config
 from kbimg_tasks.config.reader import Reader
+from kbimg_tasks.config.repository import Repository
 from kbimg_tasks.diagnostics.problem import ConfigError, Problem
 from kbimg_tasks.machine.architecture import X86_64, Architecture
 
@@ -30,10 +31,11 @@ def load(
     drafts = reader.tables(found.values)
     for option, message in checks.all_problems(drafts, found.values, kinds, architecture):
         reader.add(option, message)
-    problems = [*reader.problems, *_repository_problems(drafts, started_in, reader.tables_read)]
+    repositories, problems = _repositories(drafts, started_in, reader.tables_read)
+    problems = [*reader.problems, *problems]
     if problems:
         raise ConfigError(problems)
-    return Config(full, document=found.document, **_parts(drafts))
+    return Config(full, document=found.document, repositories=repositories, **_parts(drafts))
 
 
 def configured(path: Path, started_in: Path, kinds: Collection[Kind]) -> tuple[str, ...]:
@@ -59,17 +61,22 @@ def _parts(drafts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _repository_problems(
+def _repositories(
     drafts: dict[str, Any], started_in: Path, tables_read: Collection[str]
-) -> Iterator[Problem]:
-    """The errors in the repository files that these tables name."""
-    paths = (
-        drafts.get(table, {}).get("repo_path")
-        for table in ("from_repo", "admin_container")
-        if table in tables_read
-    )
-    for path in dict.fromkeys(filter(None, paths)):
+) -> tuple[dict[Path, tuple[Repository, ...]], list[Problem]]:
+    """The repositories of each valid repository file, and the errors in the others. Errors count
+    only if the images read the table that names the file."""
+    tables: dict[Path, list[str]] = {}
+    for table in ("from_repo", "admin_container"):
+        path = drafts.get(table, {}).get("repo_path")
+        if path:
+            tables.setdefault(path, []).append(table)
+    found: dict[Path, tuple[Repository, ...]] = {}
+    problems: list[Problem] = []
+    for path, named_by in tables.items():
         try:
-            repo_file.repositories(path, source.name_as_typed(path, started_in))
+            found[path] = repo_file.repositories(path, source.name_as_typed(path, started_in))
         except ConfigError as error:
-            yield from error.problems
+            if any(table in tables_read for table in named_by):
+                problems += error.problems
+    return found, problems

@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from kbimg_tasks.config.document import Document
+from kbimg_tasks.config.repository import Repository
 from kbimg_tasks.config.tables import (
     AdminContainer,
     ChrootScript,
@@ -43,6 +44,8 @@ class Config:
     persist_mkdir: PersistMkdir = PersistMkdir()
     dm_verity: DmVerity | None = None
     document: Document = field(default=Document(), eq=False, repr=False)
+    # The repositories of each valid repository file.
+    repositories: Mapping[Path, tuple[Repository, ...]] = field(factory=dict, eq=False, repr=False)
 
     @property
     def is_legacy(self) -> bool:
@@ -60,6 +63,10 @@ class Config:
             from_repo=repo and evolve(repo, legacy_bios=False),
             from_dockerimg=image and evolve(image, legacy_bios=False),
         )
+
+    def repositories_of(self, file: Path | None) -> tuple[Repository, ...]:
+        """The repositories of a repository file; none without a file, or if it is not valid."""
+        return self.repositories.get(file, ()) if file else ()
 
     def problem(self, option: Option, message: str, severity: str = ERROR) -> Problem:
         """A problem of an option or table, such as ("grub", "passwd")."""

@@ -16,9 +16,9 @@ from attrs import field, frozen
 from kbimg_tasks.config import redaction
 from kbimg_tasks.config.document import Document
 from kbimg_tasks.config.quoting import quoted
+from kbimg_tasks.config.repository import Repository
 from kbimg_tasks.config.secret import Hidden
 from kbimg_tasks.diagnostics.problem import ConfigError, Problem, Span
-from kbimg_tasks.machine.architecture import Architecture
 from kbimg_tasks.tools.units import MIB
 
 SOURCES = ("baseurl", "mirrorlist", "metalink")
@@ -28,26 +28,7 @@ FALSE = ("0", "no", "false", "off")
 MAIN = "main"  # options of dnf itself, which a repository file can also contain
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]+")
 SCHEMES = ("http", "https", "ftp", "file")
-VARIABLES = re.compile(r"\$(?:basearch|arch)\b|\$\{(?:basearch|arch)\}")
 LARGEST_BYTES = MIB
-
-
-@frozen
-class Repository:
-    """One repository. Its addresses may hold dnf's variables, such as `$basearch`, and
-    credentials."""
-
-    id: str
-    baseurl: tuple[str, ...]
-    mirrorlist: str | None
-    metalink: str | None
-    enabled: bool
-    username: str = ""
-    password: Hidden | None = None
-
-    def addresses(self, architecture: Architecture) -> tuple[str, ...]:
-        """Its addresses, with dnf's variables for the architecture in place (dnf.conf(5))."""
-        return tuple(VARIABLES.sub(architecture.name, url) for url in self.baseurl)
 
 
 def repositories(path: Path, shown: str = "") -> tuple[Repository, ...]:

@@ -6,13 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from kbimg_tasks.config.repo_file import Repository, repositories
+from kbimg_tasks.config.repository import Repository
 from kbimg_tasks.machine.architecture import Architecture
-
-
-def of_file(path: Path | None) -> tuple[Repository, ...]:
-    """The repositories of a repository file; none if the file does not exist."""
-    return repositories(path) if path and path.is_file() else ()
 
 
 def local_indexes(repos: Iterable[Repository], architecture: Architecture) -> tuple[Path, ...]:

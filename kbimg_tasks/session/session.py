@@ -11,7 +11,7 @@ from attrs import frozen
 from kbimg_tasks.config.kind import Kind
 from kbimg_tasks.config.load import load
 from kbimg_tasks.config.model import Config
-from kbimg_tasks.config.repo_file import Repository
+from kbimg_tasks.config.repository import Repository
 from kbimg_tasks.diagnostics.problem import WARNING, ConfigError, Problem
 from kbimg_tasks.plan.images import Plan, plan
 from kbimg_tasks.plan.kinds import DEFAULT_IMAGE, KINDS, admin_container
@@ -100,8 +100,8 @@ def _planned(asked: Variables, images: tuple[str, ...], config: Config, builder:
     if uefi_only and config.is_legacy:
         warnings = (_ignored(config, uefi_only[0]),)
         config = config.for_uefi()
-    repos = repositories.of_file(config.from_repo.repo_path if config.from_repo else None)
-    admin_repos = repositories.of_file(admin_container.repository(config))
+    repos = config.repositories_of(config.from_repo.repo_path if config.from_repo else None)
+    admin_repos = config.repositories_of(admin_container.repository(config))
     source = engine.EngineImage.of(config, asked.engine, asked.layout)
     given = Given(
         asked.architecture,

@@ -11,7 +11,7 @@ import pytest
 import web
 
 from kbimg_tasks.build import repomd
-from kbimg_tasks.config.repo_file import Repository
+from kbimg_tasks.config.repository import Repository
 from kbimg_tasks.config.secret import Hidden
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbimg_tasks.config.repo_file import Repository, repositories
+from kbimg_tasks.config.repo_file import repositories
+from kbimg_tasks.config.repository import Repository
 from kbimg_tasks.diagnostics.problem import ConfigError
 from kbimg_tasks.diagnostics.show import Painter
 
