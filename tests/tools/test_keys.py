@@ -17,6 +17,7 @@ from kbimg_tasks.host.installation import PARENT
 from kbimg_tasks.stages import keys
 from kbimg_tasks.steps.args import Secret
 from kbimg_tasks.steps.layout import Layout
+from kbimg_tasks.tools import checksum
 
 # RSA keys of 4096 bits take too long for a quick run.
 pytestmark = pytest.mark.image
@@ -242,17 +243,14 @@ def test_a_key_of_another_kind(own: Path, tmp_path: Path):
     assert "expected a Secure Boot key of RSA, found" in done.stderr
 
 
+def another_key(folder: Path) -> Path:
+    key = folder / "other.key"
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key)
+    return key
+
+
 def test_a_certificate_of_another_key(own: Path, tmp_path: Path):
-    openssl(
-        "genpkey",
-        "-algorithm",
-        "RSA",
-        "-pkeyopt",
-        "rsa_keygen_bits:2048",
-        "-out",
-        tmp_path / "other.key",
-    )
-    certificate(own, tmp_path / "other.key")
+    certificate(own, another_key(tmp_path))
     done = take_efi(own, tmp_path)
     assert done.returncode == 1
     assert "the Secure Boot key is not that of rsa4BIOS.der" in done.stderr
@@ -281,6 +279,78 @@ def test_no_secret_in_the_clear_reaches_a_disk(made: Path):
             assert EFI.strip().encode() not in content and GRUB.strip().encode() not in content
 
 
+def unsigned_program() -> Path:
+    """An EFI program of this host without a signature: iPXE, of Debian or openEuler."""
+    places = ("/usr/lib/ipxe/snponly.efi", "/usr/share/ipxe/ipxe-snponly-x86_64.efi")
+    return next(Path(place) for place in places if Path(place).exists())
+
+
+@pytest.fixture(scope="module")
+def signed(made: Path, tmp_path_factory) -> Path:
+    """A folder with the opened keys, an EFI program and a file with an OpenPGP signature."""
+    folder = tmp_path_factory.mktemp("signed")
+    assert take_efi(made, folder).returncode == 0
+    assert take_openpgp(made, folder).returncode == 0
+    program, file = folder / "kernel.efi", folder / "grub.cfg"
+    done = in_memory(
+        "sign_efi",
+        folder / "taken",
+        "--clock=1700000000",
+        f"{unsigned_program()}={program}",
+        stdin=EFI,
+    )
+    assert done.returncode == 0, done.stderr
+    file.write_text("set timeout=5\n")
+    done = in_memory(
+        "openpgp", "sign", folder / "taken", "--clock=1700000000", f"{file}={file}.sig", stdin=GRUB
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def check_signatures(keys: Path, folder: Path) -> subprocess.CompletedProcess:
+    return in_memory(
+        "check_signatures", keys, 1, folder / "kernel.efi", folder / "grub.cfg", stdin=""
+    )
+
+
+def test_good_signatures_are_reported_with_checksums(signed: Path):
+    done = check_signatures(signed / "taken", signed)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        f"{checksum.of_file(signed / name)}  {kind:<11}  {name}"
+        for name, kind in (("kernel.efi", "Secure Boot"), ("grub.cfg", "OpenPGP"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "spoiled", ["changed file", "no signature", "unsigned program", "changed program", "other key"]
+)
+def test_a_bad_signature_is_named(signed: Path, own: Path, tmp_path: Path, spoiled: str):
+    folder = Path(shutil.copytree(signed, tmp_path / "signed"))
+    keys, name = folder / "taken", "grub.cfg"
+    if spoiled == "changed file":
+        (folder / name).write_text("set timeout=6\n")
+    elif spoiled == "no signature":
+        (folder / f"{name}.sig").unlink()
+    elif spoiled == "unsigned program":
+        name = "kernel.efi"
+        shutil.copy(unsigned_program(), folder / name)
+    elif spoiled == "changed program":
+        name = "kernel.efi"
+        content = bytearray((folder / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (folder / name).write_bytes(content)
+    else:
+        name = "kernel.efi"
+        certificate(own, another_key(tmp_path))
+        openssl("x509", "-in", own / "rsa4BIOS.der", "-out", keys / "rsa4BIOS.crt")
+        shutil.copy(own / "rsa4BIOS.der", keys / "rsa4BIOS.der")
+    done = check_signatures(keys, folder)
+    assert done.returncode == 1
+    assert f"check_signatures: {name} is not signed as nodes demand it: " in done.stderr
+
+
 @pytest.mark.parametrize("signer", ["sbsign", "pesign"])
 def test_either_signing_program(made: Path, tmp_path: Path, signer):
     """The other one is not to be found; what is signed verifies by both of the host's programs."""
@@ -289,14 +359,7 @@ def test_either_signing_program(made: Path, tmp_path: Path, signer):
     programs.mkdir()
     for name in (signer, "openssl", "certutil", "pk12util", "faketime"):
         (programs / name).symlink_to(str(shutil.which(name)))
-    source = next(
-        path
-        for path in (
-            Path("/usr/lib/ipxe/snponly.efi"),
-            Path("/usr/share/ipxe/ipxe-snponly-x86_64.efi"),
-        )
-        if path.exists()
-    )
+    source = unsigned_program()
     signed = [tmp_path / f"{number}.efi" for number in (1, 2)]
     for target in signed:
         done = subprocess.run(
