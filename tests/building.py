@@ -1,4 +1,4 @@
-"""How tests build: configurations, and doit as a user runs it."""
+"""Builds for tests: configurations, and doit as a user runs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIB = 1 << 20
 TOP = Path(__file__).resolve().parent.parent
 DEMO = TOP / "config/demo"
 ROOT_HASH = "$1$xyz$RdLyKTL32WEvK3lg8CXID0"  # openEuler12#$
-# What the guide leaves out when it counts the memory of an idle node.
+# What the guide does not include in the memory of an idle node.
 KUBERNETES = (
     "kubernetes-kubeadm",
     "kubernetes-kubelet",
@@ -65,7 +65,7 @@ PXE_PACKAGES = (
 
 
 def run_doit(cwd: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """doit as a user in `cwd` would run it; nothing is checked."""
+    """Run doit as a user in `cwd`, without checking the result."""
     return started.doit(cwd, "-f", str(TOP / "dodo.py"), *argv, env={**os.environ, **env})
 
 
@@ -76,7 +76,7 @@ def write_config(
     version: str = "v1",
     repo: Path = DEMO / "demo.repo",
 ) -> Path:
-    """A configuration that builds from the demonstration's repository, or from another."""
+    """Write a configuration for the demonstration's repository, or for another."""
     names = "".join(f'    "{name}",\n' for name in packages)
     path = folder / "kbimg.toml"
     path.write_text(
@@ -88,7 +88,7 @@ def write_config(
 
 
 def build(folder: Path, *options: str, **env: str) -> Path:
-    """Build a folder's kbimg.toml; the output directory."""
+    """Build a folder's kbimg.toml. Returns the output directory."""
     done = run_doit(folder, *options, "vm_img", **env)
     assert done.returncode == 0, done.stdout
     return folder / "scripts-auto"
@@ -139,7 +139,7 @@ name = ["data", "deep/er"]
 
 
 def write_custom(folder: Path) -> Path:
-    """The configuration that uses everything, with the files that it names."""
+    """Write the configuration that uses every option, with the files that it names."""
     (folder / "hello.txt").write_text("hello from a copied file\n")
     (folder / "mark.sh").write_text(
         "#!/bin/bash\nset -e\nid -u > /etc/chroot-mark\necho factory > /var/lib/from-script\n"
@@ -153,12 +153,12 @@ def write_custom(folder: Path) -> Path:
 
 
 def made(output: str) -> list:
-    """The stages that a build says it has made."""
+    """The stages that a build has made, from its output."""
     return [line.split()[1] for line in output.splitlines() if line.startswith("made ")]
 
 
 def cached(output: str) -> list:
-    """The stages and tasks that a build says were up to date."""
+    """The stages and tasks that were up to date, from a build's output."""
     return [
         name
         for line in output.splitlines()
@@ -168,7 +168,7 @@ def cached(output: str) -> list:
 
 
 def digest(path: Path) -> str:
-    """A digest of a sparse file's content, whichever of its zeros are holes."""
+    """A digest of a sparse file's content, independent of its holes."""
     found = hashlib.sha256(b"%d" % path.stat().st_size)
     with open(path, "rb") as stream:
         for number in sorted(

@@ -1,4 +1,4 @@
-"""How well people can tell colours apart."""
+"""The contrast of colours."""
 
 from __future__ import annotations
 

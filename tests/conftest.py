@@ -1,4 +1,4 @@
-"""Builds that many tests look at: made once for a whole run of the tests."""
+"""Builds that many tests read, made once for a whole test run."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ REPOSITORIES = Path("/var/cache/kbimg/demo-rpms")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long the fault injection goes on."""
+    """The number of kills of the fault injection."""
     parser.addoption(
         "--kills", type=int, help="builds that each test of tests/faults/test_kills.py kills"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Property tests get some examples, and in the long run many."""
+    """Property tests get few examples, and many in the long rung."""
     hypothesis.settings.register_profile("some", deadline=None, max_examples=50)
     hypothesis.settings.register_profile("many", deadline=None, max_examples=2000)
     hypothesis.settings.load_profile("many" if is_long_run(config) else "some")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Property tests belong to the long run too."""
+    """Property tests also belong to the long rung."""
     if is_long_run(item.config) and hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
         item.add_marker("long")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
-    """What distributes tests to workers."""
+    """The scheduler that distributes tests to workers."""
     return Groups(config, log)
 
 
@@ -62,10 +62,10 @@ def is_long_run(config: pytest.Config) -> bool:
 
 
 def made_repository(architecture: Architecture) -> Path:
-    """The demonstration's repository for an architecture, made unless it is there."""
+    """The demonstration's repository for an architecture, made if it does not exist."""
     REPOSITORIES.mkdir(parents=True, exist_ok=True)
     with (REPOSITORIES / ".tests").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)  # of several workers of the tests one makes it
+        fcntl.flock(guard, fcntl.LOCK_EX)  # one of the test workers makes it
         subprocess.run(
             [
                 sys.executable,
@@ -82,7 +82,7 @@ def made_repository(architecture: Architecture) -> Path:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, as it is installed from."""
+    """The wheel of the package."""
     (made,) = shared.made(tmp_path_factory, "wheel", wheels.build).glob("kbimg-*.whl")
     return made
 
@@ -101,7 +101,7 @@ def arm_repository() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository file of made-up packages, from which an image is built in seconds."""
+    """The repository file of made-up packages, from which an image builds in seconds."""
     return tiny.repo_file(shared.made(tmp_path_factory, "tiny", tiny.make))
 
 
@@ -118,13 +118,13 @@ def custom_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def verified_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One that uses every option of vm_img too, with dm-verity and Secure Boot."""
+    """The output directory of such a build with dm-verity and Secure Boot."""
     return shared.made(tmp_path_factory, "verified", verified.build_watched) / "scripts-auto"
 
 
 @pytest.fixture(scope="session")
 def legacy_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same for machines with a BIOS."""
+    """The output directory of such a build for machines with a BIOS."""
 
     def make(folder: Path) -> None:
         path = write_custom(folder)
@@ -136,7 +136,7 @@ def legacy_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def arm_image(arm_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same for AArch64, with the upgrade image of it."""
+    """The output directory of such a build for AArch64, with its upgrade image."""
 
     def make(folder: Path) -> None:
         path = write_custom(folder)
@@ -161,20 +161,20 @@ def plain_image(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def docker() -> Iterator[engines.Engine]:
-    """Docker's engine, for the time of the tests."""
+    """Docker, running during the tests."""
     with engines.docker() as engine:
         yield engine
 
 
 @pytest.fixture(scope="session")
 def podman() -> Iterator[engines.Engine]:
-    """Podman, with a store of the tests' own."""
+    """Podman with its own storage."""
     with engines.podman() as engine:
         yield engine
 
 
 @pytest.fixture(scope="session")
 def containerd() -> Iterator[engines.Engine]:
-    """containerd, for the time of the tests."""
+    """containerd, running during the tests."""
     with engines.containerd() as engine:
         yield engine

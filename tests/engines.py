@@ -1,4 +1,4 @@
-"""Container engines of a test's own, which leave nothing behind when they are stopped."""
+"""Container engines for one test, which leave nothing behind."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ START_SECONDS = 60
 
 @frozen
 class Engine:
-    """An engine that runs: its command, and the environment by which the command finds it."""
+    """A running engine: its command, and the environment variables that select it."""
 
     command: str
     env: dict[str, str]
 
     def run(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """The engine's command. Docker's own builder is asked for: BuildKit need not be there."""
+        """Run the engine's command. Docker's classic builder is used, since BuildKit can be
+        missing."""
         done = subprocess.run(
             [self.command, *argv],
             text=True,
@@ -40,7 +41,7 @@ class Engine:
         return done
 
     def save_file(self, image: str, name: str, target: Path) -> None:
-        """A file of an image, by way of a container that never runs."""
+        """Save a file of an image, through a container that never runs."""
         container = self.run("create", image, "none").stdout.strip()
         self.run("cp", f"{container}:{name}", str(target))
         self.run("rm", container)
@@ -53,15 +54,15 @@ def folder() -> Iterator[Path]:
     try:
         yield place
     finally:
-        # Under layers there may be mounts, and files that not even root may unlink at once.
+        # There can be mounts below, and files that even root cannot delete at once.
         subprocess.run(["umount", "--quiet", "--recursive", str(place)], check=False)
         shutil.rmtree(place)
 
 
 @contextlib.contextmanager
 def serving(argv: Sequence[str], log: Path, *is_ready: str, **env: str) -> Iterator[None]:
-    """A daemon in namespaces of its own, from when `is_ready` succeeds on. Its mounts and all that
-    it started end with it."""
+    """A daemon in its own namespaces; the command `is_ready` has succeeded. Its mounts and child
+    processes end with it."""
     with (
         log.open("wb") as out,
         subprocess.Popen(
@@ -90,7 +91,7 @@ def serving(argv: Sequence[str], log: Path, *is_ready: str, **env: str) -> Itera
 
 @contextlib.contextmanager
 def docker() -> Iterator[Engine]:
-    """Docker's engine, without a network."""
+    """Docker without a network."""
     with folder() as place:
         host = f"unix://{place}/s"
         argv = [
@@ -116,7 +117,7 @@ def docker() -> Iterator[Engine]:
 
 @contextlib.contextmanager
 def podman() -> Iterator[Engine]:
-    """Podman with a store of its own."""
+    """Podman with its own storage."""
     with folder() as place:
         (place / "storage.conf").write_text(
             f'[storage]\ndriver = "overlay"\ngraphroot = "{place}/root"\nrunroot = "{place}/run"\n'
@@ -128,7 +129,7 @@ def podman() -> Iterator[Engine]:
 
 @contextlib.contextmanager
 def containerd() -> Iterator[Engine]:
-    """containerd with its own command ctr."""
+    """containerd with its command ctr."""
     with folder() as place:
         address = f"{place}/s"
         (place / "config.toml").write_text(
@@ -149,7 +150,7 @@ def containerd() -> Iterator[Engine]:
 
 @contextlib.contextmanager
 def registry(port: int) -> Iterator[str]:
-    """A registry on this machine; its host and port, as they stand in an image's name."""
+    """A registry on this machine: its host and port, as in an image name."""
     with folder() as place:
         (place / "config.yml").write_text(
             "version: 0.1\nlog: {level: error}\n"

@@ -1,4 +1,4 @@
-"""Which tests run in the same one of pytest-xdist's workers, one after the other."""
+"""The groups of tests that run one after the other in the same worker of pytest-xdist."""
 
 from __future__ import annotations
 
@@ -24,12 +24,9 @@ GROUPS: tuple[tuple[str, str], ...] = (
 
 
 class Groups(LoadScopeScheduling):
-    """Gives a worker that has nothing to do the next group, in the order of collection: minutes of
-    images and machines first, seconds of unit tests last, so that workers end together.
-
-    xdist's own groups, --dist loadgroup, mean nothing to pytest 9.2: xdist 3.8 writes them to
-    Item._nodeid, which pytest does not read any more.
-    """
+    """Gives an idle worker the next group in the order of collection: images and machines first,
+    unit tests last, so that workers end together. xdist's own groups, --dist loadgroup, do not work
+    with pytest 9.2: xdist 3.8 writes them to Item._nodeid, which pytest no longer reads."""
 
     def _split_scope(self, nodeid: str) -> str:
         found = (group for part, group in GROUPS if re.search(part, nodeid))

@@ -28,13 +28,13 @@ NO_LEAD = ("heading_close", "code_block", "html_block", "hr")
 
 @frozen
 class Command:
-    """A command of a transcript, and the lines that it prints."""
+    """A command of a transcript with its output."""
 
     text: str
     expected: tuple[str, ...]
 
     def agrees(self, printed: str) -> bool:
-        """Whether that is what is expected, where three dots stand for anything."""
+        """Whether the output is as expected; three dots match anything."""
         pattern = ""
         for line in self.expected:
             if line.strip() == ANYTHING:
@@ -59,31 +59,31 @@ class Block:
 
     @property
     def is_typed(self) -> bool:
-        """Whether a reader types what it holds."""
+        """Whether it has commands to type."""
         return self.language == "console" or (self.language == "sh" and self.title in ("", NODE))
 
     @property
     def is_of_the_node(self) -> bool:
-        """Whether that is at the started node's prompt."""
+        """Whether the commands are for the node."""
         return self.is_typed and self.title == NODE
 
     @property
     def is_file(self) -> bool:
-        """Whether a reader writes it to a file."""
+        """Whether it is the content of a file."""
         return bool(self.title) and not self.is_typed
 
     @property
     def names_its_file(self) -> bool:
-        """Whether a reader of the rendered page, where a block's first line is not seen, knows what
-        the file is called, and whether this is added to it."""
+        """Whether the rendered page, which hides a block's first line, names the file and says if
+        text is appended."""
         return f"`{self.title.lstrip('>')}`" in self.lead and (
             not self.title.startswith(">>") or "Add to the end" in self.lead
         )
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        """What is typed, each with what it is to print; a command that ends in a backslash goes on
-        in the next line."""
+        """The commands with their expected output; a command that ends in a backslash continues on
+        the next line."""
         found: list[tuple[str, list[str]]] = []
         for line in self.text.rstrip("\n").splitlines():
             if found and found[-1][0].endswith("\\") and not found[-1][1]:
@@ -120,7 +120,7 @@ def blocks(page: Path) -> tuple[Block, ...]:
 
 
 def spans(page: Path) -> tuple[str, ...]:
-    """What stands in the text of a page as code."""
+    """The inline code of a page."""
     parser = MarkdownIt("commonmark").enable("table")
     return tuple(
         child.content.replace("\n", " ")

@@ -1,4 +1,4 @@
-"""A reader of the documentation, who writes and types all that a page says, in its order."""
+"""A reader of the documentation, who writes and types everything on a page, in order."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ END = "kbimg-reader-end"
 
 
 def starts_a_node(block: Block) -> bool:
-    """Whether what is typed is the command that starts a node, or typed on the node."""
+    """Whether the command boots a node, or is typed on the node."""
     return block.is_of_the_node or (
         block.is_typed and block.text.split()[: len(BOOT)] == list(BOOT)
     )
 
 
 class Reader:
-    """Somebody at a terminal of root's, in an empty directory or in one with files."""
+    """Root at a terminal, in an empty directory or in one with files."""
 
     def __init__(self, folder: Path, venv: Path = Path(sys.prefix)) -> None:
         self.folder = folder
@@ -53,7 +53,7 @@ class Reader:
             self._node.kill()
 
     def follow(self, blocks: Sequence[Block], *, boots: bool = True) -> None:
-        """Do what the blocks of a page say; without `boots` only what is not done on a node."""
+        """Run the blocks of a page; without `boots`, leave out the commands on a node."""
         for block in blocks:
             if starts_a_node(block) and not boots:
                 continue
@@ -105,7 +105,7 @@ class Reader:
             self._node = None
 
     def _type(self, text: str, *, stops: bool = False) -> tuple[str, int]:
-        """What commands print, and the exit status: of the first that fails, or of the last."""
+        """The output of commands, and the exit status of the first that fails, or of the last."""
         assert self._shell.stdin and self._shell.stdout
         # Nothing may read the next block off the shell's own input.
         self._shell.stdin.write(
@@ -134,10 +134,8 @@ def _difference(block: Block, command: Command, printed: str) -> str:
 
 
 def checkout(place: Path) -> Path:
-    """A copy of this repository with what is not committed, as a reader has it after `git clone`.
-
-    It has the running environment as its .venv: that of `.ci/setup`, which finds nothing to do.
-    """
+    """A copy of this repository with uncommitted changes, as after `git clone`. Its .venv is the
+    running environment, so `.ci/setup` has nothing to do."""
     stamp = Path(sys.prefix) / "made-from"
     assert stamp.is_file() and stamp.read_bytes() == (TOP / "pyproject.toml").read_bytes(), (
         "the documentation is followed in a .venv that .ci/setup made"
@@ -157,6 +155,6 @@ def checkout(place: Path) -> Path:
 
 
 def demonstration(place: Path) -> Path:
-    """What how-tos start with."""
+    """The files that how-tos start with."""
     shutil.copytree(DEMO, place)
     return place

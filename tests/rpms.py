@@ -1,4 +1,4 @@
-"""Tiny RPMs made on the spot."""
+"""Makes tiny RPMs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def make_rpm(
     vendor: str = "",
     licence: str = "MIT",
 ) -> Path:
-    """A package of text files, built in `folder`; its RPM file."""
+    """Build a package of text files in `folder`. Returns the RPM file."""
     epoch_line = f"Epoch: {epoch}\n" if epoch else ""
     vendor_line = f"Vendor: {vendor}\n" if vendor else ""
     installs = "".join(
@@ -60,7 +60,7 @@ def make_rpm(
 
 
 def make_database(folder: Path, *rpms: Path) -> Path:
-    """rpm's database of a tree in which these packages were installed; its folder."""
+    """Install these packages into a tree. Returns the folder of its rpm database."""
     subprocess.run(
         [
             "rpm",

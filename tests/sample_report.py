@@ -1,4 +1,4 @@
-"""A report with something of everything in it, for tests of how it is shown."""
+"""A sample report with all kinds of content, for tests of the page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STAGES = (
 
 
 def sample() -> Report:
-    """The report; names of the user's in it are hostile."""
+    """The report; the user's names in it are hostile."""
     return Report(
         config=HOSTILE,
         out=f"/srv/{HOSTILE}",

@@ -1,10 +1,10 @@
-"""Whether an SBOM is one by CycloneDX's own schema."""
+"""Validates an SBOM by CycloneDX's schema."""
 
 from __future__ import annotations
 
 
 def flaws(text: str) -> object:
-    """What is wrong with it; None when nothing is."""
+    """The error, or None if the SBOM is valid."""
     # The validator takes seconds to import: only for who validates.
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator

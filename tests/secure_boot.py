@@ -1,4 +1,4 @@
-"""Machines with Secure Boot, and damage done to their disks."""
+"""Machines with Secure Boot, and changes of their disks."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ img_size = {IMAGE_GIB}
 
 
 def run(*argv: object) -> str:
-    """What a program prints; it must succeed."""
+    """The output of a program, which must succeed."""
     return subprocess.run(
         [str(word) for word in argv], check=True, text=True, capture_output=True
     ).stdout
 
 
 def enrolled(out: Path, folder: Path, architecture: Architecture = X86_64) -> Path:
-    """A store of variables as after the certificates of an image have been enrolled by docs."""
+    """A variable store with an image's certificates, enrolled as the documentation says."""
     store, revoked = folder / "enrolled.fd", folder / "vendor-dbx.der"
     run("mcopy", "-n", "-i", out / "update-boot.img", "::/EFI/vendor-dbx.der", revoked)
     run("mcopy", "-n", "-i", out / "update-boot.img", "::/EFI/rsa4BIOS.der", folder)
@@ -96,19 +96,19 @@ def machine(
 
 
 def copy(out: Path, folder: Path) -> Path:
-    """A disk of one's own."""
+    """A copy of the disk."""
     folder.mkdir(exist_ok=True)
     run("cp", "--sparse=always", out / "system.img", folder / "disk.img")
     return folder / "disk.img"
 
 
 def esp(disk: Path, slot: str = "A") -> str:
-    """The boot partition of a slot, as mtools name it."""
+    """The boot partition of a slot in mtools syntax."""
     return f"{disk}@@{TABLE.by_label(f'BOOT-{slot}').start_mib}M"
 
 
 def flip(disk: Path, place: int) -> Callable[[], None]:
-    """Change one byte; what changes it back."""
+    """Change one byte. Returns a function that restores it."""
 
     def change() -> None:
         with disk.open("r+b") as stream:
@@ -122,7 +122,7 @@ def flip(disk: Path, place: int) -> Callable[[], None]:
 
 
 def flip_in_file(disk: Path, slot: str, path: str) -> Callable[[], None]:
-    """Change a byte of a file of a slot's root file system; what changes it back."""
+    """Change a byte of a file in a slot's root file system. Returns a function that restores it."""
     start = TABLE.by_label(f"ROOT-{slot}").start_mib * MIB
     blocks = run("debugfs", "-R", f"blocks {path}", f"{disk}?offset={start}").split()
     return flip(disk, start + int(blocks[len(blocks) // 2]) * BLOCK + 100)
@@ -136,7 +136,7 @@ def replace_in_root(disk: Path, path: str, content: Path) -> None:
 
 
 def keep_for_later(out: Path, disk: Path) -> None:
-    """Put a version's slot on PERSIST, under names by which no node looks for it yet."""
+    """Put a version's slot images on PERSIST, under names that no node reads yet."""
     persist = TABLE.by_label("PERSIST").start_mib * MIB
     for name in ("boot", "root", "hash"):
         command = f"write {out / f'update-{name}.img'} later-{name}.img"

@@ -1,4 +1,4 @@
-"""What is made once for a whole run of the tests, by the worker that asks first."""
+"""Results that are made once for a whole test run, by the worker that needs them first."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ import pytest
 
 
 def made(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that `make` has filled. Every worker sees it: tests only read what is in it.
-
-    A worker that asks while another one makes it waits. What could not be made fails at once for
-    those who ask later.
-    """
+    """A folder filled by `make` and shared by all workers, so tests only read it. A worker waits
+    while another one makes it. If it cannot be made, later requests fail at once."""
     top = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a folder of its own below the run's
         top = top.parent

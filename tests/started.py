@@ -43,7 +43,7 @@ def doit(
 def kbimg(
     cwd: Path, *argv: str, env: Mapping[str, str] = os.environ
 ) -> subprocess.CompletedProcess[str]:
-    """The same for `kbimg ARGV`."""
+    """`kbimg ARGV`, run in the same way."""
     return _run(KBIMG, ["kbimg", *argv], cwd, env)
 
 
@@ -78,7 +78,7 @@ def _run(
 
 @functools.cache
 def _server() -> socket.socket:
-    """The line to the process that forks; that process ends with this one."""
+    """The connection to the forking process, which ends with this one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         subprocess.Popen(
@@ -92,8 +92,7 @@ def _server() -> socket.socket:
 
 
 def _serve(channel: socket.socket) -> str:
-    """Fork for each request; returns in the process that is to do what was asked, with the module
-    that is to be run."""
+    """Fork for each request. Returns in the new process, with the module to run."""
     while True:
         data, ancillary, _, _ = channel.recvmsg(1 << 20, socket.CMSG_SPACE(8))
         if not data:
@@ -112,7 +111,7 @@ def _serve(channel: socket.socket) -> str:
 
 
 def _become(request: dict, output: int, errors: int) -> None:
-    """Take on what a new process would have been given."""
+    """Set what a new process would have been given."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if request["namespace"]:
         with open(f"/proc/{request['namespace']}/ns/mnt", "rb") as namespace:

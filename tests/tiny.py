@@ -100,8 +100,8 @@ def _from_host() -> dict[str, str | bytes]:
 
 
 def packages() -> tuple[Package, ...]:
-    """All that the repository has. What a tree is worked on with is in `filesystem`, on which all
-    others stand."""
+    """All packages of the repository. The programs that work on a tree are in `filesystem`, which
+    all others require."""
     installer: dict[str, dict[str, str | bytes]] = {name: {} for name in INSTALLER}
     programs: dict[str, str | bytes] = {}
     for program, name in {**pxe.PROGRAMS, **pxe.DHCP_PROGRAMS}.items():
@@ -143,7 +143,7 @@ def _files(package: Package) -> Iterable[str]:
 
 
 def repo_file(folder: Path) -> Path:
-    """What a configuration names to take packages from the repository in a folder."""
+    """Write the repository file for the repository in a folder."""
     return folder / "tiny.repo"
 
 
@@ -206,5 +206,5 @@ def make(folder: Path) -> None:
 
 
 def configure(folder: Path, repo: Path, more: str = "", packages: tuple = PACKAGES) -> Path:
-    """A configuration of the smallest image that there is."""
+    """A configuration of the smallest possible image."""
     return write_config(folder, packages, SIZES + more, repo=repo)

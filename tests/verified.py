@@ -1,5 +1,6 @@
-"""The verified image that several files of tests look at: every option of vm_img, dm-verity and
-Secure Boot. What concerns signing in the arguments of all processes meanwhile is kept beside it."""
+"""The verified image that several test files read: every option of vm_img, dm-verity and Secure
+Boot. The arguments and environments of all processes that concern signing are recorded beside
+it."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ SIGNERS = (b"openpgp", b"sign_efi")
 
 
 def write(folder: Path, version: str = "v1", more: str = "") -> None:
-    """Its configuration. cloud-init, most of a boot's time by emulation, is left out."""
+    """Its configuration, without cloud-init, which takes most of a boot's time under emulation."""
     path = write_custom(folder)
     text = path.read_text().replace("grub-secret", secure_boot.SECRETS["grub.passwd"])
     text = text.replace('    "cloud-init",\n', '    "e2fsprogs",\n')
@@ -30,8 +31,8 @@ def write(folder: Path, version: str = "v1", more: str = "") -> None:
 
 
 def build_watched(folder: Path) -> None:
-    """Build it, and keep what was meanwhile given to a process as an argument or in its environment
-    and has a secret in it, or the name of a program that gets one."""
+    """Build it, and record every process argument and environment variable with a secret, or of a
+    program that gets one."""
     write(folder)
     seen: set[bytes] = set()
     with (folder / "output").open("wb") as output:
@@ -60,7 +61,7 @@ def build_next(folder: Path, keys: Path) -> None:
 
 
 def arguments() -> set[bytes]:
-    """The arguments and environment of every process that there is now."""
+    """The arguments and environments of all current processes."""
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         for name in ("cmdline", "environ"):

@@ -1,4 +1,4 @@
-"""A web server of a test's own on this machine, which remembers what it gave out."""
+"""A web server for tests, which records its requests."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Quiet(http.server.ThreadingHTTPServer):
 
 
 class Server:
-    """Serves a folder on the loopback. `asked` has each request's path when it is begun, `served`
-    when all of it was sent, `authorizations` the header of that name for each path; `seconds` is
-    how long each file takes at least."""
+    """Serves a folder on the loopback interface. `asked` has the path of each request that has
+    started, `served` of each that was sent completely, `authorizations` the header of that name for
+    each path; each file takes at least `seconds`."""
 
     def __init__(self, folder: Path, seconds: float = 0) -> None:
         self.asked: list[str] = []
@@ -44,6 +44,6 @@ class Server:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
-        """No network any more."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()

@@ -1,4 +1,4 @@
-"""How tests install the package as users do: out of its wheel."""
+"""Installs the package from its wheel, as users do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from building import TOP
 
 
 def run(*argv: object, cwd: Path, **env: str) -> str:
-    """What a program prints; it must succeed."""
+    """The output of a program, which must succeed."""
     done = subprocess.run(
         [str(word) for word in argv],
         cwd=cwd,
@@ -27,14 +27,14 @@ def run(*argv: object, cwd: Path, **env: str) -> str:
 
 
 def clone(folder: Path) -> Path:
-    """What is committed, without what builds left in the checkout."""
+    """The committed files, without those that builds left in the checkout."""
     source = folder / "source"
     run("git", "-c", "safe.directory=*", "clone", "--quiet", TOP, source, cwd=folder)
     return source
 
 
 def build(folder: Path) -> None:
-    """Put the wheel of what is committed into a folder."""
+    """Build the wheel of the committed files into a folder."""
     run(
         sys.executable,
         "-m",

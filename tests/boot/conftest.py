@@ -1,4 +1,4 @@
-"""Nodes that several tests talk to."""
+"""Nodes that several tests use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def next_version(verified_image: Path, tmp_path_factory: pytest.TempPathFactory)
 def resume(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str, Path], Node]:
-    """What resumes in a folder a node of the image of a fixture."""
+    """A function that resumes, in a folder, a node of the image that a fixture builds."""
 
     def resumed(image: str, folder: Path) -> Node:
         kind, out = saved.KINDS[image], request.getfixturevalue(image)
@@ -47,7 +47,7 @@ def resume(
 
 @pytest.fixture(scope="module", params=list(saved.KINDS))
 def image(request: pytest.FixtureRequest) -> str:
-    """The kinds of image of which the same is expected."""
+    """The image kinds with the same expected behaviour."""
     return request.param
 
 

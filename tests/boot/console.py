@@ -29,7 +29,7 @@ WAIT_ONLINE = "NetworkManager-wait-online.service"
 def with_console(
     image: Path, copy: Path, serial: str = "ttyS0", *, is_legacy: bool = False
 ) -> Path:
-    """A raw copy of a disk image whose kernels also speak on the serial line."""
+    """A raw copy of a disk image whose kernels also use the serial console."""
     subprocess.run(["qemu-img", "convert", "-O", "raw", image, copy], check=True)
     menu = Menu(copy, is_legacy)
     text = menu.read()
@@ -44,7 +44,7 @@ class Node:
     """A running machine, logged in on its serial console."""
 
     def __init__(self, machine: VirtualMachine, state: Path | None = None) -> None:
-        """Switch it on, or let it go on from the state in which a node was saved."""
+        """Start the machine, or resume it from the state of a saved node."""
         self.machine = machine
         if state is None:
             self._start(machine)
@@ -76,7 +76,7 @@ class Node:
         self.expect(r"[Pp]assword: ", 60)
         self.line.sendline(password.encode())
         self.expect(r"[$#] ", 90)
-        # Neither colours, nor the terminal's echo, nor its width may get into what is read.
+        # Colours, the terminal's echo and its width must not get into the output.
         self.line.sendline(
             b"stty -echo cols 500; PS1='kbimg-test''# '; PS2=; "
             b"bind 'set enable-bracketed-paste off' 2>/dev/null; export TERM=dumb"
@@ -87,7 +87,7 @@ class Node:
         return self
 
     def expect(self, pattern: str, seconds: int = COMMAND_SECONDS) -> str:
-        """Wait for a pattern; what came before it."""
+        """Wait for a pattern. Returns the output before it."""
         try:
             self.line.expect(pattern.encode(), timeout=seconds)
         except (TIMEOUT, EOF):
@@ -96,8 +96,8 @@ class Node:
         return (self.line.before or b"").decode("utf-8", "replace").replace("\r", "")
 
     def answer(self, line: bytes, pattern: str) -> None:
-        """Send a line until the pattern comes: a program that asks throws away what was typed
-        before it had set up the terminal, and has printed its question by then."""
+        """Send a line until the pattern appears: a program discards what was typed before it has
+        set up the terminal, although it has already printed its question."""
         for _ in range(COMMAND_SECONDS // 5):
             self.line.sendline(line)
             if self.line.expect([pattern.encode(), TIMEOUT], timeout=5) == 0:
@@ -105,17 +105,17 @@ class Node:
         self.expect(pattern, 0)
 
     def run(self, command: str, seconds: int = COMMAND_SECONDS) -> str:
-        """What a command prints; AssertionError with its output when it fails."""
+        """The output of a command. Raises AssertionError with the output if it fails."""
         output, status = self.result(command, seconds)
         assert status == 0, f"{command}: exit status {status}\n{output}"
         return output
 
     def result(self, command: str, seconds: int = COMMAND_SECONDS) -> tuple[str, int]:
-        """What a command prints, and its exit status."""
+        """The output of a command, and its exit status."""
         self.line.sendline(f'{command}; echo "kbimg-status:$?"'.encode())
         output = self.expect(r"kbimg-status:", seconds)
         status = int(self.expect(PROMPT))
-        # The kernel's own messages share the line.
+        # Kernel messages are on the same console.
         lines = [line for line in output.splitlines() if not re.match(r"\[ *\d+\.\d+\] ", line)]
         return "\n".join(lines).strip(), status
 
@@ -136,33 +136,31 @@ class Node:
         return state, self.run("systemctl --failed --no-legend --plain | cut -d ' ' -f 1")
 
     def reboot(self) -> Node:
-        """Restart it and log in again.
-
-        By a new QEMU: under emulation UEFI's firmware does not always come through a warm reset.
-        """
+        """Restart and log in again, with a new QEMU: under emulation UEFI's firmware does not
+        always survive a warm reset."""
         self.line.sendline(b"systemctl reboot")
         return self.comes_back()
 
     def comes_back(self) -> Node:
-        """Wait until it restarts by itself, and log in again."""
+        """Wait until the machine restarts by itself, and log in again."""
         self._ended()
         self.start_again()
         return self.login()
 
     def start_again(self) -> None:
-        """Switch it on after it has ended."""
+        """Start the machine after it has ended."""
         self.kill()
         self._start(self.machine)
 
     def save(self, path: Path) -> None:
-        """Write its state to a file and end it at once, its disk as it is."""
+        """Save the state to a file and end the machine at once, with the disk as it is."""
         with Monitor(self.machine.folder / "monitor") as monitor:
             monitor.save(path)
             monitor.do("quit")
         self.process.wait(30)
 
     def off(self) -> None:
-        """Shut down properly, so that what was written is on the disk."""
+        """Shut down properly, so that all data is on the disk."""
         self.line.sendline(b"sync; systemctl poweroff")
         try:
             self._ended()
@@ -170,17 +168,18 @@ class Node:
             self.kill()
 
     def _ended(self) -> None:
-        """Wait until QEMU exits. A machine whose console nobody reads stops at its next word."""
+        """Wait until QEMU exits. A machine stops at its next output if nothing reads its
+        console."""
         self.expect_end()
         self.process.wait(30)
 
     def expect_end(self, seconds: int = 180) -> str:
-        """Wait until the console is closed; what came before."""
+        """Wait until the console is closed. Returns the output before."""
         self.line.expect(EOF, timeout=seconds)
         return (self.line.before or b"").decode("utf-8", "replace").replace("\r", "")
 
     def kill(self) -> None:
-        """End it at once."""
+        """End the machine at once."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()

@@ -1,4 +1,4 @@
-"""QEMU's monitor, in which a machine is stopped, saved and changed."""
+"""QEMU's monitor: stops, saves and changes a machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECONDS = 120
 
 
 class Monitor:
-    """The monitor of a running machine, behind its UNIX socket."""
+    """The monitor of a running machine, on its UNIX socket."""
 
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
@@ -29,19 +29,19 @@ class Monitor:
         self._answer()
 
     def do(self, command: str) -> str:
-        """Give a command; what is printed for it, after its echo."""
+        """Run a command. Returns its output without the echo."""
         self._socket.sendall(command.encode() + b"\n")
         return self._answer()
 
     def save(self, path: Path) -> None:
-        """Stop the machine and write its state to a file; its disk is a matter of its own."""
+        """Stop the machine and write its state to a file; the disk is not included."""
         self.do("stop")
         self.do("migrate_set_parameter max-bandwidth 100G")
         self.do(f'migrate -d "exec:cat > {shlex.quote(str(path))}"')
         self._migrated()
 
     def load(self, path: Path) -> None:
-        """Let a machine that waits for its state go on from a file."""
+        """Resume a machine that waits for its state from a file."""
         self.do(f'migrate_incoming "exec:cat {shlex.quote(str(path))}"')
         self._migrated()
         self.do("cont")
@@ -54,7 +54,7 @@ class Monitor:
             time.sleep(0.1)
 
     def _answer(self) -> str:
-        """What comes before the next prompt."""
+        """The output before the next prompt."""
         found = b""
         while not found.endswith(PROMPT):
             block = self._socket.recv(1 << 16)

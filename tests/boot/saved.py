@@ -1,8 +1,6 @@
-"""Nodes that have started, saved once for all tests that want one and resumed by each.
-
-A saved node is logged in as root, and its services have started. Saved are the machine's state, its
-disk and its firmware's variables; a resumed node has copies of its own of the latter two.
-"""
+"""Booted nodes, saved once and resumed by each test that needs one. A saved node is logged in as
+root, and its services have started. The machine's state, its disk and its firmware variables are
+saved; a resumed node has its own copies of the last two."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from kbimg_tasks.machine.architecture import AARCH64, X86_64, Architecture
 
 @frozen
 class Kind:
-    """How images of a kind are started."""
+    """How images of a kind are booted."""
 
     architecture: Architecture = X86_64
     is_legacy: bool = False
@@ -30,8 +28,8 @@ class Kind:
     adapter: str = "virtio-blk-pci"
 
     def disk(self, out: Path, folder: Path) -> Path:
-        """A disk of a new node. Its kernels speak on the serial line: a verified one's do by
-        themselves, and nothing of it can be changed."""
+        """The disk of a new node, whose kernels use the serial console. Those of a verified disk do
+        so by default, and the disk cannot be changed."""
         if self.is_verified:
             return secure_boot.copy(out, folder)
         return with_console(
@@ -42,7 +40,7 @@ class Kind:
         )
 
     def machine(self, out: Path, folder: Path) -> VirtualMachine:
-        """The machine of that disk."""
+        """The machine with this disk."""
         disk = folder / "disk.img"
         if self.is_verified:
             return secure_boot.machine(out, folder, disk, self.architecture, adapter=self.adapter)
@@ -56,7 +54,7 @@ class Kind:
         )
 
     def node(self, out: Path, folder: Path) -> Node:
-        """A new node, which is starting."""
+        """A new node that is booting."""
         self.disk(out, folder)
         return Node(self.machine(out, folder))
 
@@ -71,7 +69,7 @@ KINDS = {
 
 
 def save(kind: Kind, out: Path, folder: Path, prepare: Callable[[Path], None]) -> None:
-    """Start a node with a disk that was prepared, and save it in a folder."""
+    """Boot a node with a prepared disk, and save it in a folder."""
     prepare(kind.disk(out, folder))
     with Node(kind.machine(out, folder)) as node:
         node.login()
@@ -80,7 +78,7 @@ def save(kind: Kind, out: Path, folder: Path, prepare: Callable[[Path], None]) -
 
 
 def resume(kind: Kind, out: Path, saved: Path, folder: Path) -> Node:
-    """A node that goes on where it was saved."""
+    """A node resumed from its saved state."""
     folder.mkdir(exist_ok=True)
     subprocess.run(
         ["cp", "--sparse=always", "--reflink=auto", saved / "disk.img", folder / "disk.img"],

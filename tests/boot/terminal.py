@@ -1,4 +1,4 @@
-"""`kbimg boot` on a terminal, as a user sits before it."""
+"""`kbimg boot` on a terminal, as a user runs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from console import BOOT_SECONDS
 KBIMG = Path(sys.executable).parent / "kbimg"
 PROMPT = "kbimg-test# "
 CONTROL = re.compile(r"\x1b\[\??[0-9;]*[a-zA-Z]")
-# The kernel's own messages share the line.
+# Kernel messages are on the same console.
 KERNEL = re.compile(r"\[ *\d+\.\d+\] ")
 STATUS = "kbimg-status:"
 
@@ -38,7 +38,7 @@ class Terminal:
         self.line.expect("assword: ")
         self.line.sendline(password)
         self.line.expect("[$#] ")
-        # Neither colours, nor the terminal's echo, nor its width may get into what is read.
+        # Colours, the terminal's echo and its width must not get into the output.
         self.line.sendline(
             "stty -echo cols 500; PS1='kbimg-''test# '; PS2=; "
             "bind 'set enable-bracketed-paste off' 2>/dev/null; export TERM=dumb"
@@ -46,11 +46,11 @@ class Terminal:
         self.line.expect(PROMPT)
 
     def run(self, command: str) -> str:
-        """What a command prints, whether it succeeds or not."""
+        """The output of a command, whether it succeeds or not."""
         return self.result(command)[0]
 
     def result(self, command: str) -> tuple[str, int]:
-        """What a command prints, and its exit status."""
+        """The output of a command, and its exit status."""
         self.line.sendline(f'{command}\necho "{STATUS}$?"')
         self.line.expect(STATUS)
         printed = CONTROL.sub("", self.line.before or "").replace("\r", "").replace(PROMPT, "")
@@ -59,12 +59,12 @@ class Terminal:
         return "\n".join(lines).strip(), int(self.line.before or "")
 
     def off(self) -> None:
-        """Shut the node down; the command must end well."""
+        """Shut the node down; `kbimg boot` must succeed."""
         self.line.sendline("systemctl poweroff")
         self._ended()
 
     def leave(self) -> None:
-        """End QEMU by its keys."""
+        """End QEMU with its keys."""
         self.line.send("\x01x")
         self._ended()
 
@@ -74,5 +74,5 @@ class Terminal:
         assert self.line.exitstatus == 0, self.line.before
 
     def kill(self) -> None:
-        """End it whatever it does."""
+        """End it in any state."""
         self.line.close(force=True)

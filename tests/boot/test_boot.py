@@ -1,4 +1,4 @@
-"""`kbimg boot`: what was built, started on a terminal as a user would."""
+"""`kbimg boot`: a built image, booted on a terminal as by a user."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def other(resume: Callable[[str, Path], Node], tmp_path: Path) -> Iterator[Node]
 
 
 def test_a_disk_is_started_and_stays_as_it_is(custom_image: Path, other: Node):
-    """Each start is a node of its own."""
+    """Each boot is a separate node."""
     before = digest(custom_image / "system.img")
     port = free_port()
     terminal = Terminal(custom_image.parent, "--ssh-port", str(port))
@@ -53,7 +53,7 @@ def test_a_disk_is_started_and_stays_as_it_is(custom_image: Path, other: Node):
 
 
 def test_the_kernel_of_a_verified_disk_is_started(verified_image: Path):
-    """Its firmware, GRUB and kernel; what comes after takes long."""
+    """Only firmware, GRUB and kernel: the rest of the boot takes long."""
     terminal = Terminal(verified_image.parent, "vm-img")
     terminal.line.expect("Booting `A'")
     terminal.line.expect("Starting systemd-udevd")
@@ -71,7 +71,7 @@ def test_a_verified_disk_is_started_under_secure_boot(verified_image: Path):
 
 @pytest.fixture
 def installing(repository: Path, tmp_path: Path) -> Terminal:
-    """An installer that has been started with its server, and downloads from it."""
+    """An installer, booted with its server, downloads from it."""
     write_config(tmp_path, PXE_PACKAGES, SIZES + PXE)
     done = run_doit(tmp_path, "pxe_img")
     assert done.returncode == 0, done.stdout

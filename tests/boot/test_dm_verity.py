@@ -1,4 +1,4 @@
-"""A verified image under Secure Boot: it runs, and what has been changed does not."""
+"""A verified image under Secure Boot boots, and a changed one does not."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_grub_that_is_not_signed(verified_image: Path, disk: Path, tmp_path: Pat
 
 
 def test_grub_of_the_distribution(verified_image: Path, disk: Path):
-    """Signed by the vendor, whom shim trusts by itself; checks no OpenPGP signature."""
+    """GRUB signed by the vendor, which shim trusts, but which checks no OpenPGP signature."""
     theirs = verified_image / ".kbimg/stages/rootfs/rootfs/boot/efi/EFI/openEuler/grubx64.efi"
     secure_boot.run("mcopy", "-o", "-i", secure_boot.esp(disk), theirs, GRUB)
     stops(verified_image, disk, REVOKED)
@@ -191,7 +191,7 @@ def test_kernel_of_another_key(verified_image: Path, disk: Path, tmp_path: Path)
 
 @pytest.mark.long
 def test_hash_tree_changed_and_no_other_slot(verified_image: Path, disk: Path):
-    """Both slots fail: the machine stops, and does not go to and fro."""
+    """Both slots fail: the machine stops and does not switch forever."""
     part = secure_boot.TABLE.by_label("HASH-A")
     secure_boot.flip(disk, part.start_mib * secure_boot.MIB + 4096 + 8)
     with Node(secure_boot.machine(verified_image, disk.parent, disk)) as node:
@@ -203,7 +203,7 @@ def test_hash_tree_changed_and_no_other_slot(verified_image: Path, disk: Path):
 
 
 def test_upgrade_and_damage(resume: Callable[[str, Path], Node], tmp_path: Path):
-    """To slot B by the node's own programs, and back to A, which has been damaged by then."""
+    """To slot B by the node's own programs, and back to A, which was damaged meanwhile."""
     with resume("verified_image", tmp_path) as node:
         identity = node.run(IDENTITY)
         node.run("echo kept > /etc/kept; echo kept > /var/lib/kept")
@@ -268,8 +268,8 @@ def test_upgrade_and_back_and_damage(verified_image: Path, next_version: Path, d
 
 @pytest.mark.long
 def test_a_block_that_is_read_late(verified_image: Path, disk: Path):
-    """A file that the initramfs does not read: the read restarts the machine, and after the third
-    start the slot gives way."""
+    """A block that the initramfs does not read: reading it restarts the machine, and after the
+    third boot the other slot is booted."""
     secure_boot.flip_in_file(disk, "A", "/usr/sbin/sshd")
     with Node(secure_boot.machine(verified_image, disk.parent, disk)) as node:
         for _ in range(3):

@@ -1,5 +1,5 @@
-"""A machine with a BIOS runs a version in slot B and goes back, by the programs that os-agent runs
-there."""
+"""A machine with a BIOS boots a version in slot B and goes back, by the programs that os-agent
+runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def assert_runs_slot_b(node: Node, identity: str) -> None:
 
 
 def copy_to_slot_b(disk: Path, folder: Path) -> None:
-    """Slot A's file system in slot B, with a file of its own."""
+    """Slot B with the file system of slot A and one more file."""
     parts = json.loads(run("sfdisk", "--json", disk))["partitiontable"]["partitions"]
     first, second = (part["start"] * SECTOR for part in parts[1:3])
     run(
@@ -48,7 +48,7 @@ def test_to_slot_b(resume: Callable[[str, Path], Node], tmp_path: Path):
         assert_runs(node, "2")
         assert node.run("ls /sys/firmware/efi 2>/dev/null || echo none") == "none"
         identity = node.run("cat /etc/machine-id")
-        copy_to_slot_b(node.machine.drive.path, tmp_path)  # nothing of the node has slot B open
+        copy_to_slot_b(node.machine.drive.path, tmp_path)  # no process of the node uses slot B
         node.run("grub2-set-default B")
         node.reboot()
         assert_runs_slot_b(node, identity)

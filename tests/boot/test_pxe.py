@@ -1,4 +1,4 @@
-"""A bare machine installs itself over the network, goes on into the system, and starts again."""
+"""A bare machine installs itself over the network, starts the system, and boots again."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BY_HAND = PXE + (
 )
 INSTALL_SECONDS = 600
 GRUB_CFG = "boot/efi/EFI/openEuler/grub.cfg"
-# Too little to hold the tar beside the initramfs and the kernel.
+# Not enough memory for the tar beside the initramfs and the kernel.
 MEMORY_MIB = 400
 
 
@@ -62,7 +62,7 @@ def by_dhcp(repository: Path, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def by_hand(by_dhcp: Path, tmp_path_factory) -> Path:
-    """Out of the upgrade image, for slots of another size than it was made for."""
+    """From the upgrade image, for slots of another size than the tar was made for."""
     folder = tmp_path_factory.mktemp("static")
     (folder / "kbimg.toml").write_text(
         f'[from_dockerimg]\narchive = "{by_dhcp / "upgrade_img.tar"}"\n'
@@ -73,7 +73,8 @@ def by_hand(by_dhcp: Path, tmp_path_factory) -> Path:
 
 
 class Server:
-    """Serves an installation on the loopback; what is asked for can be watched and broken."""
+    """Serves an installation on the loopback interface; requests are recorded and can be
+    interrupted."""
 
     def __init__(self, out: Path, break_at: int = 0, **instead: Path) -> None:
         files = pxe_serve.files_of(out, "kubeos.tar", SERVER, X86_64)
@@ -96,7 +97,7 @@ class Server:
 
     @property
     def served(self) -> tuple:
-        """QEMU's word for it."""
+        """QEMU's argument for it."""
         return ((SERVER, f"{sys.executable} {pipe.__file__} {self.port}"),)
 
     def stop(self) -> None:
@@ -106,7 +107,7 @@ class Server:
 
 
 def until(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
-    """The blocks until so many bytes have gone; then the connection breaks."""
+    """The blocks up to a number of bytes; then the connection is closed."""
     for block in blocks:
         if count < len(block):
             yield block[:count]
@@ -126,7 +127,7 @@ def machine(
     served: tuple[tuple[str, str], ...] = (),
     **more,
 ) -> VirtualMachine:
-    """A machine with an empty disk that starts the installer."""
+    """A machine with an empty disk that boots the installer."""
     disk = folder / "disk.img"
     with disk.open("wb") as stream:
         stream.truncate(disk_bytes)
@@ -150,7 +151,7 @@ def is_untouched(disk: Path) -> bool:
 
 
 def check_system(node: Node, disk: str, part: str) -> None:
-    """What is checked of every image: it runs well, with everything mounted where it belongs."""
+    """The checks of every image: the system runs, and everything is mounted in its place."""
     assert node.state(BOOT_SECONDS) == ("running", "")
     source, options = node.run("findmnt --noheadings --output SOURCE,OPTIONS /").split()
     assert source == f"{disk}{part}2"
@@ -165,7 +166,8 @@ def check_system(node: Node, disk: str, part: str) -> None:
 
 @frozen
 class Installed:
-    """A machine that installed itself: its disk, and the output directory of what was installed."""
+    """A machine that installed itself: its disk, and the output directory of the installed
+    image."""
 
     disk: Path
     out: Path
@@ -199,7 +201,8 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory) -> Installed:
             *messages,
             "kubeos-install: the download stopped after 5. of ",
             "kubeos-install: installed; starting the system",
-            "Welcome to",  # the system's own first words: the installer has written all to the disk
+            # The first output of the system: the installer has written everything to the disk.
+            "Welcome to",
         ):
             node.expect(message, INSTALL_SECONDS)
     starts = [asked for path, asked in server.ranges if path == "/kubeos.tar"]
@@ -210,7 +213,7 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory) -> Installed:
 
 
 class Entry(NamedTuple):
-    """A path of a root file system; a link's content is its target."""
+    """A path of a root file system; the content of a link is its target."""
 
     mode: int
     uid: int
@@ -292,7 +295,7 @@ def test_the_disk_is_like_that_of_vm_img(installed: Installed, tmp_path: Path):
 
 
 def test_it_starts_from_its_disk(installed: Installed, tmp_path: Path):
-    """By its firmware and GRUB."""
+    """Booted by its firmware and GRUB."""
     copy = with_console(installed.disk, tmp_path / "copy.img")
     made = VirtualMachine(
         Drive(copy, adapter=installed.adapter), tmp_path, processors=PROCESSORS, ends_at_reboot=True
@@ -309,7 +312,7 @@ def test_it_starts_from_its_disk(installed: Installed, tmp_path: Path):
 
 @pytest.mark.long
 def test_aarch64(arm_repository: Path, tmp_path: Path):
-    """Cross-built, installed and started from its disk."""
+    """Cross-built, installed and booted from its disk."""
     write_config(tmp_path, PXE_PACKAGES, SIZES + BY_DHCP)
     out = images(tmp_path, "pxe_img", "arch=aarch64")
     server = Server(out)
@@ -340,7 +343,7 @@ def test_aarch64(arm_repository: Path, tmp_path: Path):
 
 
 def fails(made: VirtualMachine, *messages: str) -> None:
-    """The installer stops with these lines."""
+    """The installer fails with these messages."""
     with Node(made) as node:
         for message in messages:
             node.expect(message, INSTALL_SECONDS)
@@ -377,7 +380,7 @@ def test_a_disk_that_is_too_small_and_a_shell_that_is_asked_for(by_dhcp: Path, t
 @pytest.mark.long
 def test_no_link(by_dhcp: Path, tmp_path: Path):
     made = machine(by_dhcp, tmp_path, words=WAIT)
-    with Node(made) as node, socket.socket(socket.AF_UNIX) as monitor:  # pulls out the cable
+    with Node(made) as node, socket.socket(socket.AF_UNIX) as monitor:  # disconnects the cable
         while not (tmp_path / "monitor").exists():
             assert node.process.poll() is None
             time.sleep(0.05)
@@ -433,7 +436,7 @@ def test_a_file_that_is_damaged(by_dhcp: Path, tmp_path: Path, content, has_sum,
     server.stop()
     with (tmp_path / "disk.img").open("rb") as stream:
         stream.seek(1 << 20)
-        assert b"FAT" not in stream.read(1 << 16)  # nothing that firmware would start
+        assert b"FAT" not in stream.read(1 << 16)  # nothing that the firmware can boot
     persist = table(tmp_path / "disk.img")["PERSIST"]
     log = subprocess.run(
         ["debugfs", "-R", "cat /install.log", f"{tmp_path / 'disk.img'}?offset={persist[0] * 512}"],
@@ -441,4 +444,4 @@ def test_a_file_that_is_damaged(by_dhcp: Path, tmp_path: Path, content, has_sum,
         text=True,
         capture_output=True,
     ).stdout
-    assert re.search(f"FAILED: .*{message}", log)  # an operator finds it afterwards, too
+    assert re.search(f"FAILED: .*{message}", log)  # an operator can also read it afterwards

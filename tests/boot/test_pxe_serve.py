@@ -1,5 +1,5 @@
-"""The whole way of docs/pxe.md: firmware that knows nothing, `doit pxe_serve`, the dnsmasq that it
-prints, a DHCP server that knows nothing of KubeOS, and in the end a node that answers."""
+"""All of docs/pxe.md: unconfigured firmware, `doit pxe_serve`, dnsmasq with the printed
+configuration, an independent DHCP server, and in the end a node that responds."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from kbimg_tasks.commands.boot.vm import VirtualMachine
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(1800)]
 
-# Namespaces have names for the whole machine.
+# Names of network namespaces are global on the machine.
 SITE, OTHERS = f"kbimg-{os.getpid()}-site", f"kbimg-{os.getpid()}-dhcp"
 ADDRESS, ROUTER = "10.9.0.50", "10.9.0.1"
 PXE = (
     f'[pxe_config]\nserver_ip = "{ADDRESS}"\nrootfs_name = "kubeos.tar"\ndisk = "/dev/vda"\n'
     f'route_ip = "{ROUTER}"\ndhcp = true\n'
 )
-# The machine's cable, a bridge for a switch, and the site's DHCP server behind it.
+# The machine's cable, a bridge as the switch, and the site's DHCP server.
 NETWORK = f"""\
 netns add {SITE}
 netns add {OTHERS}
@@ -83,13 +83,13 @@ def start(namespace: str, *argv: object, cwd: Path = TOP) -> subprocess.Popen:
 
 
 def hears_interrupts() -> None:
-    """These tests may themselves run where signals are ignored, under nohup for one."""
+    """These tests can themselves run with signals ignored, for example under nohup."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")
 def built(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a configuration whose installer and root file system are made."""
+    """The folder of a configuration whose installer and root file system are built."""
     folder = tmp_path_factory.mktemp("built")
     write_config(folder, PXE_PACKAGES, SIZES + PXE)
     done = run_doit(folder, "pxe_img")
@@ -99,7 +99,7 @@ def built(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def serving(built: Path, site) -> Iterator[str]:
-    """What `doit pxe_serve` prints; it serves until the end of the test."""
+    """The output of `doit pxe_serve`, which runs until the end of the test."""
     process = start(
         SITE, sys.executable, "-m", "doit", "-f", TOP / "dodo.py", "pxe_serve", cwd=built
     )
@@ -155,7 +155,7 @@ def test_a_bare_machine_becomes_a_node_that_answers(serving, tmp_path: Path):
 
 
 def test_grub_shows_its_menu_and_starts_the_installer(serving, built: Path, tmp_path: Path):
-    """A site that starts by GRUB has it load (http,ADDRESS)/grub.cfg, here by its prefix."""
+    """A site that boots GRUB lets it load (http,ADDRESS)/grub.cfg, here by its prefix."""
     (tmp_path / "tftp").mkdir()
     with (tmp_path / "tftp/grub.efi").open("wb") as image:
         subprocess.run(
@@ -185,7 +185,7 @@ def test_grub_shows_its_menu_and_starts_the_installer(serving, built: Path, tmp_
 
 
 def greeting(address: str) -> str:
-    """What the node's ssh server says first, seen from the site."""
+    """The greeting of the node's ssh server, as the site sees it."""
     program = (
         "import socket, sys\nline = socket.create_connection((sys.argv[1], 22), 10)\n"
         "print(line.recv(100).decode())"

@@ -1,5 +1,5 @@
-"""A node takes a new version into its other slot, runs it, and goes back: what os-agent does, by
-hand, in the words of docs/upgrading.md."""
+"""A node writes a new version to its other slot, boots it, and goes back: the commands of os-agent,
+typed from docs/upgrading.md."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SLOT, FETCHING, FILLING, CHANGING, BACK = TYPED
 
 
 def image(folder: Path, version: str, *packages: str) -> Path:
-    """An image and its upgrade image: a version of a file in /etc, and of what /var begins with."""
+    """An image and its upgrade image, with a version of a file in /etc and of the initial /var."""
     folder.mkdir()
     path = write_config(folder, (*PACKAGES, *packages), MORE.format(root=ROOT_MIB), version)
     path.write_text(
@@ -84,7 +84,7 @@ def version(node: Node) -> str:
 
 
 def slot(node: Node) -> str:
-    """2 or 3, as os-agent reads it off the device that is mounted on /."""
+    """2 or 3, which os-agent reads from the device mounted on /."""
     return node.run(SLOT.commands[0].text)[-1]
 
 
@@ -97,8 +97,7 @@ def identity(node: Node) -> str:
 
 
 def follow(node: Node, block: Block, **known: object) -> None:
-    """Type what a block of the page says, with what the reader knows better; the node is restarted
-    by the caller."""
+    """Type a block of the page with the reader's own values; the caller restarts the node."""
     for command in block.commands:
         text = command.text
         for name, value in known.items():

@@ -1,4 +1,4 @@
-"""The built system.qcow2, booted: what the guide and the contract promise of a running node."""
+"""The built system.qcow2, booted: what the guide and the contract specify for a running node."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from kbimg_tasks.commands.boot.vm import VirtualMachine
 
 pytestmark = pytest.mark.boot
 
-IDLE_MIB = 150  # the guide's promise for a node without Kubernetes
+IDLE_MIB = 150  # the guide's figure for a node without Kubernetes
 
 
 def mounted(node: Node, path: str) -> dict:
-    """Source, type and options of what is mounted at a path last."""
+    """Source, type and options of the topmost mount at a path."""
     line = node.run(f"findmnt --noheadings --output SOURCE,FSTYPE,OPTIONS {path} | tail -n 1")
     source, kind, options = line.split(None, 2)
     return {"source": source, "kind": kind, "options": options.split(",")}
@@ -32,7 +32,7 @@ def test_the_system_runs(node):
     assert node.state(BOOT_SECONDS) == ("running", "")
 
 
-# What follows the words that all kernels get: the tests', or dm-verity's.
+# After the arguments that all kernels get: those of the tests, or of dm-verity.
 LAST_WORDS = {
     "custom_image": "console=tty0 console=ttyS0,115200",
     "verified_image": "console=ttyS0 apparmor=0 dmvroothash=[0-9a-f]{64}",
@@ -121,7 +121,7 @@ def test_a_user_logs_in(node):
     node.expect(r"\$ ", 60)
     node.line.sendline(b"stty -echo; echo I am $(whoami); exit")
     node.expect("I am foo")
-    node.expect(PROMPT)  # root's own shell again
+    node.expect(PROMPT)  # back in root's shell
 
 
 def test_what_the_configuration_put_there(node):
@@ -178,7 +178,7 @@ def test_two_nodes_of_one_image_differ(node, image, request, tmp_path):
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on."""
+    """An unused TCP port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
@@ -186,7 +186,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def unchanged(plain_image, tmp_path_factory):
-    """The image as it is built, not one byte changed, reached by ssh alone."""
+    """The unchanged image, reached only by ssh."""
     folder = tmp_path_factory.mktemp("unchanged")
     disk = shutil.copyfile(plain_image / "system.qcow2", folder / "system.qcow2")
     port = free_port()
@@ -233,7 +233,7 @@ def test_the_unchanged_image_answers_ssh(unchanged):
 
 
 def test_memory_of_an_idle_node(unchanged):
-    """In use: what is neither free nor cache, as `free` counts it (free(1), procps-ng 3)."""
+    """Used memory: neither free nor cache, as `free` counts it (free(1), procps-ng 3)."""
     over_ssh(unchanged, "systemctl is-system-running --wait")
     text = over_ssh(unchanged, "cat /proc/meminfo")
     values = {name: int(value) // 1024 for name, value in re.findall(r"(\w+):\s+(\d+) kB", text)}

@@ -1,4 +1,4 @@
-"""A mount namespace of a test's own: what it mounts, nobody else sees."""
+"""A mount namespace for one test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from building import TOP
 
 
 class Namespace:
-    """Runs programs in one mount namespace, whose mounts share their events, as systemd's do."""
+    """Runs programs in one mount namespace with shared propagation, as under systemd."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -67,7 +67,7 @@ class Namespace:
         return self.run("env", f"PYTHONPATH={TOP}", sys.executable, "-c", text, *argv)
 
     def start(self, *argv: object) -> subprocess.Popen:
-        """A process that goes on; it has said a line when this returns."""
+        """Start a process that keeps running; it has printed a line when this returns."""
         process = subprocess.Popen(self.argv(*argv), stdout=subprocess.PIPE)
         self.started.append(process)
         assert process.stdout is not None

@@ -14,7 +14,7 @@ from building import TOP, run_doit, write_config
 
 
 def stage(out: Path, name: str, **results: str) -> None:
-    """A published stage, of a configuration that is not the present one."""
+    """A published stage of another configuration."""
     folder = out / ".kbimg/stages" / name
     folder.mkdir(parents=True)
     (folder / "inner").write_text("x" * 5000)
@@ -34,7 +34,7 @@ def stage(out: Path, name: str, **results: str) -> None:
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """An output directory after an abort, with files of the user's."""
+    """An output directory after an abort, with files of the user."""
     out = tmp_path / "scripts-auto"
     stage(out, "of_long_ago", former_img="an image")
     stage(out, "rootfs")

@@ -1,4 +1,4 @@
-"""What legacy kbimg leaves when it is killed, with real mounts and real processes."""
+"""The leftovers of a killed legacy kbimg, with real mounts and processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOLD = "print('ready', flush=True); time.sleep(1000)"
 
 @pytest.fixture
 def aborted(namespace, tmp_path: Path) -> Path:
-    """A work tree with the host's kernel trees in it; for /dev a stand-in that may be lost."""
+    """A work tree with the host's kernel file systems in it; /dev is a copy that can be lost."""
     (tmp_path / "devices/pts").mkdir(parents=True)
     (tmp_path / "devices/sda").write_text("the host's disk")
     out = tmp_path / "scripts-auto"

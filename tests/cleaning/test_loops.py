@@ -1,4 +1,4 @@
-"""Loop devices that legacy kbimg leaves attached to its files; the devices are real."""
+"""Real loop devices that legacy kbimg leaves attached to its files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 
 def attached(folder: Path) -> dict:
-    """The devices that show files of the folder, by file."""
+    """The loop devices of files in the folder, by file."""
     rows = subprocess.run(
         ["losetup", "--list", "--noheadings", "--raw", "--output", "NAME,BACK-FILE"],
         check=True,
@@ -97,7 +97,7 @@ def test_a_device_that_is_mounted_elsewhere_keeps_its_file(namespace, out, tmp_p
     (tmp_path / "elsewhere").mkdir()
     (out / ".kbimg/stages").mkdir(parents=True)
     namespace.run("mount", device, tmp_path / "elsewhere")
-    # In a namespace where the mount cannot be seen, the device is in use all the same.
+    # The device is in use even if the mount is in another namespace.
     for run in (namespace.doit, seen_from_here(tmp_path)):
         said = run("clean", check=False)
         assert (
@@ -128,7 +128,7 @@ def test_a_partition_that_is_mounted(namespace, out, tmp_path, request):
     subprocess.run(["sfdisk", "--quiet", device], input="size=2M\n", text=True, check=True)
     subprocess.run(["partx", "--add", device], check=False)
     part = Path(f"{device}p1")
-    if not part.exists():  # where no udev makes it
+    if not part.exists():  # if there is no udev
         major, minor = map(int, Path(f"/sys/class/block/{part.name}/dev").read_text().split(":"))
         os.mknod(part, 0o600 | stat.S_IFBLK, os.makedev(major, minor))
         request.addfinalizer(part.unlink)

@@ -1,4 +1,4 @@
-"""Deletion that never leaves its directory, and what it knows of mounts."""
+"""Deletion that never leaves its directory, and that detects mounts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbimg_tasks.diagnostics.figures import readable
 from kbimg_tasks.host import holders, mounts, remove
 from kbimg_tasks.steps.layout import Layout
 
-# Mounted after the table was read: what was opened tells.
+# Mounted after the table was read: detected at the opened file.
 BLIND = """
 import sys
 from pathlib import Path

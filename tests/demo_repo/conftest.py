@@ -1,4 +1,4 @@
-"""Debian packages made on the spot, and RPMs put into a tree."""
+"""Makes Debian packages, and installs RPMs into a tree."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def make_deb(tmp_path: Path) -> MakeDeb:
 
 @pytest.fixture
 def install(tmp_path: Path) -> Install:
-    """`install(rpms, root)`: what rpm says while it installs them, scriptlets and all."""
+    """`install(rpms, root)`: the output of rpm while it installs them with their scriptlets."""
 
     def into(rpms: Sequence[Path], root: Path) -> str:
         root.mkdir()

@@ -1,4 +1,4 @@
-"""What `data/` says, checked without making anything of it."""
+"""The definitions in `data/`, checked without making packages."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def described() -> RepositoryDefinition:
 
 
 def names(described: RepositoryDefinition, architecture: str) -> set[str]:
-    """What an RPM is called or provides, as far as it is known without asking apt."""
+    """The names and provides of an RPM that are known without apt."""
     wanted = {name for group in described.debian_names(architecture) for name in group}
     known = {described.renames.get(name, name) for name in wanted}
     for package in described.for_architecture(architecture):

@@ -1,4 +1,4 @@
-"""Where files of Debian packages go."""
+"""The paths of files of Debian packages."""
 
 from __future__ import annotations
 

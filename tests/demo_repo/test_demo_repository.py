@@ -29,7 +29,7 @@ LAYOUT = Definition(
 
 
 def quiet(_text: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 def rpms_of(debs: Sequence[Path], folder: Path, *packages: Definition) -> list[Path]:

@@ -1,4 +1,4 @@
-"""docs/design.md names packages, layers, modules and functions: they are those of the code."""
+"""The packages, layers, modules and functions that docs/design.md names exist."""
 
 from __future__ import annotations
 

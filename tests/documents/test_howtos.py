@@ -1,4 +1,4 @@
-"""The pages of docs/howto, each followed word by word from the demonstration's configuration."""
+"""The pages of docs/howto, each followed literally from the demonstration's configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGES = sorted((TOP / "docs/howto").glob("*.md"))
 
 
 def with_a_node(page: Path) -> bool:
-    """Whether a reader of the page starts a machine."""
+    """Whether the page boots a machine."""
     return any(map(starts_a_node, blocks(page)))
 
 
@@ -21,7 +21,7 @@ def with_a_node(page: Path) -> bool:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_it_does_what_it_says(page: Path, repository: Path, tmp_path: Path):
-    """All but what is done on a node."""
+    """Everything except the commands on a node."""
     with Reader(demonstration(tmp_path / "image")) as reader:
         reader.follow(blocks(page), boots=False)
 

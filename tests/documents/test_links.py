@@ -1,4 +1,4 @@
-"""Links between pages lead to files that are there, and to headings that they have."""
+"""Links between pages lead to existing files and headings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def tokens(page: Path) -> list[Token]:
 
 
 def targets(page: Path) -> set[str]:
-    """Where links and pictures of a page lead within this repository."""
+    """The targets of a page's links and pictures within this repository."""
     found = {
         str(child.attrs.get("href") or child.attrs.get("src") or "")
         for token in tokens(page)
@@ -30,7 +30,7 @@ def targets(page: Path) -> set[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """What GitHub calls the headings of a page."""
+    """The anchors that GitHub gives the headings of a page."""
     found = tokens(page)
     texts = (
         "".join(child.content for child in text.children or ())

@@ -1,4 +1,4 @@
-"""The other pages with something to type: followed here, or by the test that reads them."""
+"""The other pages with commands: run here, or by the test that reads them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from building import TOP
 from pages import Block, blocks
 from reader import Reader, checkout, demonstration
 
-# Where a reader of a page stands at its beginning.
+# The directory in which a reader starts a page.
 FOLLOWED: dict[str, Callable[[Path], Path]] = {
     "README.md": checkout,
     "docs/machines.md": checkout,
     "docs/migration.md": demonstration,
     "docs/plan.md": demonstration,
 }
-# Tests that read pages, and have machines, networks and engines for what is typed.
+# Tests that read pages and have the machines, networks and engines for their commands.
 READ_BY = {
     "docs/containers.md": "tests/images/test_admin_container.py",
     "docs/pxe.md": "tests/boot/test_pxe_serve.py",
@@ -31,7 +31,7 @@ PAGES = {
 
 
 def is_of_the_tests(block: Block) -> bool:
-    """Whether it is the command that this test itself is run by."""
+    """Whether it is the command that runs this test."""
     return "pytest" in block.text
 
 

@@ -1,4 +1,4 @@
-"""README, in both languages: what it shows without its being typed is right, too."""
+"""README in both languages: what it shows without running it is also right."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_it_is_short_and_leads_where_it_says(page: Path):
 
 
 def test_both_languages_name_the_same():
-    """Commands, files and options; and links, but those to the other language."""
+    """Commands, files, options and links, except the link to the other language."""
     one, other = ({re.sub(r"\s+", " ", span) for span in spans(page)} for page in PAGES)
     assert one == other
     links = [sorted(set(re.findall(r"\]\((docs/[^)]+)\)", page.read_text()))) for page in PAGES]

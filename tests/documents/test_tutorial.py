@@ -1,4 +1,4 @@
-"""docs/tutorial.md, followed word by word."""
+"""docs/tutorial.md, followed literally."""
 
 from __future__ import annotations
 

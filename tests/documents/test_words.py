@@ -1,5 +1,5 @@
-"""The words of pages, messages and docstrings: commands consist of words that doit and kbimg know,
-and each thing is called by the one standard term."""
+"""The words of pages, messages and docstrings: commands use only words that doit and kbimg know,
+and each thing has one standard term."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def commands(page: Path) -> Iterator[str]:
 
 
 def found() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every command of doit or kbimg, with its words; what is optional is one of them."""
+    """Every command of doit or kbimg with its words, including the optional ones."""
     for page in PAGES:
         for text in commands(page):
             words = re.sub(r"[\[\]]|(?<=\w)\|(?=\w)", " ", re.sub(r"^[$#] ", "", text))
@@ -52,7 +52,7 @@ def found() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 @pytest.fixture(scope="module")
 def tasks() -> set[str]:
-    """All tasks and stages that any configuration has."""
+    """All tasks and stages of any configuration."""
     return {
         line.split()[0]
         for config in DEMO.glob("*.toml")
@@ -61,7 +61,7 @@ def tasks() -> set[str]:
 
 
 def unknown(words: tuple[str, ...], tasks: set[str]) -> tuple[str, ...]:
-    """The words of a command that mean nothing."""
+    """The unknown words of a command."""
     program, *rest = words
     if words[:2] == ("kbimg", "diff"):  # two names, and options
         known = {*rest[1:3], "diff", *_options(diff.parser())}
@@ -140,7 +140,7 @@ CODE = re.compile(r"\{[^{}]*\}")
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Every page, comment, docstring and other text with a blank, each with its file."""
+    """Every page, comment, docstring and other text with a space, with its file."""
     for page in PAGES:
         yield str(page.relative_to(TOP)), page.read_text(encoding="utf-8")
     for folder in ("kbimg_tasks", "docs/generator"):
@@ -157,7 +157,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def other_terms(text: str) -> list[tuple[str, str]]:
-    """The terms in a text that have a standard one, each with that one."""
+    """The non-standard terms in a text, each with the standard one."""
     plain = " ".join(re.sub(r"\n\s*#", " ", CODE.sub(" ", text)).split())
     return [
         (found[0].lower(), instead)

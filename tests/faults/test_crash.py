@@ -1,4 +1,4 @@
-"""The machine itself goes down: what the page cache never gave to the disk is not taken as made."""
+"""The machine crashes: data that never reached the disk does not count as made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.image
 
 
 def in_boot(folder: Path, boot: Path) -> str:
-    """The output of a build in another run of the kernel, as far as a process can tell."""
+    """The output of a build after a reboot, simulated by another boot_id."""
     script = 'mount --bind "$1" /proc/sys/kernel/random/boot_id; shift; exec "$@"'
     done = subprocess.run(
         [
@@ -50,7 +50,7 @@ def in_boot(folder: Path, boot: Path) -> str:
 
 @pytest.fixture
 def boots(tmp_path: Path) -> list:
-    """Files that stand for boot_id in three runs of the kernel."""
+    """Files in place of boot_id for three boots of the kernel."""
     paths = [tmp_path / f"boot-{number}" for number in range(3)]
     for path in paths:
         path.write_text(f"{uuid.uuid4()}\n")
@@ -74,7 +74,7 @@ def test_only_what_was_synced_counts_after_a_crash(tiny_repo, tmp_path, boots):
 
 
 def test_a_stamp_that_never_reached_the_disk(tiny_repo, tmp_path, boots):
-    """What is left of a file that was renamed into place and not yet written: nothing, or zeros."""
+    """What is left of a file that was renamed but not yet written: nothing, or zeros."""
     configure(tmp_path, tiny_repo)
     in_boot(tmp_path, boots[0])
     stages = tmp_path / "scripts-auto/.kbimg/stages"

@@ -1,4 +1,4 @@
-"""A disk that is full, at every stage."""
+"""A full disk at every stage."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ pytestmark = pytest.mark.image
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own that is large enough for one small build."""
+    """A separate file system that is large enough for one small build."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g", "tmpfs", tmp_path], check=True)
     yield tmp_path
-    store.release()  # stages were performed in this very process
+    store.release()  # stages ran in this process
     subprocess.run(["umount", tmp_path], check=True)
 
 
@@ -53,7 +53,7 @@ def test_a_full_disk_at_every_stage(tiny_repo, disk):
     assert done.returncode == 0, done.stdout
     layout = Layout(disk / "scripts-auto", disk / "cache")
     before = results(layout.out)
-    # What was built is there, and no more room than one stage needs: that is soon filled.
+    # What was built exists, and the free space is that of one stage: it is filled soon.
     subprocess.run(["mount", "-o", "remount,size=600m", disk], check=True)
 
     config = load(path, disk, (KINDS["vm_img"],))

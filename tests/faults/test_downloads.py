@@ -45,7 +45,7 @@ def test_what_was_downloaded_stays(repository: Path, tmp_path: Path):
         time.sleep(0.02)
     build.send_signal(signal.SIGKILL)
     build.wait()
-    time.sleep(1)  # what was on its way arrives nowhere
+    time.sleep(1)  # packages in transfer are lost
     before = packages(server.asked)
     whole = {
         file.name

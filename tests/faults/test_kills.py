@@ -1,7 +1,5 @@
-"""Builds that are killed at random moments of every stage, and go on.
-
-pytest -m long tests/faults/test_kills.py --kills 400
-"""
+"""Builds that are killed at random moments of every stage, and resume. pytest -m long
+tests/faults/test_kills.py --kills 400"""
 
 from __future__ import annotations
 
@@ -39,7 +37,7 @@ def results(out: Path) -> dict[str, str]:
 
 
 def processes_of(folder: Path) -> list[str]:
-    """Processes that work in the folder, or have it among their arguments."""
+    """Processes with their directory in the folder, or with the folder in their arguments."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -77,7 +75,7 @@ def children_of(process: int) -> list[int]:
 
 
 def start(folder: Path, how: str, *options: str) -> tuple:
-    """doit in a session of its own; on a terminal of its own where that is to be closed."""
+    """doit in its own session; on its own terminal if the terminal is to be closed."""
     command = [
         sys.executable,
         "-m",
@@ -107,7 +105,7 @@ def start(folder: Path, how: str, *options: str) -> tuple:
 
 
 def end(process, terminal, how: str, chance: random.Random) -> None:
-    """Kill it, in one of the ways; it is gone afterwards."""
+    """Kill it in one of the ways, and wait until it has ended."""
     pid = process.pid if terminal is None else process
     if how == "terminal":
         os.close(terminal)
@@ -128,7 +126,7 @@ def stamped(layout: Layout, names: list[str]) -> set:
 
 
 def check_published(layout: Layout, stages) -> None:
-    """Every stage that has a stamp has just what was published; every result has a stamp."""
+    """Every stage with a stamp has exactly its published files; every result has a stamp."""
     for stage in stages:
         stamp = stamps.read(layout, stage.name)
         for artifact in stage.artifacts:
@@ -141,7 +139,7 @@ def check_published(layout: Layout, stages) -> None:
             assert stamp.artifacts[artifact.name]["inode"] == status.st_ino, path
 
 
-# Each way to kill meets each stage of a tiny tree; real packages take their time.
+# Each way of killing hits each stage of a tiny tree; real packages take longer.
 @pytest.mark.parametrize(
     ("source", "kills"), [("tiny", 15), pytest.param("demo", 200, marks=pytest.mark.long)]
 )
@@ -191,7 +189,7 @@ def test_killed_builds_go_on(repository, tiny_repo, tmp_path, source, kills, cap
         except subprocess.TimeoutExpired:
             pytest.fail(f"{where}: doit does not end")
         gone_by = time.monotonic() + 1
-        # A program in a chroot has no path of the folder about it; its mounts tell of it.
+        # A program in a chroot does not show the folder, but its mounts do.
         while (left := [*processes_of(folder), *mounts_of(folder)]) and time.monotonic() < gone_by:
             time.sleep(0.01)
         assert not left, where
@@ -206,7 +204,7 @@ def test_killed_builds_go_on(repository, tiny_repo, tmp_path, source, kills, cap
         assert before - {stage} <= stamped(layout, names) | set(SHARED), where
         told[how] = told.get(how, 0) + 1
         if number % 5 == 4:
-            # What was finished is not made again.
+            # Finished stages are not made again.
             after = run_doit(folder, "-n", "2", "vm_img", "cache=cache")
             assert after.returncode == 0, f"{where}\n{after.stdout}"
             assert not (finished - {*SHARED}) & set(made(after.stdout)), f"{where}\n{after.stdout}"

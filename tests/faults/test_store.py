@@ -18,7 +18,7 @@ ANOTHER_USER = '[[users]]\nname = "foo"\npasswd = "foo"\n'
 
 
 def layer(folder: Path, *stages: str, out: str = "scripts-auto") -> str:
-    """Build the configuration's own layer, and other stages; the output."""
+    """Build the configuration's own layer and other stages. Returns the output."""
     done = run_doit(folder, "customised", *stages, "cache=cache", f"out={out}")
     assert done.returncode == 0, done.stdout
     return done.stdout
@@ -71,7 +71,7 @@ def test_a_damaged_tree_is_made_again(tiny_repo, tmp_path, damage):
 
 
 def test_half_written_entries_are_no_entries(tiny_repo, tmp_path):
-    """As a build leaves them that was killed while it made the tree."""
+    """The state after a build that was killed while it made the tree."""
     configure(tmp_path, tiny_repo)
     layer(tmp_path)
     tree = installed(tmp_path, "scripts-auto")
@@ -105,7 +105,7 @@ def test_prune_keeps_what_is_in_use(tiny_repo, tmp_path):
 
 
 def test_downloaded_packages_that_are_gone(tiny_repo, tmp_path):
-    """Somebody emptied the package cache: the packages come again, when they are needed."""
+    """The package cache was emptied: packages are downloaded again when they are needed."""
     configure(tmp_path, tiny_repo)
     layer(tmp_path)
     listing = tmp_path / "scripts-auto/.kbimg/stages/packages/packages.list"

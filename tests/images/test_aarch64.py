@@ -1,5 +1,5 @@
-"""Images for AArch64, built on a machine of any architecture: all that is in them is for AArch64.
-Two builds agree, whatever emulated their programs."""
+"""Images for AArch64, built on a machine of any architecture: all programs in them are for AArch64.
+Two builds are equal, however their programs were emulated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PE_AARCH64 = 0xAA64  # Machine of a PE header (PE format specification)
 
 
 def machine_of(content: bytes) -> int:
-    """Which machine a program is for: an ELF file, or one for UEFI."""
+    """The machine of a program: an ELF file, or one for UEFI."""
     if content.startswith(b"\x7fELF"):
         return int.from_bytes(content[18:20], "little")
     at = int.from_bytes(content[0x3C:0x40], "little")
@@ -81,7 +81,7 @@ def test_upgrade_image(out):
 
 @pytest.mark.long
 def test_another_build_is_equal(out, tmp_path):
-    """Emulated programs leave no trace of the machine that emulated them."""
+    """Emulated programs leave no trace of the build machine."""
     for path in out.parent.iterdir():
         if path.is_file():
             shutil.copy(path, tmp_path)

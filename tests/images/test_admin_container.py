@@ -1,4 +1,4 @@
-"""The admin container, built each way, and run by a real engine."""
+"""The admin container, built in each way and run by a real engine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def write(folder: Path, more: str, name: str = NAME) -> None:
 
 @pytest.fixture(scope="module")
 def built(repository: Path, docker: engines.Engine, tmp_path_factory) -> Path:
-    """A folder with the container made out of packages, which Docker has as well."""
+    """A folder with the container built out of packages, which is also loaded into Docker."""
     folder = tmp_path_factory.mktemp("admin")
     write(folder, f'repo_path = "{DEMO / "demo.repo"}"')
     done = run_doit(folder, "admin_container", "engine=docker", **docker.env)
@@ -48,7 +48,7 @@ def built(repository: Path, docker: engines.Engine, tmp_path_factory) -> Path:
 
 
 class Running:
-    """A container that runs."""
+    """A running container."""
 
     def __init__(self, docker: engines.Engine, name: str) -> None:
         self.docker, self.name = docker, name
@@ -57,7 +57,7 @@ class Running:
         return self.docker.run("exec", self.name, "sh", "-c", command).stdout
 
     def wait(self, command: str) -> str:
-        """The command's output, as soon as it succeeds."""
+        """Wait until the command succeeds. Returns its output."""
         end = time.monotonic() + SECONDS
         while True:
             done = self.docker.run("exec", self.name, "sh", "-c", command, check=False)
@@ -76,7 +76,7 @@ def start(docker: engines.Engine, name: str, *words: str, image: str = NAME) -> 
 
 @pytest.fixture(scope="module")
 def secret(tmp_path_factory) -> Path:
-    """The folder of the mounted secret, with a key of the operator's."""
+    """The folder of the mounted secret, with a key of the operator."""
     folder = tmp_path_factory.mktemp("secret")
     for name in ("one", "two"):
         subprocess.run(
@@ -150,9 +150,9 @@ def test_the_second_build_makes_nothing(built, docker):
 
 
 def test_on_a_base_image(built, docker, tmp_path):
-    """The engine builds it on a base image. What dnf would bring is in this one already, since no
-    registry and no repository can be reached from a container here; its dnf writes down what it was
-    asked for."""
+    """The engine builds it on a base image. Since a container here reaches no registry and no
+    repository, the packages are already in the base image, and its dnf only writes down its
+    arguments."""
     (tmp_path / "base").mkdir()
     (tmp_path / "base/dnf").write_text('#!/bin/sh\necho "$*" >>/asked-of-dnf\n')
     (tmp_path / "base/dnf").chmod(0o755)

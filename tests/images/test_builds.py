@@ -1,4 +1,4 @@
-"""Builds beside, after and in spite of each other."""
+"""Builds at the same time, one after another, and in conflict."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MIB = 1 << 20
 
 
 def sums(out: Path) -> dict:
-    """Digests of everything that a build publishes."""
+    """Digests of all published files of a build."""
     found = {}
     for path in (
         out / "kubeos.tar",
@@ -43,7 +43,7 @@ def small(tiny_repo, tmp_path: Path) -> Path:
 
 @pytest.mark.long
 def test_same_bytes_one_after_the_other_and_at_once(repository, tmp_path):
-    """Two directories, two times, and with and without stages at once."""
+    """Two directories, two times, with and without parallel stages."""
     folders = [tmp_path / name for name in ("one", "other")]
     for folder in folders:
         folder.mkdir()
@@ -56,7 +56,7 @@ def test_same_bytes_one_after_the_other_and_at_once(repository, tmp_path):
 
 
 def test_four_builds_at_the_same_time(small):
-    """With threads and with processes, all from one cache that is empty at first."""
+    """With threads and with processes, all from one cache that starts empty."""
     command = [sys.executable, "-m", "doit", "-f", str(TOP / "dodo.py"), "-n", "2", "-P"]
     running = [
         subprocess.Popen(
@@ -167,10 +167,9 @@ def test_rpmlist_takes_what_dnf_takes(repository, tmp_path, name):
 
 
 def test_a_repository_on_a_server(tiny_repo, tmp_path, monkeypatch):
-    """Packages come over HTTP once; the next build, in another directory, asks for none of them.
-
-    The repository's URL has a variable of dnf's in it, and the server wants a name and a password.
-    """
+    """Packages are downloaded by HTTP once; the next build, in another directory, requests none of
+    them. The repository's URL has a variable of dnf, and the server requires a name and a
+    password."""
     asked = []
     wanted = "Basic " + base64.b64encode(b"reader:pass word").decode()
 
@@ -207,7 +206,7 @@ def test_a_repository_on_a_server(tiny_repo, tmp_path, monkeypatch):
         server.shutdown()
     for path in (out / ".kbimg").rglob("*.log"):
         assert "pass word" not in path.read_text()
-    # The same packages by another way are the same tree.
+    # The same packages from another source give the same tree.
     (tmp_path / "local").mkdir()
     configure(tmp_path / "local", tiny_repo)
     assert sums(build(tmp_path / "local")) == sums(out)
@@ -223,7 +222,7 @@ def test_gpgcheck_is_obeyed(tiny_repo, tmp_path):
 
 
 def test_signed_packages_are_taken(tiny_repo, tmp_path):
-    """The same packages, signed, from a repository that demands it and names the key."""
+    """The same packages, signed, from a repository with gpgcheck and the key."""
     configure(tmp_path, tiny_repo)
     assert run_doit(tmp_path, "packages").returncode == 0
     listing = tmp_path / "scripts-auto/.kbimg/stages/packages/packages.list"
@@ -231,7 +230,7 @@ def test_signed_packages_are_taken(tiny_repo, tmp_path):
     signed.mkdir()
     for path in listing.read_text().splitlines():
         shutil.copy(path, signed)
-    home = tempfile.mkdtemp(dir="/tmp", prefix="gpg-")  # gpg-agent's socket wants a short path
+    home = tempfile.mkdtemp(dir="/tmp", prefix="gpg-")  # gpg-agent's socket needs a short path
     try:
         env = {**os.environ, "GNUPGHOME": home}
         gpg = ["gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]

@@ -1,4 +1,5 @@
-"""A verified image's files: no secret in them or on the way to them, and the same bytes twice."""
+"""The files of a verified image: no secret in them or while they are built, and equal bytes in two
+builds."""
 
 from __future__ import annotations
 
@@ -85,7 +86,7 @@ def test_the_upgrade_image_holds_a_slot(folder):
 
 
 def test_enrolling_as_the_documentation_says(folder, tmp_path: Path):
-    """Its commands, run beside scripts-auto, make a store of variables with both certificates."""
+    """Its commands, run next to scripts-auto, make a variable store with both certificates."""
     (block,) = (
         block for block in blocks(TOP / "docs/howto/dm-verity.md") if "virt-fw-vars" in block.text
     )
@@ -115,7 +116,7 @@ def test_another_passphrase_is_told_before_anything_is_built(folder, tmp_path: P
 
 @pytest.mark.long
 def test_two_builds_agree(tmp_path: Path):
-    """Of few packages, which are installed twice for it."""
+    """Few packages, because they are installed twice."""
     write(tmp_path)
     done = run_doit(tmp_path, "reproduce")
     assert done.returncode == 0, done.stdout
@@ -136,7 +137,7 @@ def test_packages_that_dm_verity_needs(tmp_path: Path):
 
 
 def test_a_certificate_that_ends_after_it_was_found_good(tmp_path: Path):
-    """The first build takes it, a later one does not, and loses nothing."""
+    """The first build accepts the certificate, a later one rejects it and loses nothing."""
     write(tmp_path)
     assert run_doit(tmp_path, "keys").returncode == 0
     keys = (tmp_path / "scripts-auto/keys").rename(tmp_path / "keys")

@@ -1,4 +1,4 @@
-"""Just those stages are made again that a change reaches, as the manual has it."""
+"""A change makes exactly those stages again that the manual lists."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kbimg_tasks.plan.kinds import DEFAULT_IMAGE
 
 pytestmark = pytest.mark.image
 
-# What goes with little else: other tables, and options that others' rows do not expect.
+# Options that exclude many others.
 REFUSED = ("from_dockerimg", "dm_verity")
 LEGACY_BIOS = "from_repo.legacy_bios"
 REFUSED_OPTIONS = ("admin_container.base_image", LEGACY_BIOS)
@@ -40,7 +40,7 @@ UNIT = "[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=multi-
 
 
 def made(folder: Path, checkout: Path = TOP) -> set:
-    """Build; the stages that were made."""
+    """Build. Returns the stages that were made."""
     done = subprocess.run(
         [sys.executable, "-m", "doit", "-f", checkout / "dodo.py", "-n", "2", "vm_img"],
         cwd=folder,
@@ -56,13 +56,13 @@ def made(folder: Path, checkout: Path = TOP) -> set:
 
 
 def expected(option: str) -> set:
-    """What the table says, less the stages at which this change is known to stop."""
+    """The stages of the table without those that this change does not affect."""
     found = influence.row(option, DEFAULT_IMAGE)
     return {*found.sure, *found.possible} - set(STOPS.get(option, ()))
 
 
 def toml(tables: dict[str, Any]) -> str:
-    """Tables as a file. JSON's strings, numbers, truth values and lists are TOML's too."""
+    """Tables as a file. JSON's strings, numbers, booleans and lists are valid TOML."""
     parts = []
     for name, value in tables.items():
         for table in value if name in ARRAYS else [value]:
@@ -101,7 +101,7 @@ def buildable(tables: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_each_option_makes_what_the_table_says(folder):
-    """Every change on top of those before. All are tried, then what was wrong is told at once."""
+    """Each change is made after the others. All are tried, then all errors are reported."""
     tables, wrong = buildable(SAMPLE), {}
     for option in influence.options():
         if option.partition(".")[0] in REFUSED or option in REFUSED_OPTIONS:
@@ -147,7 +147,7 @@ def test_files_that_options_name(folder):
     copied.write_text("other content\n")
     script.write_text(SCRIPT.format("changed"))
     assert made(folder) == {"customised"} | TREE
-    # The entry sets mode and owner, so the image stays as it is; the stage is made all the same.
+    # The entry sets mode and owner, so the image does not change, but the stage is made again.
     before = (folder / "scripts-auto/kubeos.tar.sha256").read_text()
     copied.chmod(0o755)
     assert made(folder) == {"customised"} | TREE
@@ -165,7 +165,8 @@ def test_legacy_bios_makes_what_the_table_says(folder):
 
 
 def test_kbimg_itself(folder, tmp_path):
-    """Its templates and its code count where they are used; comments and docstrings do not."""
+    """Changed templates and code make the stages again that use them; comments and docstrings do
+    not."""
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     shutil.copy(TOP / "dodo.py", checkout)

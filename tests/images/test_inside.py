@@ -1,4 +1,4 @@
-"""What is told of an image beside it, and of two images by comparing them."""
+"""The files that describe an image, and the comparison of two images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ABOUT = ("packages.txt", "sbom.cdx.json")
 
 @pytest.fixture(scope="module")
 def two(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The output directories of two configurations: one package more, one file changed."""
+    """The output directories of two configurations: one more package, one changed file."""
     folder = tmp_path_factory.mktemp("inside")
     outs = folder / "old", folder / "new"
     for out, names, text in zip(outs, (SMALL, (*SMALL, "socat")), ("a = 1\n", "a = 2\n")):

@@ -1,4 +1,4 @@
-"""The image for machines with a BIOS, read from outside, and what it is made of again."""
+"""The image for machines with a BIOS, read by other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package as users install it: into an environment of its own, used from an empty directory."""
+"""The package as users install it, in its own environment and used from an empty directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which packages: newer ones are noticed, old ones can be held to, and nobody need be asked."""
+"""The choice of packages: newer ones are detected, a lock file keeps old ones, and offline builds
+work."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ echo {content} > %{{buildroot}}/usr/share/kbimg-test
 
 
 class Served(web.Server):
-    """A small repository on a web server of its own, beside the tiny one."""
+    """A small repository on its own web server, in addition to the tiny one."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -42,7 +43,7 @@ class Served(web.Server):
         self.folder = folder
 
     def publish(self, version: str, content: str = "") -> None:
-        """Add a version of the package, with a file that says the version or something else."""
+        """Add a version of the package, with a file that contains the version or another text."""
         spec = self.folder.parent / "kbimg-test.spec"
         spec.write_text(SPEC.format(version=version, content=content or version))
         subprocess.run(
@@ -104,8 +105,8 @@ def test_newer_packages_are_noticed(served, tmp_path):
 
 @pytest.mark.parametrize("out", ["scripts-auto", "another"])
 def test_a_version_that_was_built_anew_is_noticed(served, tmp_path, out):
-    """In the same output directory, and in another one by the store of the first; also when it is
-    of the same time, as builds that can be repeated are."""
+    """In the same output directory, and in another one through the store; also if the new package
+    has the same time, as with reproducible builds."""
     layer(tmp_path)
     served.publish("1.0", "built anew")
     layer(tmp_path, f"out={out}")
@@ -113,7 +114,7 @@ def test_a_version_that_was_built_anew_is_noticed(served, tmp_path, out):
 
 
 def test_an_index_that_changed_without_the_packages(served, tmp_path):
-    """The set is resolved again, and not installed again."""
+    """The packages are resolved again, but not installed again."""
     layer(tmp_path)
     os.truncate(
         shutil.copy(served.folder / "noarch/kbimg-test-1.0-1.noarch.rpm", served.folder / "x.txt"),
@@ -155,12 +156,12 @@ def test_a_lock_file_holds_the_packages(served, tmp_path):
     assert version(tmp_path, "locked") == "1.0"
     assert digest(tmp_path / "locked/.kbimg/stages/packages/packages.lock") == before
 
-    # Next year the repository has the old version no more, and the cache still does.
+    # Later the repository no longer has the old version, but the cache does.
     (served.folder / "noarch/kbimg-test-1.0-1.noarch.rpm").unlink()
     subprocess.run(["createrepo_c", "--quiet", served.folder], check=True)
     layer(tmp_path, "lock=exact.lock", "out=later")
     assert version(tmp_path, "later") == "1.0"
-    # And where neither has it, the build says which package is missing.
+    # If neither has it, the build reports the missing package.
     done = run_doit(tmp_path, "packages", "cache=empty", "lock=exact.lock", "out=never")
     assert done.returncode != 0
     assert "kbimg-test-1.0-1.noarch" in done.stdout

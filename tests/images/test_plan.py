@@ -1,4 +1,4 @@
-"""What the scripts of a plan make: just what doit makes."""
+"""The scripts of a plan build the same bytes as doit."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ UPGRADE = "version =", 'upgrade_img = "kubeos-upgrade:v1"\nversion ='
 
 @frozen
 class Kind:
-    """An image, what it is made of, and what the scripts are told apart from that."""
+    """An image, its source, and the settings of the scripts."""
 
     image: str
     packages: tuple[str, ...] = SMALL
@@ -98,7 +98,7 @@ CASES = [
 
 
 def write(folder: Path, kind: Kind, repo: Path) -> None:
-    """The configuration, and the secrets in files of their own."""
+    """The configuration, and files with the secrets."""
     (folder / "a file's $name").write_text("content\n")
     if kind.packages:
         path = write_config(folder, kind.packages, kind.options)

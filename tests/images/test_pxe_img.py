@@ -1,4 +1,5 @@
-"""The initramfs that installs KubeOS: what it holds, when it is made again and when refused."""
+"""The initramfs that installs KubeOS: its content, when it is made again, and when it is
+refused."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def sums(out: Path) -> dict:
 
 
 def inside(out: Path, folder: Path) -> Path:
-    """What is in initramfs.img: behind the microcode, if any, a compressed cpio archive."""
+    """The content of initramfs.img: a compressed cpio archive, after the microcode, if any."""
     folder.mkdir()
     plain = subprocess.run(
         ["zstd", "--decompress", "--stdout", out / "initramfs.img"], check=True, capture_output=True
@@ -81,7 +82,7 @@ def test_what_the_initramfs_is_told(folder, tmp_path):
     secrets = subprocess.run(
         ["grep", "-rlF", "$1$xyz$", tree], check=False, text=True, capture_output=True
     ).stdout
-    assert secrets == ""  # whoever fetches the initramfs would have root's hash
+    assert secrets == ""  # anyone who downloads the initramfs would get root's hash
 
 
 def test_another_address_costs_only_the_initramfs(folder, tmp_path):
@@ -118,7 +119,7 @@ def test_a_program_that_no_package_brings(repository, tmp_path):
             f"there is no {program}, which installing over the network needs: add {package} "
             "to from_repo.rpmlist\n"
         ) in done.stdout
-    # The other images have no need of it.
+    # The other images do not need it.
     assert run_doit(tmp_path, "rootfs").returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""kbimg under every Python that it is for and that this machine has: installed and at work."""
+"""kbimg under every supported Python of this machine: installed and used."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OTHERS = [
 
 
 def interpreter(version: str) -> Path | None:
-    """A Python of this version that can make environments: of PATH, or of pyenv."""
+    """A Python of this version with venv: in PATH, or from pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found = [shutil.which(f"python{version}"), *sorted(pyenv.glob(f"{version}.*/bin/python3"))]
     for path in filter(None, found):

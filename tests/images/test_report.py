@@ -1,4 +1,4 @@
-"""A report on a real build, against what other programs say of it."""
+"""The report of a real build, compared with the output of other programs."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_build_as_it_is_and_as_it_becomes(repository, tmp_path: Path):
     assert shown["tree"][0][0] == "/"
     assert [row[0] for row in shown["tree"]][1] == "/usr"
 
-    # Nothing to make: the log of the last run stays.
+    # Nothing was made: the log of the last run stays.
     run_doit(tmp_path, "vm_img", "report")
     assert tables(out)["run"] == shown["run"]
 

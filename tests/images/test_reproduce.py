@@ -12,7 +12,7 @@ pytestmark = pytest.mark.image
 
 
 def test_two_builds_are_equal(repository, tmp_path: Path):
-    """With every option, and with a script that writes down what it sees of the host."""
+    """With every option, and with a script that records what it sees of the host."""
     write_custom(tmp_path)
     with (tmp_path / "mark.sh").open("a") as script:
         script.write("(uname -n; umask; echo $TZ $LANG) > /usr/share/host\n")

@@ -1,4 +1,4 @@
-"""The upgrade image in the programs that read it, and disks made out of it."""
+"""The upgrade image in the programs that read it, and disks built from it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def out(folder: Path) -> Path:
 
 
 def from_image(folder: Path, source: str, *words: str, more: str = SIZES, **env: str) -> Path:
-    """A disk out of an upgrade image; the output directory."""
+    """Build a disk from an upgrade image. Returns the output directory."""
     (folder / "kbimg.toml").write_text(f"[from_dockerimg]\n{source}\n{more}")
     done = run_doit(folder, "vm_img", *words, **env)
     assert done.returncode == 0, done.stdout
@@ -82,7 +82,8 @@ def test_an_engine_gets_it(folder, out, name, request, tmp_path):
 
 
 def test_another_image_of_the_name_is_noticed(folder, out, docker, tmp_path):
-    """A second one under the name makes the disk anew; without the engine, it stands as it is."""
+    """Another image of the same name makes the disk again; without the engine the disk stays up to
+    date."""
     run_doit(folder, "upgrade_img", "engine=docker", **docker.env)
     docker.run("tag", NAME, "kubeos-moving:v1")
     from_image(tmp_path, 'upgrade_img = "kubeos-moving:v1"', "engine=docker", **docker.env)

@@ -1,4 +1,4 @@
-"""The built files read from outside, with the field's own programs."""
+"""The built files, read by standard programs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def output(*argv: object) -> str:
 
 
 def partition(image: Path, number: int, folder: Path) -> Path:
-    """One partition of a disk image, cut out."""
+    """One partition of a disk image as a file."""
     entry = table(image)["partitions"][number - 1]
     cut = folder / f"part{number}"
     start, size = entry["start"] * 512, entry["size"] * 512

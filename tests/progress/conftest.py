@@ -1,4 +1,4 @@
-"""A small build on a terminal: what its screen shows, as a terminal's emulator sees it."""
+"""A small build on a terminal, whose screen is read by a terminal emulator."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def tell():
 COUNT = "cat > /dev/null; echo item 1; echo 'item 2 of 5'; WAIT; echo whole > $1"
 
 
-# What others do on the machine may slow it down.
+# Other work on the machine can slow it down.
 PATIENCE_SECONDS = 60
 
 
 class Terminal:
-    """doit on a terminal of so many columns; its screen as text."""
+    """doit on a terminal with this number of columns; its screen as text."""
 
     def __init__(self, folder: Path, columns: int, lines: int, *argv: str, **env: str) -> None:
         self.screen = pyte.HistoryScreen(columns, lines, history=5000, ratio=1)
@@ -94,7 +94,7 @@ class Terminal:
 
     @property
     def shown(self) -> list[str]:
-        """The lines on the screen, without the empty ones at its end."""
+        """The lines on the screen, without empty ones at the end."""
         rows = [row.rstrip() for row in self.screen.display]
         while rows and not rows[-1]:
             rows.pop()
@@ -110,7 +110,7 @@ class Terminal:
         return gone + self.shown
 
     def read(self, seconds: float) -> bytes:
-        """What comes in so many seconds, shown on the screen."""
+        """The output of so many seconds, shown on the screen."""
         got, until = b"", time.monotonic() + seconds
         while time.monotonic() < until:
             try:
@@ -125,14 +125,14 @@ class Terminal:
         return got
 
     def wait_for(self, *texts: str) -> None:
-        """Until the screen shows all of these."""
+        """Wait until the screen shows all of these."""
         until = time.monotonic() + PATIENCE_SECONDS
         while not all(any(text in row for row in self.shown) for text in texts):
             assert time.monotonic() < until, "\n".join(self.shown)
             self.read(0.1)
 
     def end(self) -> int:
-        """Let it come to its end; the exit status, negative for a signal."""
+        """Wait for the end. Returns the exit status, negative for a signal."""
         until = time.monotonic() + PATIENCE_SECONDS
         while self.process.isalive():
             assert time.monotonic() < until, "\n".join(self.shown)
@@ -142,7 +142,7 @@ class Terminal:
         return -self.process.signalstatus if status is None else status
 
     def resize(self, columns: int, lines: int) -> None:
-        """As a user who drags the window's corner."""
+        """Resize the terminal."""
         self.screen.resize(lines, columns)
         self.process.setwinsize(lines, columns)
 
@@ -156,7 +156,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def terminal(project: Path) -> Iterator[Callable[..., Terminal]]:
-    """Starts the small build on a terminal; two of its stages wait for the file `go`."""
+    """Start the small build on a terminal; two of its stages wait for the file `go`."""
     started: list[Terminal] = []
 
     def start(columns: int = 80, lines: int = 24, *argv: str, **env: str) -> Terminal:

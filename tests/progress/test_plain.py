@@ -1,4 +1,4 @@
-"""A build's lines where no terminal is, and the text of single lines."""
+"""A build's lines without a terminal, and the text of single lines."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_signs_of_life():
     counting = Running("rootfs", 100.0, count=3, total=9, unit="packages")
     assert said(100.2, 104.9, running=counting) == ""
     assert said(100.2, 105.1, 109.0, running=counting) == "        rootfs: 3 of 9 packages, 5 s\n"
-    # What does not move says less.
+    # A stage without measured progress prints less.
     assert said(105.1, 111.0, 136.0, running=counting).count("\n") == 2
     assert said(31.0, 65.0, running=Running("pxe_serve", 0.0)) == ""
     silent = Running("initramfs", 0.0, program="dracut")

@@ -1,4 +1,4 @@
-"""A build on a terminal, looked at in its middle and at its end."""
+"""A build on a terminal, checked in the middle and at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page as Chromium draws it, in a light and in a dark scheme, on a screen and on a phone."""
+"""The page as Chromium renders it, in light and dark schemes, on a desktop and a phone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kbimg_tasks.steps.layout import Layout
 pytestmark = pytest.mark.image
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), "chromium")
-# Without these it asks its maker's servers, which a machine for tests need not reach.
+# Without these it contacts its vendor's servers.
 QUIET = (
     "--headless",
     "--no-sandbox",
@@ -75,7 +75,7 @@ def styled(scheme: str, name: str) -> Colour:
 
 
 def share(shot: Image.Image, colour: Colour) -> float:
-    """How much of a picture has just this colour."""
+    """The share of a picture with exactly this colour."""
     counts = shot.getcolors(shot.width * shot.height)
     return dict((found, count) for count, found in counts).get(colour, 0) / (
         shot.width * shot.height

@@ -1,4 +1,4 @@
-"""What a report reads, against what other programs say of the same files."""
+"""The data of a report, compared with the output of other programs for the same files."""
 
 from __future__ import annotations
 
@@ -286,7 +286,7 @@ def test_a_report_beside_a_build(tmp_path: Path):
 
 
 def test_without_the_powers_of_root(tmp_path: Path):
-    """Root without capabilities is a user like others, who can still find this Python."""
+    """Root without capabilities is like any user, but can still find this Python."""
     write_config(tmp_path)
 
     def report() -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""The page, as a parser of HTML sees it."""
+"""The page, read by an HTML parser."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ XHTML, SVG = "{http://www.w3.org/1999/xhtml}", "{http://www.w3.org/2000/svg}"
 
 
 def parsed(report: Report):
-    """The document; a page with a mistake in its HTML is refused."""
+    """The document; a page with invalid HTML is refused."""
     return html5lib.HTMLParser(strict=True).parse(page.html(report))
 
 

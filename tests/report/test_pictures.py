@@ -1,4 +1,4 @@
-"""Where the marks of a report's pictures are."""
+"""The geometry of a report's pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log of the last run, by the stages that write it."""
+"""The log of the last run, written by real stages."""
 
 from __future__ import annotations
 

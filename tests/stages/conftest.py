@@ -1,7 +1,5 @@
-"""A configuration's stages, each performed by itself on a tree of a few files.
-
-What a stage stands on is put where the stage before would have left it.
-"""
+"""A configuration's stages, each run alone on a tree of a few files. The artifacts that a stage
+needs are put in their places."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ from kbimg_tasks.steps.layout import Layout
 CLOCK = 1700000000
 SIZES = "[disk_partition]\nroot = 256\nimg_size = 3\n"
 EFI_PHRASE, GRUB_PHRASE = "efi phrase", "openpgp phrase"
-# What a file holds, or where a link leads. A file that can be run begins as one.
+# The content of a file, or the target of a link. A script starts with #!.
 Tree = Mapping[str, Union[str, bytes, Path]]
 
 
@@ -43,11 +41,11 @@ class Bench:
         self.layout.out.mkdir()
 
     def path(self, stage: str, artifact: str) -> Path:
-        """Where a stage's artifact lies."""
+        """The path of a stage's artifact."""
         return self.layout.published(self.stages[stage][artifact])
 
     def put(self, stage: str, artifact: str, content: Tree | str | bytes) -> Path:
-        """Put an artifact where its stage would have left it."""
+        """Put an artifact in its published place."""
         place = self.path(stage, artifact)
         place.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, Mapping):
@@ -58,7 +56,7 @@ class Bench:
         return place
 
     def make(self, stage: str) -> dict[str, Path]:
-        """Perform a stage; its artifacts."""
+        """Run a stage. Returns its artifacts."""
         perform(self.stages[stage], self.layout)
         return {
             artifact.name: self.layout.published(artifact)
@@ -67,7 +65,7 @@ class Bench:
 
 
 def fill(top: Path, content: Tree) -> None:
-    """Write a tree; all of it has the clock's time."""
+    """Write a tree whose files have the clock's time."""
     for name, what in content.items():
         path = top / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,8 +90,8 @@ MakeBench = Callable[..., Bench]
 
 @pytest.fixture(scope="session")
 def new_bench() -> MakeBench:
-    """Make a bench in a folder: of a virtual machine from packages with `more` in its
-    configuration, or of another configuration's `text`. All else is what a plan is given."""
+    """Make a bench in a folder: for a virtual machine from packages with `more` in its
+    configuration, or for the configuration `text`. The other arguments are those of a plan."""
 
     def make(folder: Path, more: str = "", text: str = "", **given: Any) -> Bench:
         text = text or write_config(folder, ("kernel",), SIZES + more).read_text()
@@ -104,14 +102,14 @@ def new_bench() -> MakeBench:
 
 @pytest.fixture
 def bench(new_bench: MakeBench, tmp_path: Path) -> MakeBench:
-    """Make a bench in a folder of the test's own."""
+    """Make a bench in the test's folder."""
     return partial(new_bench, tmp_path)
 
 
 @pytest.fixture(scope="session")
 def system() -> Tree:
-    """A root tree as `rootfs` leaves it, of the host's shell and tools, in which programs can run;
-    its dracut, GRUB and systemctl write what they were asked for."""
+    """A root tree like that of `rootfs`, with the host's shell and tools, in which programs can
+    run; its dracut, GRUB and systemctl write their arguments to files."""
     content: dict[str, str | bytes | Path] = {f"{name}/": "" for name in tiny.FOLDERS}
     content |= {name: Path(target) for name, target in tiny.LINKS.items()}
     for package in tiny.packages():
@@ -124,7 +122,7 @@ def system() -> Tree:
 
 @pytest.fixture(scope="session")
 def put_system(system: Tree) -> Callable[[Bench], None]:
-    """Put that tree on a bench, with what its stage tells of it."""
+    """Put that tree on a bench, with the other artifacts of its stage."""
 
     def put(bench: Bench) -> None:
         bench.put("rootfs", "rootfs", system)
@@ -149,7 +147,7 @@ def verified(bench: MakeBench) -> Bench:
 def signing(
     new_bench: MakeBench, signing_keys: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Bench:
-    """The same, with keys to sign with; one for all tests of a file."""
+    """Such a bench with signing keys, shared by all tests of a file."""
     made = new_bench(tmp_path_factory.mktemp("signing"), VERIFIED)
     shutil.copytree(signing_keys, made.path("signing_keys", "keys"))
     return made
@@ -157,7 +155,7 @@ def signing(
 
 @pytest.fixture(scope="session")
 def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What the stage of the same name leaves, with keys of half the length."""
+    """The artifacts of the stage of that name, with keys of half the length."""
     folder = tmp_path_factory.mktemp("signing-keys")
     key, certificate = folder / "rsa4BIOS.key", folder / "rsa4BIOS.crt"
     openssl = (

@@ -1,4 +1,4 @@
-"""kubeos.tar, a container's layer as a tar, and the sum of a result."""
+"""kubeos.tar, a container's layer as a tar, and the checksum of a result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ADMIN = (
 
 @pytest.fixture
 def layered(bench):
-    """A root tree in four layers, the upper ones with files over the lower ones'."""
+    """A root tree in four layers, whose upper ones replace files of the lower ones."""
     made = bench()
     below = made.put(
         "rootfs",

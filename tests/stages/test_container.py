@@ -1,4 +1,4 @@
-"""The archive of a container image, read by skopeo as the engines read it."""
+"""The archive of a container image, read by skopeo like by the engines."""
 
 from __future__ import annotations
 

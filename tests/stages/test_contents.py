@@ -1,4 +1,4 @@
-"""What is told of an image beside it, out of packages made on the spot."""
+"""The files that describe an image, from made-up packages."""
 
 from __future__ import annotations
 

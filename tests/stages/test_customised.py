@@ -1,4 +1,4 @@
-"""What a configuration puts over the packages, by the host's programs inside a small tree."""
+"""The additions of a configuration, by the host's programs in a small tree."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ rm = true
 
 
 def prepare(new_bench, put_system, folder: Path):
-    """The stages with the user's files, and packages that are installed."""
+    """The stages with the user's files and installed packages."""
     (folder / "hello.txt").write_text("hello\n")
     (folder / "own.service").write_text("[Service]\nExecStart=true\n")
     (folder / "mark.sh").write_text(
@@ -65,7 +65,7 @@ def layer(new_bench, put_system, tmp_path_factory) -> Path:
 
 
 def entry(layer: Path, name: str, key: str) -> list[str]:
-    """A line of /etc/passwd or of a file like it, in its fields."""
+    """The fields of a line in /etc/passwd or a similar file."""
     lines = (layer / f"etc/{name}").read_text().splitlines()
     return next(line.split(":") for line in lines if line.startswith(f"{key}:"))
 

@@ -44,7 +44,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def publish(layout: Layout, files: tuple) -> None:
-    """Two layers as stages would have left them, the files written in the order given."""
+    """Two layers as stages leave them, the files written in the given order."""
     (layout.out).mkdir(exist_ok=True)
     for artifact, names in ((LOW, files[::2]), (HIGH, files[1::2])):
         top = layout.published(artifact)

@@ -1,4 +1,4 @@
-"""The file systems of a disk, each a file, read by the tools of their kinds."""
+"""The file systems of a disk, each in a file, read by their own tools."""
 
 from __future__ import annotations
 

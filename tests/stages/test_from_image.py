@@ -1,4 +1,4 @@
-"""A root tree out of an upgrade image that `upgrade_archive` has written."""
+"""A root tree from an upgrade image written by `upgrade_archive`."""
 
 from __future__ import annotations
 

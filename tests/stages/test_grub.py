@@ -1,5 +1,5 @@
-"""GRUB on the disk. Its own programs are stand-ins in the tree that write what they were asked for;
-the menu is GRUB's language, read as text."""
+"""GRUB on the disk. Its programs are stand-ins in the tree that write their arguments; grub.cfg is
+read as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The initramfs by a stand-in for dracut, which writes its arguments to the file it is to make."""
+"""The initramfs by a stand-in for dracut, which writes its arguments to its output file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def made(bench, put_system):
 
 
 def words(made) -> list[str]:
-    """What dracut was asked for."""
+    """The arguments of dracut."""
     return (made.make("initramfs")["layer"] / IMAGE).read_text().split()
 
 

@@ -1,4 +1,4 @@
-"""What installs over the network: its kernel, its initramfs, and the check of its programs."""
+"""The network installer: its kernel, its initramfs, and the check of its programs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_programs_that_are_missing_are_named(bench, tmp_path):
 
 @pytest.mark.image
 def test_the_initramfs_has_what_the_installer_is_told(bench, put_system):
-    """Of a dracut that packs the folder of our module."""
+    """With a dracut that packs the folder of kbimg's module."""
     made = bench(PXE)
     put_system(made)
     dracut = made.path("rootfs", "rootfs") / "usr/bin/dracut"

@@ -1,4 +1,4 @@
-"""What firmware and GRUB check, signed by real keys and checked by other programs."""
+"""The files that firmware and GRUB check, signed with real keys and verified by other programs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def layer(signing) -> Path:
 
 @pytest.fixture
 def boot(signing, layer, tmp_path) -> Path:
-    """A copy of what lies in /boot of the verified root, with the initramfs."""
+    """A copy of /boot of the verified root, with the initramfs."""
     shutil.copytree(layer / "boot", tmp_path / "boot")
     shutil.copy(signing.path("initramfs", "layer") / "boot/initramfs.img", tmp_path / "boot")
     return Path(tmp_path / "boot")
@@ -62,7 +62,7 @@ def test_boot_files_are_signed(layer, boot, signing_keys):
 
 
 def test_every_signature_is_checked_on_the_finished_images(signing, boot, tmp_path):
-    """Of a slot whose boot partition is full of one signed program."""
+    """For a slot whose boot partition is filled by one signed program."""
     esp = tmp_path / "esp/EFI"
     for name in ("BOOT/BOOTX64.EFI", "BOOT/fbx64.efi", "BOOT/mmx64.efi"):
         place(boot / "vmlinuz", esp / name)

@@ -1,4 +1,4 @@
-"""The hash tree of a root file system, and the check of what a verified image needs."""
+"""The hash tree of a root file system, and the check of a verified image's programs."""
 
 from __future__ import annotations
 

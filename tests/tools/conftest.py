@@ -1,4 +1,4 @@
-"""Runs our own programs as a build runs them."""
+"""Runs kbimg's own programs as a build does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def tool() -> Run:
-    """Run a tool by its name; nothing is checked."""
+    """Run a tool by its name, without checking the result."""
 
     def run(name: str, *argv: object, stdin: str = "", contained: bool = False, **env: str):
         command = [sys.executable, "-m", f"kbimg_tasks.tools.{name}", *map(str, argv)]

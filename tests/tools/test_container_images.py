@@ -1,4 +1,4 @@
-"""Container images written and read, and the menu of a disk made out of one."""
+"""Container images, written and read, and grub.cfg of a disk made from one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ STARTS = {
 
 
 def root_tar(path: Path, leave_out: str = "") -> Path:
-    """A root tree's tar that has all that a disk needs, in the smallest size."""
+    """A tar of the smallest root tree that has everything a disk needs."""
     with tarfile.open(path, "w") as tar:
         for number, name in enumerate((*take_from_image.WANTED, *STARTS.values())):
             if name != leave_out:
@@ -150,7 +150,7 @@ def test_layers_that_are_equal_are_one_blob(tmp_path: Path):
 
 @pytest.mark.image
 def test_memory_stays_small(tmp_path: Path):
-    """With a file of more than 8 GiB, which a plain tar header has no room for."""
+    """With a file of more than 8 GiB, which a plain tar header cannot express."""
     with (tmp_path / "content").open("wb") as stream:
         stream.truncate(8 * 1024 * MIB + 1)
     # Not by wait4(2), whose figure also has what this process took before the program began.
@@ -193,7 +193,7 @@ def test_taken_out_again(tool, tmp_path: Path):
 
 
 def test_an_oci_layout_alone_and_zstd(tool, tmp_path: Path):
-    """What skopeo and containerd write: no manifest.json, and other compressions."""
+    """An archive as skopeo and containerd write it: no manifest.json, and other compressions."""
     content = root_tar(tmp_path / "root.tar")
     write(tmp_path / "a.tar", content)
     subprocess.run(

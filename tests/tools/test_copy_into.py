@@ -1,4 +1,4 @@
-"""copy_into against cp -r itself, and against paths that lead out."""
+"""copy_into compared with cp -r, and with paths that lead out of the tree."""
 
 from __future__ import annotations
 

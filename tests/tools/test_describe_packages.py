@@ -1,4 +1,4 @@
-"""The package list and the SBOM, of real packages."""
+"""The package list and the SBOM of real packages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOOL = "kbimg_tasks.tools.describe_packages"
 def describe(
     folder: Path, rpms: list[Path], sums: list[str], clock: int = BUILD_TIME, name: str = "KubeOS"
 ) -> tuple[str, str]:
-    """The list and the SBOM of these RPM files, with these sums in the lock."""
+    """The list and the SBOM of these RPM files, with these checksums in the lock."""
     folder.mkdir(exist_ok=True)
     (folder / "packages.list").write_text("".join(f"{rpm}\n" for rpm in rpms))
     nevras = subprocess.run(

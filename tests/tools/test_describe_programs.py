@@ -1,4 +1,4 @@
-"""What is told of the programs that build, on this host."""
+"""The description of this host's build programs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_program_without_a_package(tmp_path):
 
 
 def test_a_host_with_rpm(tmp_path, monkeypatch):
-    """rpm is asked of files where there is no dpkg; this one answers as openEuler's would."""
+    """Without dpkg, rpm is asked about files; this one answers like openEuler's."""
     (tmp_path / "rpm").write_text(
         '#!/bin/sh\n[ "$3" = /usr/bin/known ] && { printf "pack\\t1:2-3\\n"; exit; }\n'
         'echo "file $3 is not owned by any package"\nexit 1\n'

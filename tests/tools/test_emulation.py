@@ -1,4 +1,4 @@
-"""Programs of another architecture, run in a registration of the process's own."""
+"""Programs of another architecture, run by a registration of the process itself."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_nobody_else_sees_the_registration(tmp_path):
 
 
 def test_users_of_the_tree_are_those_of_the_host(tmp_path):
-    """Packages set owners and capabilities, which must read the same outside."""
+    """Packages set owners and capabilities, which must be the same when read outside."""
     kernel = program(tmp_path, OTHER)
     done = subprocess.run(
         [
@@ -163,7 +163,7 @@ def test_without_qemu_user(tmp_path):
 
 
 def test_where_no_user_namespace_may_be_made(tmp_path):
-    """As on a kernel before 6.7, which has one binfmt_misc for all."""
+    """As on a kernel before 6.7, which has one binfmt_misc for the whole host."""
     program(tmp_path, OTHER)
     # Root of a user namespace that may have no further one below it.
     limited = (

@@ -1,4 +1,4 @@
-"""An installed tree becomes one that many nodes can start from; and a finished one is described."""
+"""An installed tree is prepared for many nodes, and a finished one is described."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GZIP = "gzip -1 -n"
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """What packages leave, with traces of the machine that installed them."""
+    """A tree after the installation, with traces of the machine that installed it."""
     top = tmp_path / "tree"
     for name in (
         "boot/vmlinuz-6.6.0",
@@ -54,7 +54,7 @@ def files(top: Path) -> set[str]:
 
 
 def finish(tool, tree: Path, name: str = "finish_install"):
-    """Run the tool; what it returned, and the version and the command that it wrote."""
+    """Run the tool. Returns its status, and the version and the command that it wrote."""
     told = [tree.parent / each for each in ("kernel-version", "compressor")]
     done = tool(name, tree, f"--kernel-version={told[0]}", f"--compressor={told[1]}")
     return done, [path.read_text().strip() for path in told if path.exists()]

@@ -1,4 +1,4 @@
-"""A secret given to real programs."""
+"""A secret, given to real programs."""
 
 from __future__ import annotations
 

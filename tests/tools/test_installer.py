@@ -1,4 +1,4 @@
-"""The shell functions of the installer that can be tried without a machine."""
+"""The shell functions of the installer that can be tested without a machine."""
 
 from __future__ import annotations
 

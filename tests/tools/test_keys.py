@@ -1,4 +1,4 @@
-"""Keys: made, opened, and told apart when they are wrong."""
+"""Keys: made and opened, and an error for each wrong kind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def made(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def own(made: Path, tmp_path: Path) -> Path:
-    """A copy to spoil."""
+    """A copy that a test can change."""
     return Path(shutil.copytree(made, tmp_path / "keys"))
 
 
@@ -112,7 +112,7 @@ def test_good_keys(made: Path, tmp_path: Path):
 
 
 def test_keys_of_the_former_tool(own: Path, tmp_path: Path):
-    """It keeps the Secure Boot key in certdb alone."""
+    """Legacy kbimg keeps the Secure Boot key only in certdb."""
     (own / "rsa4BIOS.key").unlink()
     (own / "rsa4BIOS.crt").unlink()
     done = take_efi(own, tmp_path)
@@ -145,7 +145,8 @@ def keyring() -> Iterator[Path]:
 
 
 def test_an_openpgp_key_of_the_former_tool(own: Path, keyring: Path, tmp_path: Path):
-    """Its keys_dir has the public part; the secret one is in the keyring of who built."""
+    """The keys_dir of legacy kbimg has the public part; the secret part is in the builder's
+    keyring."""
     (own / "gpg.sec").unlink()
     shutil.copy(keyring / "gpg.key", own)
     where = f"--keyring={keyring}"
@@ -199,7 +200,7 @@ def openssl(*argv: object) -> None:
 
 
 def certificate(own: Path, key: Path, *more: str, behind: tuple = ()) -> None:
-    """Another certificate in the place of the one that is there."""
+    """Replace the certificate."""
     subprocess.run(
         [
             *behind,
@@ -353,7 +354,7 @@ def test_a_bad_signature_is_named(signed: Path, own: Path, tmp_path: Path, spoil
 
 @pytest.mark.parametrize("signer", ["sbsign", "pesign"])
 def test_either_signing_program(made: Path, tmp_path: Path, signer):
-    """The other one is not to be found; what is signed verifies by both of the host's programs."""
+    """Without the other program; both programs of the host verify the result."""
     assert take_efi(made, tmp_path).returncode == 0
     programs = tmp_path / "bin"
     programs.mkdir()

@@ -1,4 +1,4 @@
-"""The estimate against mke2fs itself: what is let through must fit."""
+"""The estimate, compared with mke2fs itself: an accepted tree must fit."""
 
 from __future__ import annotations
 

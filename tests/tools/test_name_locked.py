@@ -1,4 +1,4 @@
-"""A dnf command gets the packages of a lock file, as files where the cache has them."""
+"""A dnf command gets the packages of a lock file, as files if the cache has them."""
 
 from __future__ import annotations
 

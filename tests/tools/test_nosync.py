@@ -1,4 +1,4 @@
-"""fsync that does nothing, seen by a file system that cannot sync."""
+"""fsync without effect, tested on a file system that cannot sync."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ print(os.read(read, 1))
 
 
 def test_sync_succeeds_where_it_could_not(tool):
-    """A pipe cannot be synced: the kernel refuses, unless the call never reaches it."""
+    """A pipe cannot be synced: the kernel refuses, unless the call does not reach it."""
     plain = subprocess.run(
         [sys.executable, "-c", CODE], check=True, text=True, capture_output=True
     ).stdout

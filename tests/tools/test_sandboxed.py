@@ -124,7 +124,7 @@ def test_kernel_trees_hold_no_device_of_the_host(tool, layers, tmp_path):
 
 @pytest.mark.parametrize("fate", ["lives", "is a zombie", "is gone"])
 def test_a_child_of_a_dead_parent_does_nothing(fate):
-    """What runs in the namespace looks for its parent, which it cannot see."""
+    """A program in the namespace looks for its parent, which it cannot see."""
     with subprocess.Popen(["sleep", "60"]) as parent:
         with open(f"/proc/{parent.pid}/stat", "rb") as status:
             if fate != "lives":

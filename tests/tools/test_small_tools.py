@@ -1,4 +1,4 @@
-"""The tools that write one file each, on real input and on input they must refuse."""
+"""The tools that write one file each, with real input and with input that they must refuse."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_lock_packages(tool, tmp_path: Path):
 
 
 def test_list_factory_is_what_systemd_reads(tool, tmp_path: Path):
-    """systemd-tmpfiles itself makes a second tree of the list; it must be the first one's like."""
+    """systemd-tmpfiles creates a second tree from the list, which must be equal to the first."""
     root = tmp_path / "root"
     factory = root / "usr/share/factory/var"
     (factory / "lib/with space").mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_list_factory_is_what_systemd_reads(tool, tmp_path: Path):
 
 
 def test_list_factory_copies_a_service_folder_with_others_files_whole(tool, tmp_path: Path):
-    """systemd refuses to go from a service's directory to root's file inside it."""
+    """systemd refuses to follow a path from a service's directory to root's file inside it."""
     root = tmp_path / "root"
     factory = root / "usr/share/factory/var"
     (factory / "lib/service/rules.d").mkdir(parents=True)
@@ -154,7 +154,7 @@ def test_list_factory_adds_to_what_a_node_has(tool, tmp_path: Path):
 
 
 def test_list_factory_leaves_the_package_database_in_the_image(tool, tmp_path: Path):
-    """Where a node has one of its own, that of an earlier image, the link takes its place."""
+    """The link replaces a node's own database of an earlier image."""
     root = tmp_path / "root"
     factory = root / "usr/share/factory/var"
     (factory / "lib/rpm").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The tools of a verified image, on real input and on input they must refuse."""
+"""The tools of a verified image, with real input and with input that they must refuse."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_program_without_the_section(tool, tmp_path: Path):
 
 
 def test_signatures_are_taken_off(tmp_path: Path):
-    """As sbattach does it, but for the checksum of the whole, which nobody compares."""
+    """As sbattach does, without the checksum of the file, which is not checked."""
     subprocess.run(
         [
             "openssl",

@@ -21,7 +21,7 @@ PXE = (
 
 
 def found(cwd: Path, *argv: str) -> list:
-    """The JSON document, which is all there is on stdout."""
+    """The JSON document, which is the whole of stdout."""
     done = started.doit(cwd, "-f", str(TOP / "dodo.py"), "check", "json=1", *argv, separate=True)
     assert done.stderr == ""
     problems = json.loads(done.stdout)

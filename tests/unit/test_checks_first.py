@@ -1,4 +1,4 @@
-"""Stages that only check come before all else of their image, and stand in no other image's way."""
+"""Stages that only check run before all others of their image, and do not affect other images."""
 
 from __future__ import annotations
 

@@ -21,12 +21,12 @@ from kbimg_tasks.tools.user_error import UserError
 
 
 def kbimg(cwd: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """The command as a user types it, from a directory that has no dodo.py."""
+    """The command as a user types it, in a directory without dodo.py."""
     return started.kbimg(cwd, *argv, env={**os.environ, **env})
 
 
 def installed(cwd: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    """The same as a process of its own, by the program that is installed."""
+    """The installed command, as a separate process."""
     return subprocess.run(
         [str(Path(sys.executable).parent / "kbimg"), *argv],
         cwd=cwd,

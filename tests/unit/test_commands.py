@@ -1,4 +1,4 @@
-"""What a user types, and what comes back when it cannot be built."""
+"""Commands of a user, and the messages if something cannot be built."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which file differs between two images: real disks, changed in a known place."""
+"""Finding the file that differs between two images: real disks, changed at a known place."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def disk(folder: Path) -> Path:
 
 
 def stamp(folder: Path) -> None:
-    """All times the same, which would differ otherwise."""
+    """Set all times, which would differ otherwise."""
     for path in (*folder.rglob("*"), folder):
         if not path.is_symlink():
             os.utime(path, (int(CLOCK), int(CLOCK)))
@@ -110,8 +110,8 @@ def one(tmp_path: Path) -> Path:
 
 
 def compared(one: Path, change: Callable[[Path], None]) -> str:
-    """The difference that a change of the ESP's tree makes. In ext4 there would be others: mke2fs
-    takes a tree's change times, which nobody can set."""
+    """The difference caused by a change of the ESP's tree. In ext4 there would be others: mke2fs
+    copies a tree's change times, which cannot be set."""
     other = one.parent / "other"
     shutil.copytree(one, other)
     change(other)
@@ -128,7 +128,7 @@ def write(name: str, content: bytes) -> Callable[[Path], None]:
 
 
 def patched(one: Path, change: Callable[[Path], None]) -> str:
-    """The difference that a change of the finished image makes."""
+    """The difference caused by a change of the finished image."""
     stamp(one)
     image, other = disk(one), one.parent / "system.img"
     shutil.copyfile(image, other)
@@ -138,7 +138,7 @@ def patched(one: Path, change: Callable[[Path], None]) -> str:
 
 
 def at(content: bytes, where: int, new: bytes) -> Callable[[Path], None]:
-    """Overwrites bytes of the first place where the content stands in the image."""
+    """Overwrite bytes at the first place of the content in the image."""
 
     def change(image: Path) -> None:
         with open(image, "r+b") as stream:

@@ -1,4 +1,4 @@
-"""What TAB does: interactive shells, in which it is pressed."""
+"""Tab completion in interactive shells."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Shell:
         return self.child.before
 
     def offered(self, begun: str, tabs: int = 2) -> str:
-        """What the terminal shows after TAB, before the line is thrown away."""
+        """What the terminal shows after TAB, before the line is cleared."""
         self.child.send(begun + "\t" * tabs)
         # What is typed behind the completion shows that the shell is through with it.
         self.child.send("@@")
@@ -127,7 +127,7 @@ def test_a_single_word_is_completed(shell: Shell, begun, whole):
 
 
 def asked(folder: Path, line: str) -> list[str]:
-    """The words that a shell gets, without a shell; nothing else may be printed."""
+    """The completions, without a shell; nothing else may be printed."""
     answers = folder / "answers"
     done = subprocess.run(
         [BIN / "kbimg"],
@@ -165,7 +165,7 @@ def test_no_configuration_is_needed(tmp_path, configuration):
 
 
 def test_doits_own_completion_knows_the_tasks(tmp_path):
-    """`doit tabcompletion` is of doit; it asks `doit list`, which must print nothing else."""
+    """doit's own `doit tabcompletion` uses `doit list`, which must print nothing else."""
     code = subprocess.run(
         [BIN / "doit", "tabcompletion", "--shell=bash"],
         check=True,

@@ -1,4 +1,4 @@
-"""Which images have a package list, an SBOM and the programs that built them beside them."""
+"""The images with a package list, an SBOM and a list of the build programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which order the configuration's own part gets into the tree."""
+"""The order of the configuration's additions to the tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How problems are shown: to the letter, for people and for programs."""
+"""The exact text of problems, for people and for programs."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ EXAMPLES = (*CONFIGURATIONS, *ARCHITECTURE, *CHANGED)
 
 
 def text_of(example: str, folder: Path) -> str:
-    """Every command of every stage, with symbols for paths. `folder` takes a changed example: of
-    a user's file a plan shows the last part of its path alone."""
+    """Every command of every stage, with symbols for paths. A changed example is written to
+    `folder`: a plan shows only the last part of a user's path."""
     name = example.partition(".")[0]
     path = CONFIG / f"{name}.toml"
     if example in CHANGED:

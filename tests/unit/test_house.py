@@ -1,4 +1,4 @@
-"""The tree shows the architecture: every package has one purpose and a place among the layers."""
+"""Every package has one purpose and a place among the layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `kbimg diff` says of small images made on the spot, with real packages in them."""
+"""The output of `kbimg diff` for small images with real packages."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_every_kind_of_change(two, capsys):
 
 
 def test_hard_links(two, capsys):
-    """They have the content of what they are links to, and take no room of their own."""
+    """They have the content of their targets, and take no disk space."""
     link = member("usr/bin/same", type=tarfile.LNKTYPE, linkname="./usr/bin/tool")
     tree_tar(two[0], TREE, link)
     tree_tar(two[1], {**TREE, "usr/bin/tool": "v2\n"}, link)
@@ -360,7 +360,7 @@ def layer(folder: Path, files: dict[str, Any], *special: Any) -> bytes:
 
 @pytest.mark.parametrize("packed", [bytes, gzip.compress])
 def test_upgrade_images(two, tmp_path, capsys, databases, packed):
-    """The tree is a tar in a layer; the database in it is found all the same."""
+    """The tree is a tar in a layer; the database in it is also found."""
     for side, files in zip(two, databases):
         inner = tree_tar(tmp_path / "os.tar", {**TREE, **files}).read_bytes()
         image_tar(side, packed(layer(tmp_path, {"os.tar": inner})))
@@ -474,7 +474,7 @@ def test_bad_input(two, tmp_path, capsys):
 
 
 def test_as_a_program(two):
-    """Also when whoever reads its output has read enough."""
+    """Also if the reader of its output closes the pipe."""
     tree_tar(two[0], TREE)
     tree_tar(two[1], {**TREE, **{f"usr/bin/{number:0200}": "x" for number in range(2000)}})
     program = [sys.executable, "-m", "kbimg_tasks.commands.diff.diff", "--all", *map(str, two)]

@@ -1,4 +1,4 @@
-"""Which stages a change of an option makes again, and the rules that this is derived by."""
+"""The stages that a change of an option makes again, and the rules behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fifth kind of image is its own value and an entry in the catalogue, and nothing else."""
+"""A fifth image kind needs only its own value and an entry in the catalogue."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ LIVE = ImageKind(
 
 @pytest.fixture(autouse=True)
 def live(monkeypatch: pytest.MonkeyPatch):
-    """The catalogue with the fifth kind; what was planned from the old one is forgotten."""
+    """The catalogue with the fifth kind; cached plans of the old one are discarded."""
     catalogue.catalogue.cache_clear()
     monkeypatch.setitem(KINDS, LIVE.name, LIVE)
     yield

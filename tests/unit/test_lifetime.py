@@ -1,4 +1,4 @@
-"""What whoever runs a command may do to it."""
+"""What a user can do to a running command: signals, closed pipes, a closed terminal."""
 
 from __future__ import annotations
 

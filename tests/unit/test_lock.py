@@ -53,7 +53,7 @@ class Holder:
         self.number = self.process.stdout.readline().strip()
 
     def refused(self) -> str:
-        """What it was told; empty where it got the lock."""
+        """Its error message; empty if it got the lock."""
         _, errors = self.process.communicate("")
         return errors
 
@@ -99,7 +99,7 @@ def test_a_lock_that_was_deleted_keeps_nobody_out(layout):
 
 
 def test_a_deletion_between_opening_and_locking_is_noticed(layout, monkeypatch):
-    """Else two builds would hold locks of two files."""
+    """Otherwise two builds would lock two different files."""
     real = lock._open
     opened: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Lock files: written whole, and refused with the line that is wrong."""
+"""Lock files: written completely, and refused with the wrong line."""
 
 from __future__ import annotations
 

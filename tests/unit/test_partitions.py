@@ -1,4 +1,4 @@
-"""The layout's arithmetic, and sfdisk's own reading of it."""
+"""The arithmetic of the partition table, and how sfdisk reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said about a host that cannot build."""
+"""The messages about a host that cannot build."""
 
 from __future__ import annotations
 

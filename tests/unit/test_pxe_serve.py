@@ -1,4 +1,4 @@
-"""What pxe_serve gives out and what it does not, asked over real connections."""
+"""What pxe_serve serves and what it does not, over real connections."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_parts(port, asked, begin, end):
 
 @pytest.mark.parametrize("asked", [f"bytes={len(TAR)}-", "lines=1-2", "bytes=1-2,4-5", "x"])
 def test_parts_that_it_does_not_have(port, asked):
-    """The client then goes wrong by itself, not by bytes that it takes for others."""
+    """The client then fails by itself, not because of wrong bytes."""
     status, content, _ = ask(port, "/root.tar", Range=asked)
     assert status == 416
     assert len(content) < 1000

@@ -1,4 +1,4 @@
-"""The files that are written from the code: that they are as the code is, and what they show."""
+"""The generated files: they match the code, and their content is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The indexes of repositories: which have changed since packages were chosen from them."""
+"""The indexes of repositories: which have changed since the packages were resolved."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def server(tmp_path: Path) -> Iterator[web.Server]:
 
 @pytest.fixture
 def changed(server: web.Server, tmp_path: Path):
-    """Ask whether the indexes have changed; the answer, and the warnings."""
+    """Check whether the indexes have changed. Returns the answer and the warnings."""
     listing = tmp_path / "indexes"
     listing.write_text(
         "".join(

@@ -1,7 +1,5 @@
-"""Stages as shell scripts: what they say, and that a shell does with them what the runner does.
-
-After an intended change: KBIMG_GOLDEN=write python -m pytest tests/unit/test_script.py
-"""
+"""Stages as shell scripts: their text, and that they do the same as the runner. After an intended
+change: KBIMG_GOLDEN=write python -m pytest tests/unit/test_script.py"""
 
 from __future__ import annotations
 
@@ -216,7 +214,7 @@ def state(path: Path) -> dict[str, object]:
 
 @pytest.fixture(params=["dash", "bash"])
 def shell(request, tmp_path_factory, monkeypatch) -> None:
-    """What sh is on Debian, and on openEuler."""
+    """The sh of Debian, and that of openEuler."""
     folder = tmp_path_factory.mktemp("bin")
     (folder / "sh").symlink_to(f"/bin/{request.param}")
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")

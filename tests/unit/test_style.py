@@ -1,4 +1,4 @@
-"""The tree is clean under the tools that look at it, and imports go one way."""
+"""Formatting, lint, types and import rules of the repository."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_types():
 
 
 def test_names_in_tests():
-    """Most boots run rarely: a name that is gone is found here."""
+    """Most boot tests run rarely: this finds names that no longer exist."""
     passes(
         *(sys.executable, "-m", "mypy", "--explicit-package-bases"),
         *("--exclude", "tests/boot/conftest"),

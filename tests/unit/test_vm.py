@@ -26,7 +26,7 @@ EMULATED = Host("qemu", EMULATION, UEFI)
 
 
 def values(words: list[str], option: str) -> list[str]:
-    """What stands behind an option."""
+    """The value after an option."""
     return [words[at + 1] for at, word in enumerate(words) if word == option]
 
 

@@ -1,4 +1,4 @@
-"""Bad configurations and the whole of what is said about each."""
+"""Bad configurations with all error messages of each."""
 
 from __future__ import annotations
 
@@ -985,7 +985,7 @@ def test_there_are_enough():
 
 
 def put(start: Path, text: str) -> None:
-    """A configuration and what it names, in a folder below the one the command is started in."""
+    """A configuration and its files, in a folder below the start directory."""
     folder = start / "config"
     folder.mkdir()
     (folder / "kbimg.toml").write_text(text, encoding="utf-8")

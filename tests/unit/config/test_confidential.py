@@ -1,4 +1,4 @@
-"""Nothing confidential is left in what is shown of a file, however wrong the file is."""
+"""No secret is shown of a file, however wrong the file is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOKEN = "hunter2"
 
 
 def told(folder: Path, text: str) -> str:
-    """All that is said about a configuration, in every form."""
+    """All messages about a configuration, in every form."""
     (folder / "kbimg.toml").write_text(text, encoding="utf-8")
     try:
         load(Path("kbimg.toml"), folder, KINDS.values())

@@ -1,4 +1,4 @@
-"""Configurations that are right, the examples among them."""
+"""Valid configurations, including the examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scanner against tomli: it must find just the paths that tomli finds, in the right places."""
+"""The scanner compared with tomli: it must find exactly tomli's paths, in the right places."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def lines(document: str) -> dict[Path, int]:
 
 
 def stretch(document: str, span: Span) -> str:
-    """What stands in a stretch of a document."""
+    """The text of a span of a document."""
     rows = document.replace("\r\n", "\n").split("\n")[span.line - 1 : span.end_line]
     rows[-1] = rows[-1][: span.end_column - 1]
     rows[0] = rows[0][span.column - 1 :]

@@ -1,4 +1,4 @@
-"""No input ends in a traceback: a configuration comes out, or a tidy refusal."""
+"""No input ends in a traceback: the result is a configuration or an error message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOP = Path(__file__).resolve().parents[3]
 
 
 def outcome(folder: Path, content: bytes) -> None:
-    """A configuration or one tidy refusal; anything else fails the test."""
+    """A configuration or an error message; anything else fails the test."""
     (folder / "kbimg.toml").write_bytes(content)
     try:
         load(Path("kbimg.toml"), folder, KINDS.values())

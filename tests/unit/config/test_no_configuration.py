@@ -1,4 +1,4 @@
-"""Files that are no configuration at all, and names that lead to none."""
+"""Files that are not configurations, and names without a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""hostshell must be a program that runs on the machine that the container is for."""
+"""hostshell must be a program for the architecture of the container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repository files: what is read, and the whole of what is said about bad ones."""
+"""Repository files: what is read, and all error messages of bad ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema: written from the model, itself valid, and never stricter than the rules."""
+"""The JSON Schema: generated from the model, valid, and never stricter than the rules."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def jsonschema():
 
 @pytest.fixture(scope="module")
 def validator(jsonschema):
-    """What says whether a document is of the schema."""
+    """The validator of the schema."""
     return jsonschema.Draft202012Validator(schema.schema())
 
 
