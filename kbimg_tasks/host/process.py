@@ -14,21 +14,26 @@ from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
 Ended = subprocess.CompletedProcess
 
 
-def run(argv: Sequence[str], timeout: float | None = None) -> Ended[str]:
-    """Run a program to its end, with the caller's environment; it dies with this process.
-
-    Standard output and error are kept apart. Raises subprocess.TimeoutExpired.
-    """
-    with subprocess.Popen(
+def _started(argv: Sequence[str], stderr: int) -> subprocess.Popen[str]:
+    """Start a program with the caller's environment, in namespaces that end with this process."""
+    return subprocess.Popen(
         [*CONTAINMENT, *argv],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         errors="replace",
         start_new_session=True,
         env={**os.environ, BUILDER: str(os.getpid())},
-    ) as process:
+    )
+
+
+def run(argv: Sequence[str], timeout: float | None = None) -> Ended[str]:
+    """Run a program to its end, with the caller's environment; it dies with this process.
+
+    Standard output and error are separate. Raises subprocess.TimeoutExpired.
+    """
+    with _started(argv, subprocess.PIPE) as process:
         try:
             stdout, stderr = process.communicate(timeout=timeout)
         except BaseException:
@@ -37,22 +42,13 @@ def run(argv: Sequence[str], timeout: float | None = None) -> Ended[str]:
     return Ended(argv, process.returncode, stdout, stderr)
 
 
-def follow(argv: Sequence[str], told: Callable[[str], None]) -> int:
-    """Run a program to its end as `run` does, and pass each line to `told` when it is printed.
+def follow(argv: Sequence[str], report: Callable[[str], None]) -> int:
+    """Run a program to its end as `run` does, and pass each line to `report` when it is printed.
     Returns the exit status."""
-    with subprocess.Popen(
-        [*CONTAINMENT, *argv],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-        env={**os.environ, BUILDER: str(os.getpid())},
-    ) as process:
+    with _started(argv, subprocess.STDOUT) as process:
         try:
             for line in process.stdout or ():
-                told(line.rstrip())
+                report(line.rstrip())
             return process.wait()
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
