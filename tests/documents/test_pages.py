@@ -17,6 +17,8 @@ FOLLOWED: dict[str, Callable[[Path], Path]] = {
     "docs/migration.md": demonstration,
     "docs/plan.md": demonstration,
 }
+# Builds for another architecture, whose programs are emulated: tests/images/test_aarch64.py has one.
+LONG = ("docs/machines.md",)
 # Tests that read pages and have the machines, networks and engines for their commands.
 READ_BY = {
     "docs/containers.md": "tests/images/test_admin_container.py",
@@ -36,7 +38,10 @@ def is_of_the_tests(block: Block) -> bool:
 
 
 @pytest.mark.image
-@pytest.mark.parametrize("page", FOLLOWED)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.long if page in LONG else ()) for page in FOLLOWED],
+)
 def test_what_is_typed_succeeds(page: str, repository: Path, tmp_path: Path):
     with Reader(FOLLOWED[page](tmp_path / "place")) as reader:
         reader.follow([block for block in blocks(PAGES[page]) if not is_of_the_tests(block)])
