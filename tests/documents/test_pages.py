@@ -17,7 +17,7 @@ FOLLOWED: dict[str, Callable[[Path], Path]] = {
     "docs/migration.md": demonstration,
     "docs/plan.md": demonstration,
 }
-# Builds for another architecture, whose programs are emulated: tests/images/test_aarch64.py has one.
+# Builds for another architecture, with emulated programs: tests/images/test_aarch64.py has one too.
 LONG = ("docs/machines.md",)
 # Tests that read pages and have the machines, networks and engines for their commands.
 READ_BY = {
