@@ -28,7 +28,7 @@ from kbimg_tasks.host import installation, remove
 from kbimg_tasks.host.allocation import allocated
 from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
 from kbimg_tasks.progress.watcher import Watcher
-from kbimg_tasks.steps.args import Base, Secret, Text
+from kbimg_tasks.steps.args import PRIVATE_MODE, Artifact, Base, Secret, Text
 from kbimg_tasks.steps.blame import blamed
 from kbimg_tasks.steps.layout import Layout
 from kbimg_tasks.steps.programs import at_work
@@ -187,7 +187,8 @@ class _Execution:
         if self.step.stdout is None:
             return {"stdin": given, "stdout": PIPE, "stderr": STDOUT}
         path = self.text(self.step.stdout)
-        mode = 0o644 if getattr(self.step.stdout, "is_result", False) else 0o600
+        printed = self.step.stdout
+        mode = printed.output_mode if isinstance(printed, Artifact) else PRIVATE_MODE
         number = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, mode)
         return {
             "stdin": given,
@@ -273,7 +274,8 @@ def _publish(stage: Stage, layout: Layout, clock: int) -> dict[str, int]:
         made, place = layout.unpublished(artifact), layout.published(artifact)
         taken[artifact.name] = allocated(os.lstat(made))
         if artifact.is_tree:
-            taken[artifact.name] = _age(made, math.inf if stage.protected else clock)
+            clamp = clock if stage.clamps_times(artifact) else math.inf
+            taken[artifact.name] = _age(made, clamp)
             remove.delete(place)
         os.replace(made, place)
     return taken

@@ -9,6 +9,8 @@ from typing import Union
 
 from attrs import Factory, field, frozen
 
+PRIVATE_MODE = 0o600
+
 
 class Size(Enum):
     """How large an artifact is, decided when planning.
@@ -41,6 +43,12 @@ class Artifact:
         default=Factory(lambda own: Size.LARGE if own.is_tree else Size.SMALL, takes_self=True)
     )
     checksums: str = ""
+
+    @property
+    def output_mode(self) -> int:
+        """The mode of the file if a step prints it: all can read a result, other files only
+        root."""
+        return 0o644 if self.is_result else PRIVATE_MODE
 
 
 class Base(Enum):

@@ -52,6 +52,11 @@ class Stage:
         """The artifact of that name."""
         return next(artifact for artifact in self.artifacts if artifact.name == name)
 
+    def clamps_times(self, artifact: Artifact) -> bool:
+        """Whether publishing limits the modification times in the artifact to the clock: later
+        times are those of this build. Files of a protected stage are made only once."""
+        return artifact.is_tree and not self.protected
+
     def args(self) -> Iterator[Stdin]:
         """Every argument, flat, in the order of the steps."""
         yield from self.implicit_inputs

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kbimg_tasks.build import environment
 from kbimg_tasks.host.containment import BUILDER, CONTAINMENT
-from kbimg_tasks.steps.args import Base, Secret, Text
+from kbimg_tasks.steps.args import PRIVATE_MODE, Base, Secret, Text
 from kbimg_tasks.steps.programs import programs
 from kbimg_tasks.steps.render import Renderer, Shell, command, published
 from kbimg_tasks.steps.stage import Stage
@@ -111,9 +111,9 @@ def _publishing(made: Stage) -> Iterator[str]:
     printed = [one.stdout for one in made.steps]
     for artifact in made.artifacts:
         place = quoted(rendered.artifact(artifact))
-        if artifact.is_result and artifact in printed:
-            yield f"chmod 644 {place}\n"
-        if artifact.is_tree and not made.protected:
+        if artifact in printed and artifact.output_mode != PRIVATE_MODE:
+            yield f"chmod {artifact.output_mode:o} {place}\n"
+        if made.clamps_times(artifact):
             yield f"age {place} {quoted(rendered.text(made.clock))}\n"
         yield f"publish {place} {quoted(published(artifact))}\n"
 
