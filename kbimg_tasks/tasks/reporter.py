@@ -24,14 +24,16 @@ FULL_VERBOSITY = 2
 class StageReporter(ConsoleReporter):
     """Shows which stages were made, which were up to date, and the time each took.
 
-    doit makes the object itself: `reporter` makes the class that it calls.
+    doit instantiates the class: `reporter` sets its layout and display.
     """
 
     desc = "stages of an image, made or up to date"
+    _layout: Layout
+    _display: Display
 
-    def __init__(self, layout: Layout, display: Display, outstream, options) -> None:
+    def __init__(self, outstream, options) -> None:
         super().__init__(outstream, options)
-        self._layout, self._display, self._tally = layout, display, Tally()
+        self._tally = Tally()
         self._display.screen.stream = outstream
         self._began = time.monotonic()
         # Until the output directory is locked, nothing is written about its stages.
@@ -98,11 +100,4 @@ class StageReporter(ConsoleReporter):
 
 def reporter(layout: Layout, display: Display) -> type[ConsoleReporter]:
     """The reporter class for a build in this output directory, which doit instantiates."""
-
-    class Reporter(StageReporter):
-        """StageReporter with its layout and display."""
-
-        def __init__(self, outstream, options) -> None:
-            super().__init__(layout, display, outstream, options)
-
-    return Reporter
+    return type("Reporter", (StageReporter,), {"_layout": layout, "_display": display})
