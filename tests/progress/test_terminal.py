@@ -196,5 +196,5 @@ def test_nothing_changed_after_a_build_on_a_terminal_that_cannot_be_redrawn(proj
     assert again.end() == 0
     assert again.shown[0].startswith("cached  base, ")
     assert sorted(again.shown[0][8:].split(", ")) == ["base", "counted", "final", "written"]
-    assert re.fullmatch(r"4 cached in 0\.\d s; output directory .*", again.shown[1])
+    assert re.fullmatch(r"4 cached in \d+\.\d s; output directory .*", again.shown[1])
     assert "rich" not in (project / "loaded").read_text().split()
